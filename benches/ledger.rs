@@ -1,0 +1,3 @@
+//! Measurements of the ledger, each beside a limit measured in the same run.
+
+fn main() {}

@@ -1,0 +1,6 @@
+//! The ledger of a time bank: signed volunteer hours, the rules they obey, and proofs that anyone can check.
+//!
+//! Four floors; imports only ever point down. `ARCHITECTURE.md` has the map.
+
+#[allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
+pub mod proto;

@@ -1,0 +1,3 @@
+//! The `timebank` command.
+
+fn main() {}
