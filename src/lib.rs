@@ -4,3 +4,8 @@
 
 #[allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
 pub mod proto;
+
+pub mod ledger;
+pub mod merkle;
+pub mod signature;
+pub mod wire;

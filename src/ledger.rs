@@ -1,0 +1,37 @@
+//! The rules. [`State::check`] decides, [`State::apply_sheet`] records; neither knows a clock, a disk or a network.
+//!
+//! The server, a restart, an audit and a simulation run this very code: that is what makes an audit a replay.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::float_arithmetic,
+    reason = "an hour is never lost to an overflow, a truncation or a rounding nobody chose"
+)]
+
+mod account;
+mod authority;
+mod booking;
+mod check;
+mod credit;
+mod decision;
+mod event;
+mod policy;
+mod rejection;
+mod service;
+mod sheet;
+mod state;
+mod units;
+
+pub use account::{Account, AccountKind, Claim, Hold, Key, KeyRole, RecordNote, Region, Span};
+pub use credit::credited_minutes;
+pub use decision::{Applied, Change, Decision, Posting, Warning, WarningCode};
+pub use event::{
+    AccountOpened, CorrectionReason, Event, KeyEnrolled, LedgerCreated, Served, Service, ServiceCorrected,
+    ServiceRecorded,
+};
+pub use policy::{Policy, Price, Rounding, Tariff};
+pub use rejection::{Refusal, Rejection};
+pub use sheet::{EventOutcome, Facts, Sheet, SheetOutcome};
+pub use state::State;
+pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, SheetId};

@@ -1,0 +1,162 @@
+//! What the state keeps of accounts, keys, regions, holds and records.
+
+use serde::{Deserialize, Serialize};
+
+use super::units::{AccountId, AccountNumber, Code, EventRef, KeyId, Millis, Minutes};
+
+/// What kind of owner an account has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AccountKind {
+    /// One person.
+    Resident,
+    /// A couple or household that shares one balance.
+    Household,
+    /// People who are not told apart; what they earn together can only be given to a pool.
+    Group,
+    /// A volunteer station.
+    Station,
+    /// The pool of a community.
+    CommunityPool,
+    /// The pool of a district.
+    DistrictPool,
+    /// Where minutes come from.
+    Issuance,
+}
+
+impl AccountKind {
+    /// Residents, households and groups: those who can be credited for service.
+    #[must_use]
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Resident | Self::Household | Self::Group)
+    }
+
+    /// Residents and households: those who book, pay and are capped.
+    #[must_use]
+    pub const fn is_personal(self) -> bool {
+        matches!(self, Self::Resident | Self::Household)
+    }
+
+    /// Community and district pools.
+    #[must_use]
+    pub const fn is_pool(self) -> bool {
+        matches!(self, Self::CommunityPool | Self::DistrictPool)
+    }
+}
+
+/// An account and what is on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Its kind.
+    pub kind: AccountKind,
+    /// Stations and pools: number of their region.
+    pub region: Option<u32>,
+    /// Residents, households and groups: their station.
+    pub station: Option<AccountNumber>,
+    /// Sum of its postings.
+    pub balance: Minutes,
+    /// Reserved by open holds.
+    pub held: Minutes,
+    /// How far below zero it may go; issuance has none.
+    pub floor: Option<Minutes>,
+}
+
+impl Account {
+    /// What can be spent: balance - held - floor. Nothing for issuance, which has no limit.
+    #[must_use]
+    pub fn available(&self) -> Option<Minutes> {
+        self.floor.and_then(|floor| self.balance.minus(self.held)?.minus(floor))
+    }
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KeyRole {
+    /// Runs the ledger.
+    Operator,
+    /// Staff of a station.
+    Staff,
+    /// Owner of an account.
+    Resident,
+    /// The server's own key.
+    Service,
+}
+
+/// An enrolled key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its id.
+    pub id: KeyId,
+    /// Ed25519 public key.
+    pub public_key: [u8; 32],
+    /// Its role.
+    pub role: KeyRole,
+    /// The station or account it acts for.
+    pub account: Option<AccountNumber>,
+    /// The person's own account.
+    pub own_account: Option<AccountNumber>,
+    /// It may sign no more.
+    pub revoked: bool,
+}
+
+/// A region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// Its code.
+    pub code: Code,
+    /// Number of the region it lies in.
+    pub parent: Option<u32>,
+}
+
+/// An open hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Whose minutes.
+    pub payer: AccountNumber,
+    /// With which station.
+    pub station: AccountNumber,
+    /// Reserved minutes.
+    pub minutes: Minutes,
+    /// From then on it can't be settled.
+    pub expires_at: Millis,
+}
+
+/// A served interval of a volunteer, kept for the overlap rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// First moment.
+    pub start: Millis,
+    /// Moment after the last.
+    pub end: Millis,
+    /// The original record.
+    pub record: EventRef,
+    /// Who paid.
+    pub payer: AccountNumber,
+    /// Credit.
+    pub credited: Minutes,
+}
+
+/// What became of a record that isn't plain: corrected, reversed, or credited beyond a cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordNote {
+    /// The event that holds its newest version.
+    pub latest: EventRef,
+    /// Minutes of the newest version that went to a pool because of the cap.
+    pub overflow: Option<(AccountNumber, Minutes)>,
+    /// It was taken back for good.
+    pub reversed: bool,
+}
+
+/// Minutes that were spent before their record was taken back: the recording station owes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The event that took the record back.
+    pub event: EventRef,
+    /// Who owes.
+    pub station: AccountNumber,
+    /// Whose spent minutes they were.
+    pub volunteer: AccountNumber,
+    /// How much.
+    pub minutes: Minutes,
+}

@@ -1,0 +1,156 @@
+//! Giving minutes and reserving them.
+
+use super::{
+    account::{Account, AccountKind, Hold},
+    check::{Context, Verdict, check_amount, ensure, on},
+    decision::{Change, Decision},
+    event::Event,
+    rejection::Rejection,
+    state::State,
+    units::{AccountId, AccountNumber, DAY_MS, EventRef, Millis, Minutes},
+};
+
+/// Longest hold, in days: two years. A booking further ahead is made again; a forgotten one must not bind minutes for
+/// good.
+const HOLD_DAYS_MAX: u32 = 731;
+
+/// A credit split at the cap: what the receiver keeps, and what goes to which pool.
+pub(super) type Split = (Minutes, Option<(AccountNumber, Minutes)>);
+
+impl State {
+    /// Every spend checks this and nothing else: available = balance - held - floor must cover it.
+    pub(super) fn check_spend(account: &Account, minutes: Minutes) -> Result<(), Rejection> {
+        match account.available() {
+            Some(available) if available < minutes => Err(Rejection::BalanceBelowFloor { needed: minutes, available }),
+            Some(_) => Ok(()),
+            None => account.balance.minus(minutes).map(|_| ()).ok_or(Rejection::BalanceOutOfRange),
+        }
+    }
+
+    /// What a credit does to the account that receives it: all of it stays, or the part up to the cap, and the excess
+    /// goes to the policy's pool.
+    pub(super) fn split_at_cap(&self, receiver: &Account, credit: Minutes) -> Result<Split, Rejection> {
+        let after = receiver.balance.plus(credit).ok_or(Rejection::BalanceOutOfRange)?;
+        let Some((cap, pool)) = self.policy.cap.filter(|(cap, _)| receiver.kind.is_personal() && after > *cap) else {
+            return Ok((credit, None));
+        };
+        let room = cap.minus(receiver.balance).filter(|room| room.is_positive()).unwrap_or(Minutes::ZERO);
+        let excess = credit.minus(room).ok_or(Rejection::BalanceOutOfRange)?;
+        let open_pool = |number: &AccountNumber| self.account(*number).is_some_and(|account| account.kind.is_pool());
+        let pool = self.account_number(pool).filter(open_pool).ok_or(Rejection::OverflowPoolUnknown)?;
+        Ok((room, Some((pool, excess))))
+    }
+
+    pub(super) fn check_transfer(
+        &self,
+        context: &Context<'_>,
+        from: AccountId,
+        to: AccountId,
+        minutes: Minutes,
+        decision: &mut Decision,
+    ) -> Verdict {
+        on("minutes", check_amount(minutes))?;
+        ensure(from != to, "to", || Rejection::SameAccount)?;
+        // Permission before existence: who may not touch an account doesn't learn whether there is one.
+        let (giver_number, giver) = self.debited(context, "from", from)?;
+        let (receiver_number, receiver) = self.named("to", to)?;
+        on("to", context.signers.refuse_self_dealing(receiver_number))?;
+        let expected = "any account but issuance, which only gives";
+        let issuance = receiver.kind == AccountKind::Issuance;
+        ensure(!issuance, "to", || Rejection::AccountKindMismatch { account: to, expected })?;
+        let group_to_pool = giver.kind != AccountKind::Group || receiver.kind.is_pool();
+        ensure(group_to_pool, "to", || Rejection::GroupGivesOnlyToPools)?;
+        on("minutes", Self::check_spend(giver, minutes))?;
+        let (kept, overflow) = on("to", self.split_at_cap(receiver, minutes))?;
+        decision.post(giver_number, minutes.negated(), Some(receiver_number));
+        Self::post_credit(decision, receiver_number, (kept, overflow), Some(giver_number));
+        Ok(())
+    }
+
+    /// Posts a credit that was split at the cap.
+    pub(super) fn post_credit(
+        decision: &mut Decision,
+        receiver: AccountNumber,
+        (kept, overflow): Split,
+        giver: Option<AccountNumber>,
+    ) {
+        if kept.is_positive() {
+            decision.post(receiver, kept, giver);
+        }
+        if let Some((pool, excess)) = overflow {
+            decision.post(pool, excess, Some(receiver));
+        }
+    }
+
+    /// An account that the signers may take minutes from.
+    fn debited(&self, context: &Context<'_>, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
+        let who = "the account's owner; for a group or station its staff; for pools and issuance an operator";
+        let refused = || (field, Rejection::NotPermitted { who });
+        match self.named(field, id) {
+            Ok((number, account)) if self.may_debit(context.signers, number, account) => Ok((number, account)),
+            Err(unknown) if context.signers.organiser() => Err(unknown),
+            Ok(_) | Err(_) => Err(refused()),
+        }
+    }
+
+    pub(super) fn check_hold(
+        &self,
+        context: &Context<'_>,
+        (payer_id, station_id): (AccountId, AccountId),
+        minutes: Minutes,
+        expires_at: Millis,
+        decision: &mut Decision,
+    ) -> Verdict {
+        on("minutes", check_amount(minutes))?;
+        let (payer_number, payer) = self.debited(context, "payer", payer_id)?;
+        let expected = "a resident, household or pool";
+        let books = payer.kind.is_personal() || payer.kind.is_pool();
+        ensure(books, "payer", || Rejection::AccountKindMismatch { account: payer_id, expected })?;
+        let (station, _) = self.station("station", station_id)?;
+        let latest = context.now.0.saturating_add(i64::from(HOLD_DAYS_MAX).saturating_mul(DAY_MS));
+        let in_range = expires_at > context.now && expires_at.0 <= latest;
+        let out_of_range = || Rejection::HoldEndOutOfRange { expires_at, days_max: HOLD_DAYS_MAX };
+        ensure(in_range, "expires_at_ms", out_of_range)?;
+        on("minutes", Self::check_spend(payer, minutes))?;
+        decision.hold(payer_number, minutes, Some(station));
+        decision
+            .changes
+            .push(Change::OpenHold(context.at(), Hold { payer: payer_number, station, minutes, expires_at }));
+        Ok(())
+    }
+
+    /// An open hold, or why there is none: it ended, or never was.
+    pub(super) fn open_hold(&self, context: &Context<'_>, hold: EventRef) -> Verdict<(EventRef, Hold)> {
+        let at = context.resolve(hold);
+        match (self.holds.get(&at), context.event_at(at)) {
+            (Some(open), _) => Ok((at, *open)),
+            (None, Some(Event::HoldPlaced { .. })) => Err(("hold", Rejection::HoldEnded { hold: at })),
+            (None, _) => Err(("hold", Rejection::HoldUnknown { hold: at })),
+        }
+    }
+
+    /// The end of a hold without service. Never fails on floor or cap: it only sets minutes free.
+    pub(super) fn check_release(
+        &self,
+        context: &Context<'_>,
+        hold: EventRef,
+        expired: bool,
+        decision: &mut Decision,
+    ) -> Verdict {
+        let (at, open) = self.open_hold(context, hold)?;
+        let payer = self.account(open.payer).ok_or(("hold", Rejection::HoldUnknown { hold: at }))?;
+        let signers = context.signers;
+        let by_service_key = expired && signers.service();
+        let permitted = by_service_key
+            || signers.operator()
+            || signers.staff_of(open.station)
+            || self.may_debit(signers, open.payer, payer);
+        let who = "the payer, staff of the station, or an operator";
+        ensure(permitted, "hold", || Rejection::NotPermitted { who })?;
+        let still_runs = expired && context.now < open.expires_at;
+        ensure(!still_runs, "hold", || Rejection::HoldStillRuns { hold: at, expires_at: open.expires_at })?;
+        decision.hold(open.payer, open.minutes.negated(), Some(open.station));
+        decision.changes.push(Change::EndHold(at));
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What a check decides and what applying it did.
+
+use super::{
+    account::{Account, Claim, Hold, Key, RecordNote, Region, Span},
+    units::{AccountNumber, EventRef, KeyId, Minutes},
+};
+
+/// One account's change: minutes posted, and minutes reserved or set free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Posting {
+    /// Whose.
+    pub account: AccountNumber,
+    /// Posted, + or -; zero where only a reservation changes.
+    pub minutes: Minutes,
+    /// Reserved (+) or set free (-).
+    pub held: Minutes,
+    /// The other side, where there is one.
+    pub counterparty: Option<AccountNumber>,
+}
+
+/// A posting after it was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// What was posted.
+    pub posting: Posting,
+    /// The account's balance after it.
+    pub balance_after: Minutes,
+    /// The account's reserved minutes after it.
+    pub held_after: Minutes,
+}
+
+/// Something worth a second look, accepted all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Warning {
+    /// What.
+    pub code: WarningCode,
+    /// The event it looks like.
+    pub similar: EventRef,
+}
+
+/// Kinds of warnings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WarningCode {
+    /// The same volunteer and payer at nearly the same time with other minutes: perhaps one service entered twice.
+    NearDuplicate,
+}
+
+impl WarningCode {
+    /// The stable code: the variant's name.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NearDuplicate => "NearDuplicate",
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::NearDuplicate => {
+                "the same volunteer and payer have a record at nearly the same time; if it is one service, reverse one"
+            }
+        }
+    }
+}
+
+/// A change of state besides the postings. [`super::State`] knows the inverse of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// An account exists.
+    OpenAccount(Account),
+    /// A key may sign.
+    EnrolKey(Key),
+    /// A key may sign no more.
+    RevokeKey(KeyId),
+    /// A region exists.
+    DefineRegion(Region),
+    /// An account's floor.
+    SetFloor(AccountNumber, Minutes),
+    /// A hold is open.
+    OpenHold(EventRef, Hold),
+    /// A hold has ended.
+    EndHold(EventRef),
+    /// A volunteer serves in this interval.
+    AddSpan(AccountNumber, Span),
+    /// A volunteer doesn't serve in this interval after all.
+    RemoveSpan(AccountNumber, Span),
+    /// Milliseconds served on a day (days since 1970-01-01), more or less.
+    AddDay(AccountNumber, i32, i64),
+    /// The volunteer's newest date-only record: date, payer, credit, record.
+    MarkDated(AccountNumber, (i32, AccountNumber, Minutes, EventRef)),
+    /// What became of a record.
+    NoteRecord(EventRef, RecordNote),
+    /// A station owes minutes.
+    AddClaim(Claim),
+}
+
+/// What one event does, decided but not applied. Reused from event to event, so that its lists keep their memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Postings, summing to zero.
+    pub postings: Vec<Posting>,
+    /// Other changes, in order.
+    pub changes: Vec<Change>,
+    /// Warnings.
+    pub warnings: Vec<Warning>,
+}
+
+impl Decision {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.postings.clear();
+        self.changes.clear();
+        self.warnings.clear();
+    }
+
+    pub(super) fn post(&mut self, account: AccountNumber, minutes: Minutes, counterparty: Option<AccountNumber>) {
+        self.postings.push(Posting { account, minutes, held: Minutes::ZERO, counterparty });
+    }
+
+    pub(super) fn hold(&mut self, account: AccountNumber, held: Minutes, counterparty: Option<AccountNumber>) {
+        self.postings.push(Posting { account, minutes: Minutes::ZERO, held, counterparty });
+    }
+}

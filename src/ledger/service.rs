@@ -1,0 +1,443 @@
+//! Recording service, correcting and reversing it.
+
+use super::{
+    account::{Account, AccountKind, Claim, RecordNote, Span},
+    booking::Split,
+    check::{Context, Verdict, check_amount, ensure, on},
+    credit::{credited_minutes, served_ms},
+    decision::{Change, Decision, Warning, WarningCode},
+    event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
+    rejection::Rejection,
+    state::State,
+    units::{AccountNumber, DAY_MS, EventRef, MINUTE_MS, Millis, Minutes},
+};
+
+/// Two records of one volunteer and payer that start within 10 minutes of each other look like one entered twice.
+const NEAR_DUPLICATE_MS: i64 = 600_000;
+
+/// The accounts of a service, found and fit for their parts.
+#[derive(Clone, Copy)]
+struct Parties<'a> {
+    volunteer: (AccountNumber, &'a Account),
+    station: AccountNumber,
+    payer: (AccountNumber, &'a Account),
+}
+
+/// A record that isn't reversed: where it stands, its newest version, and what went to a pool because of the cap.
+struct LiveRecord<'a> {
+    at: EventRef,
+    service: &'a Service,
+    overflow: Option<(AccountNumber, Minutes)>,
+}
+
+/// Net changes by account, in the order in which accounts come up.
+#[derive(Default)]
+struct Net(Vec<(AccountNumber, Minutes)>);
+
+impl Net {
+    fn add(&mut self, account: AccountNumber, minutes: Minutes) -> Result<(), Rejection> {
+        match self.0.iter_mut().find(|row| row.0 == account) {
+            Some(row) => row.1 = row.1.plus(minutes).ok_or(Rejection::BalanceOutOfRange)?,
+            None => self.0.push((account, minutes)),
+        }
+        Ok(())
+    }
+
+    fn of(&self, account: AccountNumber) -> Minutes {
+        self.0.iter().find(|row| row.0 == account).map_or(Minutes::ZERO, |row| row.1)
+    }
+}
+
+impl State {
+    pub(super) fn check_record(
+        &self,
+        context: &Context<'_>,
+        recorded: &ServiceRecorded,
+        decision: &mut Decision,
+    ) -> Verdict {
+        let service = &recorded.service;
+        let parties = self.check_parties(context, service, recorded.hold.is_some())?;
+        let hold = recorded.hold.map(|hold| self.check_settlement(context, hold, service, &parties)).transpose()?;
+        self.check_time_and_credit(context, service, &parties, None)?;
+        let credited = service.credited;
+        let held = if let Some((at, minutes)) = hold {
+            decision.changes.push(Change::EndHold(at));
+            minutes.negated()
+        } else {
+            on("service.credited_minutes", Self::check_spend(parties.payer.1, credited))?;
+            Minutes::ZERO
+        };
+        let split = on("service.volunteer", self.split_at_cap(parties.volunteer.1, credited))?;
+        decision.hold(parties.payer.0, held, Some(parties.volunteer.0));
+        if let Some(posting) = decision.postings.last_mut() {
+            posting.minutes = credited.negated();
+        }
+        Self::post_credit(decision, parties.volunteer.0, split, Some(parties.payer.0));
+        if split.1.is_some() {
+            let note = RecordNote { latest: context.at(), overflow: split.1, reversed: false };
+            decision.changes.push(Change::NoteRecord(context.at(), note));
+        }
+        self.warn_of_duplicate(service, &parties, decision);
+        if let Served::OnDate { date, .. } = service.served {
+            let mark = (date, parties.payer.0, credited, context.at());
+            decision.changes.push(Change::MarkDated(parties.volunteer.0, mark));
+        }
+        Self::keep_times(context.at(), service, &parties, decision);
+        Ok(())
+    }
+
+    pub(super) fn check_correction(
+        &self,
+        context: &Context<'_>,
+        corrected: &ServiceCorrected,
+        decision: &mut Decision,
+    ) -> Verdict {
+        let service = &corrected.service;
+        let parties = self.check_parties(context, service, true)?;
+        let record = self.live_record(context, corrected.record)?;
+        let old = self.check_old_parties(context, record.service)?;
+        ensure(record.service != service, "service", || Rejection::CorrectionChangesNothing)?;
+        let takes_more = parties.payer.0 != old.payer.0 || service.credited > record.service.credited;
+        let permitted = !takes_more || self.may_debit(context.signers, parties.payer.0, parties.payer.1);
+        let who = "the payer, who would pay more than before";
+        ensure(permitted, "service.payer", || Rejection::NotPermitted { who })?;
+        self.check_time_and_credit(context, service, &parties, Some(record.at))?;
+
+        let mut net = on("service", Self::reversed(&record, &old))?;
+        let receiver = on("service.volunteer", after(parties.volunteer, &net))?;
+        let split = on("service.volunteer", self.split_at_cap(&receiver, service.credited))?;
+        let book = |net: &mut Net, (kept, overflow): Split| -> Result<(), Rejection> {
+            net.add(parties.payer.0, service.credited.negated())?;
+            net.add(parties.volunteer.0, kept)?;
+            overflow.map_or(Ok(()), |(pool, excess)| net.add(pool, excess))
+        };
+        on("service", book(&mut net, split))?;
+        let payer_net = net.of(parties.payer.0);
+        if payer_net.is_negative() {
+            on("service.credited_minutes", Self::check_spend(parties.payer.1, payer_net.negated()))?;
+        }
+        self.post_net(context, &net, &old, Some(parties.payer.0), decision)?;
+        Self::forget_times(record.at, record.service, &old, decision);
+        Self::keep_times(record.at, service, &parties, decision);
+        let note = RecordNote { latest: context.at(), overflow: split.1, reversed: false };
+        decision.changes.push(Change::NoteRecord(record.at, note));
+        Ok(())
+    }
+
+    pub(super) fn check_reversal(&self, context: &Context<'_>, record: EventRef, decision: &mut Decision) -> Verdict {
+        let record = self.live_record(context, record)?;
+        let old = self.check_old_parties(context, record.service)?;
+        let net = on("record", Self::reversed(&record, &old))?;
+        self.post_net(context, &net, &old, None, decision)?;
+        Self::forget_times(record.at, record.service, &old, decision);
+        let note = RecordNote { latest: self.latest_version(record.at), overflow: None, reversed: true };
+        decision.changes.push(Change::NoteRecord(record.at, note));
+        Ok(())
+    }
+
+    /// The service's own values, who signs, and the accounts it names. `payer_agreed`: a hold, or an earlier version,
+    /// stands for the payer's consent and is looked at later.
+    fn check_parties(&self, context: &Context<'_>, service: &Service, payer_agreed: bool) -> Verdict<Parties<'_>> {
+        on("service.credited_minutes", check_amount(service.credited))?;
+        match service.served {
+            Served::Interval { start, end } => {
+                ensure(start < end, "service.interval.end_ms", || Rejection::IntervalEmpty { start, end })?;
+            }
+            Served::OnDate { minutes, .. } => on("service.on_date.minutes", check_amount(minutes))?,
+        }
+        ensure(service.payer != Some(service.volunteer), "service.payer", || Rejection::SameAccount)?;
+        let signers = context.signers;
+        let staff = self.account_number(service.station).is_some_and(|station| signers.staff_of(station));
+        let who = "staff of the station, or an operator";
+        ensure(staff || signers.operator(), "service.station", || Rejection::NotPermitted { who })?;
+        let imported_ok = !service.imported || signers.operator();
+        let who = "an operator, for imported history";
+        ensure(imported_ok, "service.imported", || Rejection::NotPermitted { who })?;
+        if let Some(volunteer) = self.account_number(service.volunteer) {
+            on("service.volunteer", signers.refuse_self_dealing(volunteer))?;
+        }
+        let volunteer = self.named("service.volunteer", service.volunteer)?;
+        let (station, _) = self.station("service.station", service.station)?;
+        let payer = match service.payer {
+            Some(id) => self.named("service.payer", id)?,
+            None => self.issuance()?,
+        };
+        let expected = "a resident, household or group";
+        let mismatch = || Rejection::AccountKindMismatch { account: service.volunteer, expected };
+        ensure(volunteer.1.kind.serves(), "service.volunteer", mismatch)?;
+        let kind = payer.1.kind;
+        let pays = kind.is_personal() || kind.is_pool() || service.payer.is_none();
+        let expected = "a resident, household or pool; issuance is meant where no payer is named";
+        ensure(pays, "service.payer", || Rejection::AccountKindMismatch { account: payer.1.id, expected })?;
+        let permitted = payer_agreed || service.payer.is_none() || self.may_debit(signers, payer.0, payer.1);
+        let who = "the payer, a hold that they placed with the station, or for a pool its staff";
+        ensure(permitted, "service.payer", || Rejection::NotPermitted { who })?;
+        Ok(Parties { volunteer, station, payer })
+    }
+
+    fn issuance(&self) -> Verdict<(AccountNumber, &Account)> {
+        // The genesis opens it first of all.
+        let number = AccountNumber(0);
+        self.account(number).map(|account| (number, account)).ok_or(("service.payer", Rejection::LedgerExists))
+    }
+
+    /// The parties of an earlier version, and whether the signers may take it back.
+    fn check_old_parties(&self, context: &Context<'_>, service: &Service) -> Verdict<Parties<'_>> {
+        let (station, _) = self.station("record", service.station)?;
+        let volunteer = self.named("record", service.volunteer)?;
+        let payer = match service.payer {
+            Some(id) => self.named("record", id)?,
+            None => self.issuance()?,
+        };
+        let permitted = context.signers.staff_of(station) || context.signers.operator();
+        let who = "staff of the station that recorded, or an operator";
+        ensure(permitted, "record", || Rejection::NotPermitted { who })?;
+        on("record", context.signers.refuse_self_dealing(payer.0))?;
+        Ok(Parties { volunteer, station, payer })
+    }
+
+    fn live_record<'a>(&self, context: &Context<'a>, record: EventRef) -> Verdict<LiveRecord<'a>> {
+        let at = context.resolve(record);
+        let unknown = ("record", Rejection::RecordUnknown { record: at });
+        let Some(Event::ServiceRecorded(_)) = context.event_at(at) else { return Err(unknown) };
+        let note = self.records.get(&at);
+        let reversed = note.is_some_and(|note| note.reversed);
+        ensure(!reversed, "record", || Rejection::RecordReversed { record: at })?;
+        let service = match context.event_at(note.map_or(at, |note| note.latest)) {
+            Some(Event::ServiceRecorded(recorded)) => &recorded.service,
+            Some(Event::ServiceCorrected(corrected)) => &corrected.service,
+            _ => return Err(unknown),
+        };
+        Ok(LiveRecord { at, service, overflow: note.and_then(|note| note.overflow) })
+    }
+
+    fn check_settlement(
+        &self,
+        context: &Context<'_>,
+        hold: EventRef,
+        service: &Service,
+        parties: &Parties<'_>,
+    ) -> Verdict<(EventRef, Minutes)> {
+        let (at, open) = self.open_hold(context, hold)?;
+        let own = open.payer == parties.payer.0 && open.station == parties.station;
+        ensure(own, "hold", || Rejection::HoldOfOthers { hold: at })?;
+        let (runs, expires_at) = (context.now < open.expires_at, open.expires_at);
+        ensure(runs, "hold", || Rejection::HoldRunOut { hold: at, expires_at })?;
+        let (credited, held) = (service.credited, open.minutes);
+        ensure(credited <= held, "service.credited_minutes", || Rejection::HoldTooSmall { credited, held })?;
+        Ok((at, held))
+    }
+
+    /// Time limits, credit, and the rule that nobody is in two places. `except`: the record that is being corrected.
+    fn check_time_and_credit(
+        &self,
+        context: &Context<'_>,
+        service: &Service,
+        parties: &Parties<'_>,
+        except: Option<EventRef>,
+    ) -> Verdict {
+        self.check_age(context, service, except.is_some())?;
+        let computed = on(
+            "service.rounding",
+            credited_minutes(&self.policy, &service.category, &service.served, service.rounding),
+        )?;
+        let claimed = service.credited;
+        let mismatch = || Rejection::CreditMismatch { claimed, computed };
+        ensure(claimed == computed, "service.credited_minutes", mismatch)?;
+        if parties.volunteer.1.kind == AccountKind::Group {
+            return Ok(());
+        }
+        let (minutes, max) = (minutes_up(served_ms(&service.served)), self.policy.record_max);
+        ensure(minutes <= max, "service", || Rejection::RecordTooLong { minutes, max })?;
+        self.check_days(context, service, parties, except)?;
+        match service.served {
+            Served::Interval { start, end } => self.check_overlap(parties.volunteer.0, (start, end), except),
+            Served::OnDate { .. } => Ok(()),
+        }
+    }
+
+    fn check_age(&self, context: &Context<'_>, service: &Service, correction: bool) -> Verdict {
+        let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
+        let (field, end) = match service.served {
+            Served::Interval { end, .. } => ("service.interval.end_ms", end),
+            // A date has begun once its first moment has; its end stands for it where it may be too old.
+            Served::OnDate { date, .. } => {
+                let first = i64::from(date).saturating_mul(DAY_MS).saturating_sub(offset_ms);
+                ("service.on_date.date", Millis(first))
+            }
+        };
+        ensure(end <= context.now, field, || Rejection::ServiceInFuture { end, now: context.now })?;
+        let days_max = self.policy.age_days_max;
+        let oldest = context.now.0.saturating_sub(i64::from(days_max).saturating_mul(DAY_MS));
+        let exempt = correction || service.imported;
+        ensure(exempt || end.0 >= oldest, field, || Rejection::ServiceTooOld { end, days_max })
+    }
+
+    fn check_days(
+        &self,
+        context: &Context<'_>,
+        service: &Service,
+        parties: &Parties<'_>,
+        except: Option<EventRef>,
+    ) -> Verdict {
+        let volunteer = parties.volunteer.0;
+        let old = except.and_then(|record| self.live_record(context, record).ok()).map(|record| record.service);
+        let old = old.filter(|old| old.volunteer == service.volunteer).map(day_shares).unwrap_or_default();
+        let max = self.policy.day_max;
+        for (day, served) in day_shares(service) {
+            let before = self.days.get(&(volunteer, day)).copied().unwrap_or(0);
+            let left_out = old.iter().find(|share| share.0 == day).map_or(0, |share| share.1);
+            let total = before.saturating_sub(left_out).saturating_add(served);
+            let minutes = minutes_up(total);
+            ensure(minutes <= max, "service", || Rejection::DayLimitExceeded { minutes, day, max })?;
+        }
+        Ok(())
+    }
+
+    /// Kept spans of one volunteer never overlap, so that in the order of their starts only the last one that starts
+    /// before the new end can reach into it (the corrected one left out).
+    fn check_overlap(
+        &self,
+        volunteer: AccountNumber,
+        (start, end): (Millis, Millis),
+        except: Option<EventRef>,
+    ) -> Verdict {
+        let spans = self.spans.get(&volunteer).map_or(&[][..], Vec::as_slice);
+        let before = spans.get(..spans.partition_point(|span| span.start < end)).unwrap_or_default();
+        match before.iter().rev().find(|span| Some(span.record) != except) {
+            Some(span) if span.end > start => {
+                Err(("service.interval", Rejection::ServiceOverlaps { record: span.record }))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn warn_of_duplicate(&self, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
+        let volunteer = parties.volunteer.0;
+        if service.imported || parties.volunteer.1.kind == AccountKind::Group {
+            return;
+        }
+        let similar = match service.served {
+            Served::OnDate { date, .. } => {
+                self.dated.get(&volunteer).filter(|mark| mark.0 == date && mark.1 == parties.payer.0).map(|mark| mark.3)
+            }
+            Served::Interval { start, .. } => {
+                let spans = self.spans.get(&volunteer).map_or(&[][..], Vec::as_slice);
+                let from = spans.partition_point(|span| span.start.0 < start.0.saturating_sub(NEAR_DUPLICATE_MS));
+                let near = spans
+                    .iter()
+                    .skip(from)
+                    .take_while(|span| span.start.0 <= start.0.saturating_add(NEAR_DUPLICATE_MS));
+                let same = |span: &&Span| span.payer == parties.payer.0 && span.credited != service.credited;
+                near.into_iter().find(same).map(|span| span.record)
+            }
+        };
+        decision.warnings.extend(similar.map(|similar| Warning { code: WarningCode::NearDuplicate, similar }));
+    }
+
+    /// What taking a record back changes: the payer gets everything, volunteer and pool give what they got.
+    fn reversed(record: &LiveRecord<'_>, old: &Parties<'_>) -> Result<Net, Rejection> {
+        let credited = record.service.credited;
+        let overflow = record.overflow.map_or(Minutes::ZERO, |(_, minutes)| minutes);
+        let kept = credited.minus(overflow).ok_or(Rejection::BalanceOutOfRange)?;
+        let mut net = Net::default();
+        net.add(old.payer.0, credited)?;
+        net.add(old.volunteer.0, kept.negated())?;
+        if let Some((pool, minutes)) = record.overflow {
+            net.add(pool, minutes.negated())?;
+        }
+        Ok(net)
+    }
+
+    /// Posts net changes. What an account must give back but has spent, the recording station owes: a claim, which its
+    /// floor doesn't bind. `spender` has been checked to cover its part.
+    fn post_net(
+        &self,
+        context: &Context<'_>,
+        net: &Net,
+        old: &Parties<'_>,
+        spender: Option<AccountNumber>,
+        decision: &mut Decision,
+    ) -> Verdict {
+        let counterparty = |number: AccountNumber| if number == old.payer.0 { old.volunteer.0 } else { old.payer.0 };
+        for &(number, minutes) in net.0.iter().filter(|row| row.1 != Minutes::ZERO) {
+            let other = Some(counterparty(number)).filter(|other| *other != number);
+            let account = self.account(number).filter(|_| minutes.is_negative() && Some(number) != spender);
+            // Issuance has no limit; everybody else gives at most what isn't reserved.
+            let Some(account) = account.filter(|account| account.floor.is_some()) else {
+                decision.post(number, minutes, other);
+                continue;
+            };
+            let free = account.balance.minus(account.held).filter(|free| free.is_positive()).unwrap_or(Minutes::ZERO);
+            let taken = free.min(minutes.negated());
+            let shortage = minutes.plus(taken).ok_or(("record", Rejection::BalanceOutOfRange))?;
+            if taken.is_positive() {
+                decision.post(number, taken.negated(), other);
+            }
+            if shortage.is_negative() {
+                decision.post(old.station, shortage, Some(number));
+                let (station, minutes) = (old.station, shortage.negated());
+                decision.changes.push(Change::AddClaim(Claim {
+                    event: context.at(),
+                    station,
+                    volunteer: number,
+                    minutes,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_times(record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
+        Self::times(record, service, parties, false, decision);
+    }
+
+    fn forget_times(record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
+        Self::times(record, service, parties, true, decision);
+    }
+
+    /// Adds or removes what the overlap rule and the day limit look at. Groups are exempt from both.
+    fn times(record: EventRef, service: &Service, parties: &Parties<'_>, remove: bool, decision: &mut Decision) {
+        let volunteer = parties.volunteer.0;
+        if parties.volunteer.1.kind == AccountKind::Group {
+            return;
+        }
+        if let Served::Interval { start, end } = service.served {
+            let span = Span { start, end, record, payer: parties.payer.0, credited: service.credited };
+            let change = if remove { Change::RemoveSpan } else { Change::AddSpan };
+            decision.changes.push(change(volunteer, span));
+        }
+        for (day, served) in day_shares(service) {
+            let served = if remove { served.saturating_neg() } else { served };
+            decision.changes.push(Change::AddDay(volunteer, day, served));
+        }
+    }
+}
+
+/// An account as it would stand after net changes.
+fn after((number, account): (AccountNumber, &Account), net: &Net) -> Result<Account, Rejection> {
+    let balance = account.balance.plus(net.of(number)).ok_or(Rejection::BalanceOutOfRange)?;
+    Ok(Account { balance, ..account.clone() })
+}
+
+/// Milliseconds served on each local day, split at local midnight.
+fn day_shares(service: &Service) -> Vec<(i32, i64)> {
+    let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
+    let (mut from, end) = match service.served {
+        Served::OnDate { date, .. } => return vec![(date, served_ms(&service.served))],
+        Served::Interval { start, end } => (start.0.saturating_add(offset_ms), end.0.saturating_add(offset_ms)),
+    };
+    let mut shares = Vec::new();
+    while from < end {
+        let day = from.div_euclid(DAY_MS);
+        let until = end.min(day.saturating_add(1).saturating_mul(DAY_MS));
+        shares.push((i32::try_from(day).unwrap_or(i32::MAX), until.saturating_sub(from)));
+        from = until;
+    }
+    shares
+}
+
+/// Milliseconds as minutes, a begun one counted whole.
+fn minutes_up(served_ms: i64) -> Minutes {
+    Minutes::new(served_ms.saturating_add(MINUTE_MS.saturating_sub(1)).div_euclid(MINUTE_MS))
+}

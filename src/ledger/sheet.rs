@@ -1,0 +1,275 @@
+//! A sheet against the state: all or nothing.
+
+use std::collections::BTreeMap;
+
+use super::{
+    account::{Key, KeyRole},
+    check::{Context, Verdict},
+    decision::{Applied, Change, Decision, Warning},
+    event::Event,
+    rejection::{Refusal, Rejection},
+    state::{State, Undo},
+    units::{DAY_MS, EventRef, KeyId, LogIndex, Millis, SheetId},
+};
+
+/// How far the clock of a signer may run ahead of the ledger's, in ms: 10 minutes, as the ledger's own clock guard.
+const ISSUED_AHEAD_MAX_MS: i64 = 600_000;
+
+/// A sheet whose bytes, root and signatures were verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// The ledger it is for.
+    pub origin: String,
+    /// Its author's name for it.
+    pub sheet_id: SheetId,
+    /// Who signed; the first is the author.
+    pub signers: Vec<KeyId>,
+    /// When.
+    pub issued_at: Millis,
+    /// Last moment to record it.
+    pub valid_until: Millis,
+    /// Its events.
+    pub events: Vec<Event>,
+}
+
+/// Old events that a sheet refers to, resolved from the log. [`Sheet::references`] says which.
+#[derive(Debug, Clone, Default)]
+pub struct Facts(BTreeMap<EventRef, Event>);
+
+impl Facts {
+    /// Adds the event at a place of the log.
+    pub fn insert(&mut self, at: EventRef, event: Event) {
+        self.0.insert(at, event);
+    }
+
+    pub(super) fn get(&self, at: EventRef) -> Option<&Event> {
+        self.0.get(&at)
+    }
+}
+
+/// What an accepted sheet did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SheetOutcome {
+    /// Postings with the number of their event, in order.
+    pub postings: Vec<(u16, Applied)>,
+    /// Warnings with the number of their event, in order.
+    pub warnings: Vec<(u16, Warning)>,
+    /// Changes that readers see: accounts, keys, regions, floors and holds.
+    pub changes: Vec<Change>,
+}
+
+/// What one event of a trial did or would have done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventOutcome {
+    /// Its postings.
+    pub postings: Vec<Applied>,
+    /// Its warnings.
+    pub warnings: Vec<Warning>,
+}
+
+impl Sheet {
+    /// Old events that the rules will ask for, as the state stands now: each record's newest version, and the places
+    /// where holds should be.
+    #[must_use]
+    pub fn references(&self, state: &State) -> Vec<EventRef> {
+        let mut wanted = Vec::new();
+        for event in &self.events {
+            let (record, hold) = match event {
+                Event::ServiceRecorded(recorded) => (None, recorded.hold),
+                Event::ServiceCorrected(corrected) => (Some(corrected.record), None),
+                Event::ServiceReversed { record, .. } => (Some(*record), None),
+                Event::HoldReleased { hold } | Event::HoldExpired { hold } => (None, Some(*hold)),
+                Event::LedgerCreated(_)
+                | Event::KeyEnrolled(_)
+                | Event::KeyRevoked { .. }
+                | Event::RegionDefined { .. }
+                | Event::AccountOpened(_)
+                | Event::FloorSet { .. }
+                | Event::MinutesTransferred { .. }
+                | Event::HoldPlaced { .. } => (None, None),
+            };
+            let hold = hold.filter(|hold| !state.holds.contains_key(hold));
+            let versions = record.map(|record| [record, state.latest_version(record)]);
+            wanted.extend(versions.into_iter().flatten().chain(hold));
+        }
+        wanted.retain(|at| at.index != LogIndex(0));
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted
+    }
+
+    /// Who signed, as the state knows them; at the genesis, as it names them itself.
+    fn signing_keys(&self, state: &State) -> Result<Vec<Key>, Refusal> {
+        if state.size == 0 {
+            return self.genesis_keys();
+        }
+        self.signers
+            .iter()
+            .map(|id| match state.key(*id) {
+                None => Err(Refusal::sheet("header.signers", Rejection::KeyUnknown { key_id: *id })),
+                Some(key) => Ok(key.clone()),
+            })
+            .collect()
+    }
+
+    fn genesis_keys(&self) -> Result<Vec<Key>, Refusal> {
+        let invalid =
+            |expected: &'static str| Refusal::sheet("events", Rejection::FieldInvalid { expected: expected.into() });
+        let [Event::LedgerCreated(created)] = self.events.as_slice() else {
+            return Err(invalid("exactly one event in entry 0: LedgerCreated"));
+        };
+        if !created.operator_keys.iter().map(|(id, _)| id).eq(&self.signers) {
+            return Err(invalid("the operator keys of the genesis as its signers, in the same order"));
+        }
+        let key = |&(id, public_key): &(KeyId, [u8; 32])| Key {
+            id,
+            public_key,
+            role: KeyRole::Operator,
+            account: None,
+            own_account: None,
+            revoked: false,
+        };
+        Ok(created.operator_keys.iter().map(key).collect())
+    }
+}
+
+impl State {
+    /// Applies a sheet as the next entry, or nothing of it.
+    ///
+    /// The same sheet again is not recognised here: callers look at [`State::sheet`] and compare bytes first.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, by event and by the order of [`Rejection`].
+    pub fn apply_sheet(&mut self, sheet: &Sheet, now: Millis, facts: &Facts) -> Result<SheetOutcome, Refusal> {
+        let signers = self.check_sheet(sheet, now)?;
+        let mut outcome = SheetOutcome::default();
+        let (mut decision, mut applied, mut undo) = (Decision::default(), Vec::new(), Vec::new());
+        for number in 0..sheet.events.len() {
+            let context = Context::new(sheet, number, self.size, now, &signers, facts);
+            let event_number = context.event;
+            if let Err(refusal) = self.apply_event(&context, &mut decision, &mut applied, &mut undo) {
+                self.roll_back(&mut undo);
+                return Err(refusal);
+            }
+            outcome.postings.extend(applied.drain(..).map(|applied| (event_number, applied)));
+            outcome.warnings.extend(decision.warnings.drain(..).map(|warning| (event_number, warning)));
+            outcome.changes.extend(decision.changes.drain(..).filter(is_visible));
+        }
+        if let Some(author) = sheet.signers.first() {
+            self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size));
+        }
+        self.size = self.size.saturating_add(1);
+        self.recorded_at = now;
+        Ok(outcome)
+    }
+
+    /// Says what sheets would do one after another, and leaves the state as it was. Refused events are left out.
+    /// `facts` gives the facts of a sheet, asked for when its turn comes.
+    pub fn try_sheets(
+        &mut self,
+        sheets: &[Sheet],
+        now: Millis,
+        mut facts: impl FnMut(&Self, &Sheet) -> Facts,
+    ) -> Vec<Result<Vec<Result<EventOutcome, Refusal>>, Refusal>> {
+        let (mut undo, mut all) = (Vec::new(), Vec::new());
+        let size = self.size;
+        for sheet in sheets {
+            let facts = facts(self, sheet);
+            let result = self.check_sheet(sheet, now).map(|signers| {
+                (0..sheet.events.len())
+                    .map(|number| self.try_event(sheet, number, now, &signers, &facts, &mut undo))
+                    .collect()
+            });
+            all.push(result);
+            // So that references between sheets of one trial mean what they would mean.
+            self.size = self.size.saturating_add(1);
+        }
+        self.size = size;
+        self.roll_back(&mut undo);
+        all
+    }
+
+    fn try_event(
+        &mut self,
+        sheet: &Sheet,
+        number: usize,
+        now: Millis,
+        signers: &[Key],
+        facts: &Facts,
+        undo: &mut Vec<Undo>,
+    ) -> Result<EventOutcome, Refusal> {
+        let context = Context::new(sheet, number, self.size, now, signers, facts);
+        let (mut decision, mut postings) = (Decision::default(), Vec::new());
+        self.apply_event(&context, &mut decision, &mut postings, undo)?;
+        Ok(EventOutcome { postings, warnings: decision.warnings })
+    }
+
+    fn apply_event(
+        &mut self,
+        context: &Context<'_>,
+        decision: &mut Decision,
+        applied: &mut Vec<Applied>,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), Refusal> {
+        decision.clear();
+        let verdict: Verdict = self.check(context, decision);
+        verdict.map_err(|(field, rejection)| {
+            let field = if field.is_empty() { String::new() } else { format!("{}.{field}", context.this().name()) };
+            Refusal::event(context.event, field, rejection)
+        })?;
+        self.apply(decision, applied, undo);
+        if let Event::LedgerCreated(created) = context.this() {
+            self.policy = created.policy.clone();
+        }
+        Ok(())
+    }
+
+    /// The rules for a sheet as a whole.
+    fn check_sheet(&self, sheet: &Sheet, now: Millis) -> Result<Vec<Key>, Refusal> {
+        if sheet.origin != self.origin {
+            let (expected, found) = (self.origin.clone(), sheet.origin.clone());
+            return Err(Refusal::sheet("header.origin", Rejection::OriginMismatch { expected, found }));
+        }
+        let signers = sheet.signing_keys(self)?;
+        if let Some(index) = signers.first().and_then(|author| self.sheet(author.id, sheet.sheet_id)) {
+            return Err(Refusal::sheet("header.sheet_id", Rejection::SheetExistsWithDifferentBytes { index }));
+        }
+        if now > sheet.valid_until {
+            let rejection = Rejection::SheetExpired { valid_until: sheet.valid_until, now };
+            return Err(Refusal::sheet("header.valid_until_ms", rejection));
+        }
+        if sheet.issued_at.0 > now.0.saturating_add(ISSUED_AHEAD_MAX_MS) {
+            let rejection = Rejection::SheetIssuedInFuture { issued_at: sheet.issued_at, now };
+            return Err(Refusal::sheet("header.issued_at_ms", rejection));
+        }
+        let validity_ms = sheet.valid_until.0.saturating_sub(sheet.issued_at.0);
+        let max = self.policy.validity_days_max;
+        if validity_ms < 0 || validity_ms > i64::from(max).saturating_mul(DAY_MS) {
+            let days = validity_ms.div_euclid(DAY_MS);
+            let rejection = Rejection::SheetValidityOutOfRange { days, max };
+            return Err(Refusal::sheet("header.valid_until_ms", rejection));
+        }
+        match signers.iter().find(|key| key.revoked) {
+            Some(key) => Err(Refusal::sheet("header.signers", Rejection::KeyIsRevoked { key_id: key.id })),
+            None => Ok(signers),
+        }
+    }
+}
+
+fn is_visible(change: &Change) -> bool {
+    match change {
+        Change::OpenAccount(_)
+        | Change::EnrolKey(_)
+        | Change::RevokeKey(_)
+        | Change::DefineRegion(_)
+        | Change::SetFloor(..)
+        | Change::OpenHold(..)
+        | Change::EndHold(_) => true,
+        Change::AddSpan(..)
+        | Change::RemoveSpan(..)
+        | Change::AddDay(..)
+        | Change::MarkDated(..)
+        | Change::NoteRecord(..)
+        | Change::AddClaim(_) => false,
+    }
+}

@@ -1,0 +1,321 @@
+//! The state that entries add up to, and the one place where it changes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    account::{Account, Claim, Hold, Key, RecordNote, Region, Span},
+    decision::{Applied, Change, Decision},
+    policy::Policy,
+    units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, SheetId},
+};
+
+/// The newest date-only record of a volunteer: date, payer, credit, record.
+type Dated = (i32, AccountNumber, Minutes, EventRef);
+
+/// Everything the rules need to know of the past, except the contents of old records, which come as
+/// [`Facts`](super::Facts).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub(super) origin: String,
+    pub(super) size: u64,
+    pub(super) recorded_at: Millis,
+    pub(super) policy: Policy,
+    pub(super) accounts: Vec<Account>,
+    pub(super) account_numbers: HashMap<AccountId, AccountNumber>,
+    pub(super) keys: Vec<Key>,
+    pub(super) key_numbers: HashMap<KeyId, u32>,
+    pub(super) regions: Vec<Region>,
+    pub(super) region_numbers: HashMap<Code, u32>,
+    pub(super) holds: BTreeMap<EventRef, Hold>,
+    pub(super) records: HashMap<EventRef, RecordNote>,
+    pub(super) spans: HashMap<AccountNumber, Vec<Span>>,
+    pub(super) days: HashMap<(AccountNumber, i32), i64>,
+    pub(super) dated: HashMap<AccountNumber, Dated>,
+    pub(super) sheets: HashMap<(KeyId, SheetId), LogIndex>,
+    pub(super) claims: Vec<Claim>,
+}
+
+/// How to take one change back.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Undo {
+    Balance { account: AccountNumber, balance: Minutes, held: Minutes },
+    OpenedAccount,
+    EnrolledKey,
+    RevokedKey(KeyId),
+    DefinedRegion,
+    Floor(AccountNumber, Option<Minutes>),
+    OpenedHold(EventRef),
+    EndedHold(EventRef, Hold),
+    AddedSpan(AccountNumber, Span),
+    RemovedSpan(AccountNumber, Span),
+    Day(AccountNumber, i32, i64),
+    Dated(AccountNumber, Option<Dated>),
+    Record(EventRef, Option<RecordNote>),
+    AddedClaim,
+}
+
+impl State {
+    /// The state of a ledger that has no entry yet: the next one must be its genesis.
+    #[must_use]
+    pub fn new(origin: &str) -> Self {
+        Self { origin: origin.to_owned(), ..Self::default() }
+    }
+
+    /// The ledger's origin.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Entries applied: the index of the next one.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Recorded time of the newest entry.
+    #[must_use]
+    pub const fn recorded_at(&self) -> Millis {
+        self.recorded_at
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// All accounts, by number.
+    #[must_use]
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// All keys, in the order of enrolment.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// All regions, in the order of definition.
+    #[must_use]
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// Open holds.
+    #[must_use]
+    pub const fn holds(&self) -> &BTreeMap<EventRef, Hold> {
+        &self.holds
+    }
+
+    /// Minutes that stations owe.
+    #[must_use]
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
+    /// The number of an account.
+    #[must_use]
+    pub fn account_number(&self, id: AccountId) -> Option<AccountNumber> {
+        self.account_numbers.get(&id).copied()
+    }
+
+    /// An account.
+    #[must_use]
+    pub fn account(&self, number: AccountNumber) -> Option<&Account> {
+        self.accounts.get(usize::try_from(number.0).ok()?)
+    }
+
+    /// A key.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<&Key> {
+        self.keys.get(usize::try_from(*self.key_numbers.get(&id)?).ok()?)
+    }
+
+    /// The entry that holds the sheet with this id of this author.
+    #[must_use]
+    pub fn sheet(&self, author: KeyId, id: SheetId) -> Option<LogIndex> {
+        self.sheets.get(&(author, id)).copied()
+    }
+
+    /// The event that holds a record's newest version: its own, if nothing corrected it.
+    #[must_use]
+    pub fn latest_version(&self, record: EventRef) -> EventRef {
+        self.records.get(&record).map_or(record, |note| note.latest)
+    }
+
+    /// Applies what was decided; `applied` and `undo` are added to.
+    pub(super) fn apply(&mut self, decision: &Decision, applied: &mut Vec<Applied>, undo: &mut Vec<Undo>) {
+        let sum: i128 = decision.postings.iter().map(|posting| i128::from(posting.minutes.get())).sum();
+        assert!(sum == 0, "the postings of an event sum to zero");
+        for posting in &decision.postings {
+            let account = self.account_mut(posting.account);
+            undo.push(Undo::Balance { account: posting.account, balance: account.balance, held: account.held });
+            let sums = account.balance.plus(posting.minutes).zip(account.held.plus(posting.held));
+            // The check has made these very additions.
+            assert!(sums.is_some(), "a checked posting stays in range");
+            if let Some((balance, held)) = sums {
+                (account.balance, account.held) = (balance, held);
+                assert!(!held.is_negative(), "no more is set free than was held");
+                applied.push(Applied { posting: *posting, balance_after: balance, held_after: held });
+            }
+        }
+        for change in &decision.changes {
+            let inverse = self.change(change);
+            undo.push(inverse);
+        }
+    }
+
+    /// Takes back everything in `undo`, newest first.
+    pub(super) fn roll_back(&mut self, undo: &mut Vec<Undo>) {
+        while let Some(step) = undo.pop() {
+            self.undo(step);
+        }
+    }
+
+    fn change(&mut self, change: &Change) -> Undo {
+        match change {
+            Change::OpenAccount(account) => {
+                self.account_numbers.insert(account.id, AccountNumber(count(self.accounts.len())));
+                self.accounts.push(account.clone());
+                Undo::OpenedAccount
+            }
+            Change::EnrolKey(key) => {
+                self.key_numbers.insert(key.id, count(self.keys.len()));
+                self.keys.push(key.clone());
+                Undo::EnrolledKey
+            }
+            Change::RevokeKey(id) => {
+                self.set_revoked(*id, true);
+                Undo::RevokedKey(*id)
+            }
+            Change::DefineRegion(region) => {
+                self.region_numbers.insert(region.code.clone(), count(self.regions.len()));
+                self.regions.push(region.clone());
+                Undo::DefinedRegion
+            }
+            Change::SetFloor(number, floor) => {
+                let account = self.account_mut(*number);
+                Undo::Floor(*number, account.floor.replace(*floor))
+            }
+            Change::OpenHold(at, hold) => {
+                self.holds.insert(*at, *hold);
+                Undo::OpenedHold(*at)
+            }
+            Change::EndHold(at) => {
+                let hold = self.holds.remove(at);
+                assert!(hold.is_some(), "only an open hold ends");
+                hold.map_or(Undo::OpenedHold(*at), |hold| Undo::EndedHold(*at, hold))
+            }
+            Change::AddSpan(volunteer, span) => {
+                self.add_span(*volunteer, *span);
+                Undo::AddedSpan(*volunteer, *span)
+            }
+            Change::RemoveSpan(volunteer, span) => {
+                self.remove_span(*volunteer, *span);
+                Undo::RemovedSpan(*volunteer, *span)
+            }
+            Change::AddDay(volunteer, day, served_ms) => {
+                self.add_day(*volunteer, *day, *served_ms);
+                Undo::Day(*volunteer, *day, served_ms.saturating_neg())
+            }
+            Change::MarkDated(volunteer, mark) => Undo::Dated(*volunteer, self.dated.insert(*volunteer, *mark)),
+            Change::NoteRecord(record, note) => Undo::Record(*record, self.records.insert(*record, *note)),
+            Change::AddClaim(claim) => {
+                self.claims.push(*claim);
+                Undo::AddedClaim
+            }
+        }
+    }
+
+    fn undo(&mut self, step: Undo) {
+        match step {
+            Undo::Balance { account, balance, held } => {
+                let account = self.account_mut(account);
+                (account.balance, account.held) = (balance, held);
+            }
+            Undo::OpenedAccount => {
+                if let Some(account) = self.accounts.pop() {
+                    self.account_numbers.remove(&account.id);
+                }
+            }
+            Undo::EnrolledKey => {
+                if let Some(key) = self.keys.pop() {
+                    self.key_numbers.remove(&key.id);
+                }
+            }
+            Undo::RevokedKey(id) => self.set_revoked(id, false),
+            Undo::DefinedRegion => {
+                if let Some(region) = self.regions.pop() {
+                    self.region_numbers.remove(&region.code);
+                }
+            }
+            Undo::Floor(account, floor) => self.account_mut(account).floor = floor,
+            Undo::OpenedHold(at) => {
+                self.holds.remove(&at);
+            }
+            Undo::EndedHold(at, hold) => {
+                self.holds.insert(at, hold);
+            }
+            Undo::AddedSpan(volunteer, span) => self.remove_span(volunteer, span),
+            Undo::RemovedSpan(volunteer, span) => self.add_span(volunteer, span),
+            Undo::Day(volunteer, day, served_ms) => self.add_day(volunteer, day, served_ms),
+            Undo::Dated(volunteer, mark) => restore(&mut self.dated, volunteer, mark),
+            Undo::Record(record, note) => restore(&mut self.records, record, note),
+            Undo::AddedClaim => {
+                self.claims.pop();
+            }
+        }
+    }
+
+    /// The account of a number that a check has handed out.
+    #[allow(clippy::indexing_slicing, clippy::as_conversions, reason = "a checked number; a wrong one must stop us")]
+    fn account_mut(&mut self, number: AccountNumber) -> &mut Account {
+        &mut self.accounts[number.0 as usize]
+    }
+
+    fn set_revoked(&mut self, id: KeyId, revoked: bool) {
+        let number = self.key_numbers.get(&id).and_then(|number| usize::try_from(*number).ok());
+        if let Some(key) = number.and_then(|number| self.keys.get_mut(number)) {
+            key.revoked = revoked;
+        }
+    }
+
+    fn add_span(&mut self, volunteer: AccountNumber, span: Span) {
+        let spans = self.spans.entry(volunteer).or_default();
+        let at = spans.partition_point(|other| other.start < span.start);
+        spans.insert(at, span);
+    }
+
+    fn remove_span(&mut self, volunteer: AccountNumber, span: Span) {
+        if let Some(spans) = self.spans.get_mut(&volunteer) {
+            spans.retain(|other| other.record != span.record);
+            if spans.is_empty() {
+                self.spans.remove(&volunteer);
+            }
+        }
+    }
+
+    fn add_day(&mut self, volunteer: AccountNumber, day: i32, served_ms: i64) {
+        let total = self.days.entry((volunteer, day)).or_default();
+        *total = total.saturating_add(served_ms);
+        if *total == 0 {
+            self.days.remove(&(volunteer, day));
+        }
+    }
+}
+
+fn restore<K: std::hash::Hash + Eq, V>(map: &mut HashMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
+}
+
+/// Length of a table as the number of its next row. Tables are bounded by memory far below 2^32 rows.
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,15 @@
+//! Received bytes to ledger types and back. What was received is what is signed, hashed, stored and replayed; nothing
+//! here is ever re-encoded except to compare.
+
+mod author;
+mod canonical;
+mod event;
+mod leaf;
+mod sheet;
+
+pub use author::{Draft, sign};
+pub use event::policy_message;
+pub use leaf::{LEAF_LENGTH, header_hash, leaf, signatures_hash};
+pub use sheet::{
+    Decoded, EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, SHEET_BYTES_MAX, SIGNERS_MAX, decode, decode_event,
+};
