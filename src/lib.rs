@@ -7,5 +7,13 @@ pub mod proto;
 
 pub mod ledger;
 pub mod merkle;
+pub mod replay;
 pub mod signature;
 pub mod wire;
+
+#[cfg(feature = "service")]
+pub mod clock;
+#[cfg(feature = "service")]
+pub mod projection;
+#[cfg(feature = "service")]
+pub mod store;

@@ -9,7 +9,7 @@ use super::{
     event::Event,
     rejection::{Refusal, Rejection},
     state::{State, Undo},
-    units::{DAY_MS, EventRef, KeyId, LogIndex, Millis, SheetId},
+    units::{AccountId, DAY_MS, EventRef, KeyId, LogIndex, Millis, SheetId},
 };
 
 /// How far the clock of a signer may run ahead of the ledger's, in ms: 10 minutes, as the ledger's own clock guard.
@@ -61,8 +61,8 @@ pub struct SheetOutcome {
 /// What one event of a trial did or would have done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventOutcome {
-    /// Its postings.
-    pub postings: Vec<Applied>,
+    /// Its postings with the accounts' public names.
+    pub postings: Vec<(AccountId, Applied)>,
     /// Its warnings.
     pub warnings: Vec<Warning>,
 }
@@ -201,6 +201,8 @@ impl State {
         let context = Context::new(sheet, number, self.size, now, signers, facts);
         let (mut decision, mut postings) = (Decision::default(), Vec::new());
         self.apply_event(&context, &mut decision, &mut postings, undo)?;
+        let named = |applied: Applied| Some((self.account(applied.posting.account)?.id, applied));
+        let postings = postings.into_iter().filter_map(named).collect();
         Ok(EventOutcome { postings, warnings: decision.warnings })
     }
 

@@ -107,12 +107,11 @@ fn value_fault(field: &'static FieldDescriptorProto, value: &Value<'_>, depth: u
     match value {
         Value::Varint((_, false)) => here("its varint is longer than it need be"),
         Value::Varint(_) if field.label() == Label::Repeated => here("a list of numbers has to be packed"),
-        Value::Varint((0, true)) if !may_be_default => here("it is present with its default value"),
         Value::Bytes(bytes) if field.r#type() == Type::Message => {
             let name = field.type_name();
             fault(bytes, descriptor(name)?, depth.checked_sub(1)?)
         }
-        Value::Bytes([]) if !may_be_default => here("it is present with its default value"),
+        Value::Varint((0, true)) | Value::Bytes([]) if !may_be_default => here("it is present with its default value"),
         Value::Bytes([]) if field.r#type() == Type::Enum => here("it is present without any value"),
         Value::Varint(_) | Value::Bytes(_) => None,
     }

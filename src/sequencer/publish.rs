@@ -1,0 +1,150 @@
+//! Signed checkpoints: blocks and tree durable > signed > written, synced, renamed, folder synced > published.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use super::{Accepted, Reply, fatal};
+use crate::{
+    checkpoint,
+    merkle::{Hash, inclusion_proof, stored_hash_number},
+    proto,
+    replay::Replay,
+    signature::PrivateKey,
+    store::{CheckpointFile, LogStore, StoreError},
+};
+
+/// Shortest time between two checkpoints: each costs two syncs, which the log's own would have to wait for. Well below
+/// the second that an entry may stay unpublished.
+const INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// A checkpoint that is out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Entries that it covers.
+    pub size: u64,
+    /// The signed note.
+    pub note: String,
+}
+
+/// Entries up to `size` are durable; `waiters` want to hear when they are published.
+pub(super) struct Durable {
+    pub(super) size: u64,
+    pub(super) root: Hash,
+    pub(super) waiters: Vec<Waiter>,
+}
+
+/// Somebody who wants checkpoint and proof.
+pub(super) struct Waiter {
+    pub(super) receipt: proto::Receipt,
+    pub(super) reply: Reply,
+}
+
+/// The publishing thread's own.
+pub(super) struct Publisher {
+    store: Arc<dyn LogStore>,
+    key: PrivateKey,
+    file: CheckpointFile,
+    origin: String,
+    size: u64,
+    root: Hash,
+    published: watch::Sender<Published>,
+    last: Option<Instant>,
+}
+
+impl Publisher {
+    pub(super) fn new(store: Arc<dyn LogStore>, key: PrivateKey, file: CheckpointFile, replay: &Replay) -> Self {
+        let origin = replay.state.origin().to_owned();
+        let (size, root) = (replay.frontier.size(), replay.frontier.root());
+        Self { store, key, file, origin, size, root, published: watch::Sender::default(), last: None }
+    }
+
+    /// Publishes what there is, unless `checkpoint` covers it already.
+    pub(super) fn begin(
+        mut self,
+        checkpoint: Option<Published>,
+    ) -> std::io::Result<(Self, watch::Receiver<Published>)> {
+        match checkpoint.filter(|published| published.size == self.size) {
+            Some(published) => {
+                self.published.send_replace(published);
+            }
+            None => self.publish().map_err(std::io::Error::other)?,
+        }
+        let receiver = self.published.subscribe();
+        Ok((self, receiver))
+    }
+
+    /// Until the committer is gone and everything is published.
+    pub(super) fn run(mut self, inbox: &Receiver<Durable>) {
+        let mut waiters = Vec::new();
+        loop {
+            let published = self.published.borrow().size;
+            let pending = self.size > published || !waiters.is_empty();
+            let wait = if pending { self.rest() } else { Duration::MAX };
+            let received = if pending { inbox.recv_timeout(wait) } else { inbox.recv().map_err(Into::into) };
+            match received {
+                Ok(durable) => {
+                    self.size = durable.size;
+                    if durable.root != Hash::default() {
+                        self.root = durable.root;
+                    }
+                    waiters.extend(durable.waiters);
+                    if self.rest() > Duration::ZERO {
+                        continue;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.publish_or_stop(&mut waiters);
+                    return;
+                }
+            }
+            self.publish_or_stop(&mut waiters);
+        }
+    }
+
+    /// How long until the next checkpoint may be signed.
+    fn rest(&self) -> Duration {
+        self.last.map_or(Duration::ZERO, |last| INTERVAL_MIN.saturating_sub(last.elapsed()))
+    }
+
+    fn publish_or_stop(&mut self, waiters: &mut Vec<Waiter>) {
+        if self.size > self.published.borrow().size
+            && let Err(error) = self.publish()
+        {
+            fatal(&format!("the checkpoint was not written: {error}"));
+        }
+        for Waiter { receipt, reply } in waiters.drain(..) {
+            let publication = self.publication(receipt.index).unwrap_or_else(|error| fatal(&error.to_string()));
+            // Nobody waits any more: the sheet is recorded all the same.
+            let _gone = reply.send(Ok(Accepted { receipt, publication: Some(publication) }));
+        }
+    }
+
+    fn publish(&mut self) -> Result<(), StoreError> {
+        let note = checkpoint::sign(&self.origin, self.size, &self.root, self.key.signing_key());
+        self.file.write(&note)?;
+        self.published.send_replace(Published { size: self.size, note });
+        self.last = Some(Instant::now());
+        Ok(())
+    }
+
+    fn publication(&self, index: u64) -> Result<proto::Publication, StoreError> {
+        let Published { size, note } = self.published.borrow().clone();
+        let node = |level, at| {
+            let number = stored_hash_number(level, at);
+            self.store.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
+        };
+        let proof = inclusion_proof(index, size, node)?;
+        Ok(proto::Publication {
+            checkpoint: note,
+            inclusion_proof: proof.into_iter().map(|hash| hash.to_vec().into()).collect(),
+        })
+    }
+}
