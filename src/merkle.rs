@@ -1,4 +1,4 @@
-//! RFC 6962 trees: hashing, proofs, and the order in which node hashes are stored.
+//! RFC 6962 trees: hashing, proofs, the order in which node hashes are stored, and the tiles they are published in.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -9,8 +9,10 @@
 
 mod hash;
 mod proof;
+mod tile;
 mod tree;
 
 pub use hash::{Hash, empty_root, leaf_hash, node_hash};
 pub use proof::{ProofError, consistency_proof, inclusion_proof, root_at, verify_consistency, verify_inclusion};
-pub use tree::{Frontier, root_of_leaves, stored_hash_count, stored_hash_number};
+pub use tile::{TILE_WIDTH, TileLevel, entries_path, tile_levels, tile_path};
+pub use tree::{Frontier, FrontierError, root_of_leaves, stored_hash_count, stored_hash_number};
