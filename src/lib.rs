@@ -13,8 +13,16 @@ pub mod signature;
 pub mod wire;
 
 #[cfg(feature = "service")]
+pub mod cli;
+#[cfg(feature = "service")]
 pub mod clock;
 #[cfg(feature = "service")]
+pub mod config;
+#[cfg(feature = "service")]
 pub mod projection;
+#[cfg(feature = "service")]
+pub mod sequencer;
+#[cfg(feature = "service")]
+pub mod server;
 #[cfg(feature = "service")]
 pub mod store;

@@ -1,3 +1,5 @@
 //! The `timebank` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    timebank::cli::main()
+}

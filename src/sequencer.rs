@@ -155,7 +155,8 @@ pub fn start(parts: Parts) -> std::io::Result<(Sequencer, Threads)> {
     let keys: KeyBook = Arc::default();
     sequence::learn_keys(&keys, parts.replay.state.keys());
 
-    let publisher = publish::Publisher::new(parts.store.clone(), parts.ledger_key, parts.checkpoint_file, &parts.replay);
+    let publisher =
+        publish::Publisher::new(parts.store.clone(), parts.ledger_key, parts.checkpoint_file, &parts.replay);
     let (publisher, published) = publisher.begin(parts.checkpoint)?;
     let sequencer =
         sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, parts.clock, keys.clone());
@@ -266,4 +267,3 @@ struct TreeGrowth {
     first: u64,
     hashes: Vec<Hash>,
 }
-

@@ -66,7 +66,8 @@ pub async fn run(
 ) -> Result<(), tonic::transport::Error> {
     let Ledger { store, projection, sequencer, threads, identity, service_key } = ledger;
     let (stop, stopping) = watch::channel(false);
-    let service = Service { store, projection, sequencer: sequencer.clone(), identity: Arc::new(identity), shutdown: stopping };
+    let service =
+        Service { store, projection, sequencer: sequencer.clone(), identity: Arc::new(identity), shutdown: stopping };
     let expiry = tokio::spawn(submit::expire_holds(service.clone(), service_key));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LedgerServiceServer<Service>>().await;

@@ -8,7 +8,10 @@
 
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_zebra::{Signature, SigningKey, VerificationKey, VerificationKeyBytes, batch};
-use getrandom::{SysRng, rand_core::UnwrapErr};
+use getrandom::{
+    SysRng,
+    rand_core::{Rng, UnwrapErr},
+};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -66,6 +69,14 @@ pub fn is_enrollable(public_key: &[u8; 32]) -> bool {
     let compressed = CompressedEdwardsY(*public_key);
     compressed.decompress().is_some_and(|point| point.compress() == compressed && !point.is_small_order())
         && VerificationKey::try_from(*public_key).is_ok()
+}
+
+/// Random bytes from the operating system: account ids, nonces.
+#[must_use]
+pub fn random<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    UnwrapErr(SysRng).fill_bytes(&mut bytes);
+    bytes
 }
 
 /// The id of an Ed25519 key: the first 16 bytes of SHA-256("timebank key v1\n" || 0x01 || public key).

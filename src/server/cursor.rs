@@ -35,7 +35,8 @@ pub(super) fn seal(key: &[u8; 32], list: List, payload: &[u8]) -> String {
 
 /// What a cursor carries.
 pub(super) fn open<const LENGTH: usize>(key: &[u8; 32], list: List, cursor: &str) -> Result<[u8; LENGTH], Status> {
-    let refused = || invalid("cursor", "a cursor exactly as an answer to this very list gave it; start again without one");
+    let refused =
+        || invalid("cursor", "a cursor exactly as an answer to this very list gave it; start again without one");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_garbled| refused())?;
     let (found, payload) = bytes.split_at_checked(TAG_LENGTH).ok_or_else(refused)?;
     let mac = tag(key, list, payload).ok_or_else(refused)?;

@@ -126,7 +126,11 @@ pub(crate) fn submit_status(error: &SubmitError) -> Status {
         details.add_bad_request_violation(message.field.clone(), message.message.clone());
     }
     if code == Code::FailedPrecondition {
-        details.add_precondition_failure_violation(message.code.clone(), message.field.clone(), message.message.clone());
+        details.add_precondition_failure_violation(
+            message.code.clone(),
+            message.field.clone(),
+            message.message.clone(),
+        );
     }
     if let SubmitError::QueueFull { retry_ms } = error {
         details.set_retry_info(Some(Duration::from_millis(u64::from(*retry_ms))));

@@ -75,8 +75,7 @@ impl Service {
         }
         let decoded: Vec<_> = request.sheets.iter().map(wire::decode).collect();
         let sound = decoded.iter().filter_map(|decoded| decoded.as_ref().ok().cloned()).collect();
-        let (tried, reflected_index) =
-            self.sequencer.try_sheets(sound).await.map_err(|error| submit_status(&error))?;
+        let (tried, reflected_index) = self.sequencer.try_sheets(sound).await.map_err(|error| submit_status(&error))?;
         let mut tried = tried.into_iter();
         let results = decoded
             .into_iter()
@@ -97,9 +96,7 @@ impl Service {
     }
 }
 
-fn trial_message(
-    event: &Result<crate::ledger::EventOutcome, crate::ledger::Refusal>,
-) -> proto::DryRunEvent {
+fn trial_message(event: &Result<crate::ledger::EventOutcome, crate::ledger::Refusal>) -> proto::DryRunEvent {
     let outcome = match event {
         Ok(outcome) => proto::dry_run_event::Outcome::Accepted(event_receipt(outcome)),
         Err(refusal) => proto::dry_run_event::Outcome::Refused(refusal_message(refusal)),
@@ -134,7 +131,8 @@ pub(super) async fn expire_holds(service: Service, key: Option<PrivateKey>) {
 }
 
 fn expiry_sheet(service: &Service, key: &PrivateKey) -> Option<proto::Sheet> {
-    let now = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()?;
+    let now =
+        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()?;
     let view = service.projection.view();
     let over: Vec<Kind> = view
         .holds

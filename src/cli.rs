@@ -1,0 +1,104 @@
+//! The command line: one file a command.
+
+mod account;
+mod arguments;
+mod balance;
+mod client;
+mod completions;
+mod correct;
+mod history;
+mod hold;
+mod import;
+mod key;
+mod output;
+mod record;
+mod region;
+mod serve;
+mod station;
+mod status;
+mod submit;
+mod transfer;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Said below every help.
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 refused by a rule of the ledger (nothing was written); 2 wrong usage, or a file that can't be read;
+3 the server can't be reached, or the outcome is unknown (do the same again: nothing is counted twice); 70 the service had
+to stop.
+
+Examples:
+  timebank serve                              run a ledger on this machine
+  timebank station open --region leeds       open a station
+  timebank record --volunteer ID --station ID --date 2026-03-01 --hours 2.5
+  timebank balance ID
+  timebank COMMAND --help                    more on any command";
+
+/// A durable ledger of signed volunteer hours.
+#[derive(Debug, Parser)]
+#[command(name = "timebank", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Status(status::Arguments),
+    Region(region::Arguments),
+    Station(station::Arguments),
+    Account(account::Arguments),
+    Key(key::Arguments),
+    Record(record::Arguments),
+    Correct(correct::Arguments),
+    Hold(hold::Arguments),
+    Transfer(transfer::Arguments),
+    Balance(balance::Arguments),
+    History(history::Arguments),
+    Watch(watch::Arguments),
+    Submit(submit::Arguments),
+    Import(import::Arguments),
+    Completions(completions::Arguments),
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::fail(&error.into()),
+    };
+    let result = runtime.block_on(run(cli.command));
+    // Reads of the standard input can't be cancelled: don't wait for them.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::fail(&error),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Status(arguments) => status::run(arguments).await,
+        Command::Region(arguments) => region::run(arguments).await,
+        Command::Station(arguments) => station::run(arguments).await,
+        Command::Account(arguments) => account::run(arguments).await,
+        Command::Key(arguments) => key::run(arguments).await,
+        Command::Record(arguments) => record::run(arguments).await,
+        Command::Correct(arguments) => correct::run(arguments).await,
+        Command::Hold(arguments) => hold::run(arguments).await,
+        Command::Transfer(arguments) => transfer::run(arguments).await,
+        Command::Balance(arguments) => balance::run(arguments).await,
+        Command::History(arguments) => history::run(arguments).await,
+        Command::Watch(arguments) => watch::run(arguments).await,
+        Command::Submit(arguments) => submit::run(arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}

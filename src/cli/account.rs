@@ -1,0 +1,227 @@
+//! `timebank account`
+
+use serde_json::{Value, json};
+
+use super::{
+    arguments::account_id,
+    client::{self, Client, ClientArguments, receipt_json},
+    output::{Failure, emit, hours, table, usage},
+};
+use crate::{
+    ledger::AccountId,
+    proto::{self, event::Kind},
+    signature,
+};
+
+/// Open, show and list accounts.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank account open --station 6f0c...            a resident's account
+  timebank account open --kind community-pool --region leeds
+  timebank account list --kind resident
+  timebank account floor 91ab... --minutes -600      may go 10 hours below zero")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    client: ClientArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Kinds of accounts that can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kinds {
+    /// One person.
+    Resident,
+    /// A couple or household that shares one balance.
+    Household,
+    /// People who are not told apart.
+    Group,
+    /// A volunteer station.
+    Station,
+    /// The pool of a community.
+    CommunityPool,
+    /// The pool of a district.
+    DistrictPool,
+}
+
+impl Kinds {
+    pub(crate) const fn message(self) -> proto::AccountKind {
+        match self {
+            Self::Resident => proto::AccountKind::Resident,
+            Self::Household => proto::AccountKind::Household,
+            Self::Group => proto::AccountKind::Group,
+            Self::Station => proto::AccountKind::Station,
+            Self::CommunityPool => proto::AccountKind::CommunityPool,
+            Self::DistrictPool => proto::AccountKind::DistrictPool,
+        }
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Open an account under a fresh random id.
+    Open {
+        /// What kind.
+        #[arg(long, value_enum, default_value = "resident")]
+        kind: Kinds,
+        /// Residents, households, groups: the station that serves them.
+        #[arg(long, value_parser = account_id)]
+        station: Option<AccountId>,
+        /// Stations and pools: the region.
+        #[arg(long)]
+        region: Option<String>,
+    },
+    /// Show an account.
+    Show {
+        /// Its id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+    },
+    /// List accounts in the order they were opened.
+    List {
+        /// Only this kind.
+        #[arg(long, value_enum)]
+        kind: Option<Kinds>,
+        /// Only those that this station serves.
+        #[arg(long, value_parser = account_id)]
+        station: Option<AccountId>,
+    },
+    /// Set how far below zero an account may go.
+    Floor {
+        /// Its id.
+        #[arg(value_parser = account_id)]
+        account: AccountId,
+        /// 0 or negative.
+        #[arg(long, allow_negative_numbers = true)]
+        minutes: i64,
+    },
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let client = &arguments.client;
+    match arguments.action {
+        Action::Open { kind, station, region } => open(client, kind.message(), region, station).await,
+        Action::Show { account } => show(client, account).await,
+        Action::List { kind, station } => list(client, kind.map(Kinds::message), station).await,
+        Action::Floor { account, minutes } => {
+            let event = proto::FloorSet { account: account.0.to_vec().into(), floor_minutes: minutes };
+            client.submit_and_print(vec![Kind::FloorSet(event)]).await
+        }
+    }
+}
+
+/// Opens an account and prints its id.
+pub(crate) async fn open(
+    arguments: &ClientArguments,
+    kind: proto::AccountKind,
+    region: Option<String>,
+    station: Option<AccountId>,
+) -> anyhow::Result<()> {
+    let account: [u8; 16] = signature::random();
+    let event = proto::AccountOpened {
+        account: account.to_vec().into(),
+        kind: i32::from(kind),
+        region: region.unwrap_or_default(),
+        station: station.map(|station| station.0.to_vec().into()).unwrap_or_default(),
+    };
+    let mut client = arguments.connect().await?;
+    let signers = arguments.signers()?;
+    let origin = signers.origin(&mut client).await?;
+    let sheet = signers.sign(&origin, vec![Kind::AccountOpened(event)])?;
+    let response = client::submit(&mut client, sheet, proto::Until::Published).await?;
+    let id = hex::encode(account);
+    let mut value = receipt_json(&response);
+    value["account"] = json!(id);
+    emit(arguments.json, &value, || id.clone())
+}
+
+fn kind_name(kind: i32) -> &'static str {
+    match proto::AccountKind::try_from(kind) {
+        Ok(proto::AccountKind::Resident) => "resident",
+        Ok(proto::AccountKind::Household) => "household",
+        Ok(proto::AccountKind::Group) => "group",
+        Ok(proto::AccountKind::Station) => "station",
+        Ok(proto::AccountKind::CommunityPool) => "community-pool",
+        Ok(proto::AccountKind::DistrictPool) => "district-pool",
+        Ok(proto::AccountKind::Issuance) => "issuance",
+        Ok(proto::AccountKind::Unspecified) | Err(_) => "unknown",
+    }
+}
+
+fn account_json(account: &proto::Account) -> Value {
+    json!({
+        "account": hex::encode(&account.account),
+        "kind": kind_name(account.kind),
+        "region": account.region,
+        "station": hex::encode(&account.station),
+        "balance_minutes": account.balance_minutes,
+        "held_minutes": account.held_minutes,
+        "available_minutes": account.available_minutes,
+        "floor_minutes": account.floor_minutes,
+    })
+}
+
+async fn show(arguments: &ClientArguments, account: AccountId) -> anyhow::Result<()> {
+    let mut client = arguments.connect().await?;
+    let request = proto::GetAccountRequest { account: account.0.to_vec().into(), min_index: 0 };
+    let response = client.get_account(request).await.map_err(Failure::from)?.into_inner();
+    let account = response.account.ok_or_else(|| usage("the server sent no account"))?;
+    let mut value = account_json(&account);
+    value["reflected_index"] = json!(response.reflected_index);
+    emit(arguments.json, &value, || accounts_table(std::slice::from_ref(&account)))
+}
+
+fn accounts_table(accounts: &[proto::Account]) -> String {
+    let rows = accounts.iter().map(|account| {
+        let place = if account.station.is_empty() { account.region.clone() } else { hex::encode(&account.station) };
+        let available = account.available_minutes.map_or_else(String::new, hours);
+        vec![
+            hex::encode(&account.account),
+            kind_name(account.kind).to_owned(),
+            place,
+            hours(account.balance_minutes),
+            hours(account.held_minutes),
+            available,
+        ]
+    });
+    table(&["account", "kind", "station or region", "balance", "held", "available"], &[3, 4, 5], rows)
+}
+
+/// All accounts of a kind, page by page.
+pub(crate) async fn all(
+    client: &mut Client,
+    kind: Option<proto::AccountKind>,
+    station: Option<AccountId>,
+) -> anyhow::Result<Vec<proto::Account>> {
+    let mut accounts = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let request = proto::ListAccountsRequest {
+            kind: i32::from(kind.unwrap_or(proto::AccountKind::Unspecified)),
+            station: station.map(|station| station.0.to_vec().into()).unwrap_or_default(),
+            page_size: 1_000,
+            cursor,
+            min_index: 0,
+        };
+        let page = client.list_accounts(request).await.map_err(Failure::from)?.into_inner();
+        accounts.extend(page.accounts);
+        cursor = page.next_cursor;
+        if cursor.is_empty() {
+            return Ok(accounts);
+        }
+    }
+}
+
+/// Lists accounts.
+pub(crate) async fn list(
+    arguments: &ClientArguments,
+    kind: Option<proto::AccountKind>,
+    station: Option<AccountId>,
+) -> anyhow::Result<()> {
+    let mut client = arguments.connect().await?;
+    let accounts = all(&mut client, kind, station).await?;
+    let value = json!({ "accounts": accounts.iter().map(account_json).collect::<Vec<_>>() });
+    emit(arguments.json, &value, || accounts_table(&accounts))
+}

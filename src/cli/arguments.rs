@@ -1,0 +1,164 @@
+//! Values that several commands take.
+
+use std::str::FromStr;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use crate::{
+    ledger::{AccountId, EventRef, LogIndex, Rounding},
+    proto,
+};
+
+/// 16 bytes of an account: 32 hex digits.
+pub(crate) fn account_id(text: &str) -> Result<AccountId, String> {
+    let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(AccountId).ok_or_else(|| "expected an account id: 32 hex digits, as `timebank account list` shows".into())
+}
+
+/// A place of the log: `INDEX.EVENT`.
+pub(crate) fn event_ref(text: &str) -> Result<EventRef, String> {
+    let parts = text.split_once('.').and_then(|(index, event)| Some((index.parse().ok()?, event.parse().ok()?)));
+    let (index, event) = parts.ok_or("expected INDEX.EVENT as receipts and histories show it, for example 17.0")?;
+    Ok(EventRef { index: LogIndex(index), event })
+}
+
+/// A moment and the offset it was written with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) ms: i64,
+    pub(crate) offset_seconds: i32,
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    /// RFC 3339; without an offset it is local time.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |_| "expected a time as 2026-03-01T09:00, or with an offset as 2026-03-01T09:00+08:00".to_owned();
+        let text = text.replacen(' ', "T", 1);
+        let offset = jiff::fmt::temporal::Pieces::parse(&text).ok().and_then(|pieces| pieces.to_numeric_offset());
+        let zoned = if let Some(offset) = offset {
+            text.parse::<Timestamp>().map_err(wrong)?.to_zoned(TimeZone::fixed(offset))
+        } else {
+            let civil = text.parse::<jiff::civil::DateTime>().map_err(wrong)?;
+            civil.to_zoned(TimeZone::system()).map_err(wrong)?
+        };
+        Ok(Self { ms: zoned.timestamp().as_millisecond(), offset_seconds: zoned.offset().seconds() })
+    }
+}
+
+/// A date as days since 1970-01-01.
+pub(crate) fn date(text: &str) -> Result<i32, String> {
+    let date = text.parse::<Date>().map_err(|_wrong| "expected a date as 2026-03-01".to_owned())?;
+    let days = date.since(Date::constant(1970, 1, 1)).map_err(|error| error.to_string())?.get_days();
+    Ok(days)
+}
+
+/// A UTC offset in seconds: `+08:00`, `-03:30`, `Z`.
+pub(crate) fn offset(text: &str) -> Result<i32, String> {
+    if text == "Z" {
+        return Ok(0);
+    }
+    let wrong = || "expected an offset as +08:00 or -03:30".to_owned();
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+    let (hours, minutes): (i32, i32) =
+        (hours.parse().map_err(|_wrong| wrong())?, minutes.parse().map_err(|_wrong| wrong())?);
+    if hours > 14 || !(0..60).contains(&minutes) { Err(wrong()) } else { Ok(sign * (hours * 3_600 + minutes * 60)) }
+}
+
+/// Hours as people type them, `2.5` or `2:30`, in minutes.
+pub(crate) fn minutes_of_hours(text: &str) -> Result<i64, String> {
+    let wrong = || "expected hours as 2, 2.5 or 2:30, that come to whole minutes".to_owned();
+    if let Some((hours, minutes)) = text.split_once(':') {
+        let (hours, minutes): (i64, i64) =
+            (hours.parse().map_err(|_wrong| wrong())?, minutes.parse().map_err(|_wrong| wrong())?);
+        return if (0..60).contains(&minutes) { Ok(hours.saturating_mul(60) + minutes) } else { Err(wrong()) };
+    }
+    let millionths = decimal_millionths(text).ok_or_else(wrong)?;
+    let minutes = millionths * 60;
+    if minutes % 1_000_000 == 0 { i64::try_from(minutes / 1_000_000).map_err(|_wrong| wrong()) } else { Err(wrong()) }
+}
+
+/// A decimal number in millionths, exact: no binary fraction comes near an hour.
+pub(crate) fn decimal_millionths(text: &str) -> Option<i128> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    // Longer numbers aren't hours: 12 digits are 100 million years.
+    if whole.len() > 12 || fraction.trim_end_matches('0').len() > 6 {
+        return None;
+    }
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let padded = format!("{:0<6}", fraction.trim_end_matches('0'));
+    let value = whole * 1_000_000 + padded.parse::<i128>().ok()?;
+    Some(if negative { -value } else { value })
+}
+
+/// How time becomes minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RoundingName {
+    /// Not at all: it has to come to whole units.
+    Exact,
+    /// To the unit below.
+    Down,
+    /// To the nearest unit.
+    Nearest,
+    /// To the unit above.
+    Up,
+}
+
+impl RoundingName {
+    pub(crate) const fn ledger(self) -> Rounding {
+        match self {
+            Self::Exact => Rounding::Exact,
+            Self::Down => Rounding::Down,
+            Self::Nearest => Rounding::Nearest,
+            Self::Up => Rounding::Up,
+        }
+    }
+
+    pub(crate) const fn message(self) -> proto::Rounding {
+        match self {
+            Self::Exact => proto::Rounding::Unspecified,
+            Self::Down => proto::Rounding::Down,
+            Self::Nearest => proto::Rounding::Nearest,
+            Self::Up => proto::Rounding::Up,
+        }
+    }
+}
+
+/// Why a record is corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Reason {
+    /// Typed wrong.
+    EntryError,
+    /// Recorded twice.
+    Duplicate,
+    /// The wrong person or station.
+    WrongParty,
+    /// The service didn't take place.
+    NotServed,
+    /// The source that it was imported from changed.
+    SourceChanged,
+}
+
+impl Reason {
+    pub(crate) const fn message(self) -> proto::CorrectionReason {
+        match self {
+            Self::EntryError => proto::CorrectionReason::EntryError,
+            Self::Duplicate => proto::CorrectionReason::Duplicate,
+            Self::WrongParty => proto::CorrectionReason::WrongParty,
+            Self::NotServed => proto::CorrectionReason::NotServed,
+            Self::SourceChanged => proto::CorrectionReason::SourceChanged,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The client's side: connection, keys, and a sheet from events to receipt.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use prost::Message;
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+
+use super::output::{Failure, emit, hours, table, time, usage};
+use crate::{
+    config::{self, KeyFile},
+    ledger::{Millis, Policy, Price, Rounding, SheetId, Tariff},
+    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+    signature::PrivateKey,
+    wire,
+};
+
+/// How long a sheet signed here is valid: what the default policy allows, so that a sheet signed offline keeps.
+const VALIDITY_MS: i64 = 90 * 86_400_000;
+/// Largest answer taken: a page of 1,000 rows is far below.
+const MESSAGE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+
+/// Where the ledger is and who asks.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ClientArguments {
+    /// The server.
+    #[arg(long, value_name = "URL", global = true, env = "TIMEBANK_SERVER", default_value_t = default_server())]
+    pub(crate) server: String,
+    /// Key file of the author [default: operator.key of the data folder].
+    #[arg(long, value_name = "FILE", global = true, env = "TIMEBANK_KEY")]
+    pub(crate) key: Option<PathBuf>,
+    /// Key file of a further signer; may be given up to 7 times.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) cosign: Vec<PathBuf>,
+    /// Data folder that the defaults of other options lie in [default: the one that `serve` uses].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+fn default_server() -> String {
+    format!("http://{}", config::DEFAULT_ADDRESS)
+}
+
+impl ClientArguments {
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(config::default_folder)
+    }
+
+    /// Connects.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
+        let address = if self.server.contains("://") { self.server.clone() } else { format!("http://{}", self.server) };
+        let endpoint = tonic::transport::Endpoint::from_shared(address)
+            .map_err(|error| usage(format!("--server {}: {error}. Expected http://HOST:PORT", self.server)))?;
+        let channel = endpoint.connect().await.map_err(|_refused| {
+            let server = &self.server;
+            Failure::Unreachable(format!(
+                "no server answers at {server}. Start one with `timebank serve`, or give --server"
+            ))
+        })?;
+        Ok(LedgerServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    /// The signers, the author first.
+    pub(crate) fn signers(&self) -> anyhow::Result<Signers> {
+        let path = self.key.clone().unwrap_or_else(|| self.folder().join("operator.key"));
+        let read = |path: &Path| {
+            let file = KeyFile::read(path).map_err(|error| usage(error.to_string()));
+            file.context("give the author's key with --key FILE")
+        };
+        let author = read(&path)?;
+        let origin = author.origin;
+        let mut keys = vec![author.key];
+        for path in &self.cosign {
+            keys.push(read(path)?.key);
+        }
+        Ok(Signers { keys, origin })
+    }
+
+    /// Signs events and submits them; prints the receipt.
+    pub(crate) async fn submit_and_print(&self, events: Vec<Kind>) -> anyhow::Result<()> {
+        let mut client = self.connect().await?;
+        let signers = self.signers()?;
+        let origin = signers.origin(&mut client).await?;
+        let sheet = signers.sign(&origin, events)?;
+        let response = submit(&mut client, sheet, proto::Until::Published).await?;
+        print_receipt(self.json, &response)
+    }
+}
+
+/// A connection.
+pub(crate) type Client = LedgerServiceClient<Channel>;
+
+/// Who signs.
+#[derive(Debug, Clone)]
+pub(crate) struct Signers {
+    pub(crate) keys: Vec<PrivateKey>,
+    origin: String,
+}
+
+impl Signers {
+    /// The ledger the keys are for: what the key file says, or else what the server says.
+    pub(crate) async fn origin(&self, client: &mut Client) -> anyhow::Result<String> {
+        if self.origin.is_empty() { Ok(status(client).await?.origin) } else { Ok(self.origin.clone()) }
+    }
+
+    /// The ledger the keys are for, without asking a server.
+    pub(crate) fn origin_offline(&self) -> anyhow::Result<String> {
+        if self.origin.is_empty() {
+            return Err(usage("the key file names no ledger. Make it with `timebank key new --origin ORIGIN`"));
+        }
+        Ok(self.origin.clone())
+    }
+
+    /// Signs events as a sheet.
+    pub(crate) fn sign(&self, origin: &str, events: Vec<Kind>) -> anyhow::Result<proto::Sheet> {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let draft = wire::Draft {
+            origin,
+            sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
+            issued_at: Millis(now),
+            valid_until: Millis(now + VALIDITY_MS),
+            events,
+        };
+        let keys: Vec<&PrivateKey> = self.keys.iter().collect();
+        wire::sign(draft, &keys).map_err(|error| anyhow::anyhow!("no randomness: {error}"))
+    }
+}
+
+pub(crate) async fn status(client: &mut Client) -> anyhow::Result<proto::GetStatusResponse> {
+    let response = client.get_status(proto::GetStatusRequest {}).await.map_err(Failure::from)?;
+    Ok(response.into_inner())
+}
+
+/// The policy of a ledger, from its status.
+pub(crate) fn policy(status: &proto::GetStatusResponse) -> Policy {
+    let Some(message) = &status.policy else { return Policy::default() };
+    let rounding = |value: &i32| match proto::Rounding::try_from(*value) {
+        Ok(proto::Rounding::Down) => Some(Rounding::Down),
+        Ok(proto::Rounding::Nearest) => Some(Rounding::Nearest),
+        Ok(proto::Rounding::Up) => Some(Rounding::Up),
+        Ok(proto::Rounding::Unspecified) | Err(_) => None,
+    };
+    let tariff = |tariff: &proto::Tariff| {
+        let price = match tariff.price.as_ref()? {
+            proto::tariff::Price::MinutesPerHour(minutes) => Price::PerHour(*minutes),
+            proto::tariff::Price::FixedMinutes(minutes) => Price::Fixed(*minutes),
+        };
+        Some(Tariff { category: crate::ledger::Code::new(&tariff.category, 32)?, price })
+    };
+    Policy {
+        rounding_unit_minutes: message.rounding_unit_minutes,
+        roundings: message.roundings.iter().filter_map(rounding).collect(),
+        tariffs: message.tariffs.iter().filter_map(tariff).collect(),
+        ..Policy::default()
+    }
+}
+
+pub(crate) async fn submit(
+    client: &mut Client,
+    sheet: proto::Sheet,
+    until: proto::Until,
+) -> anyhow::Result<proto::SubmitResponse> {
+    let request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(until) };
+    Ok(client.submit(request).await.map_err(Failure::from)?.into_inner())
+}
+
+/// Writes a signed sheet to a file, to be submitted later.
+pub(crate) fn write_sheet(path: &Path, sheet: &proto::Sheet) -> anyhow::Result<()> {
+    if path.exists() {
+        return Err(usage(format!("{} exists; a signed sheet is never overwritten", path.display())));
+    }
+    crate::store::atomic_write(path, &sheet.encode_to_vec(), 0o600)
+        .with_context(|| format!("the sheet was not written to {}", path.display()))
+}
+
+pub(crate) fn receipt_json(response: &proto::SubmitResponse) -> Value {
+    let receipt = response.receipt.clone().unwrap_or_default();
+    let posting = |posting: &proto::Posting| {
+        json!({
+            "account": hex::encode(&posting.account),
+            "minutes": posting.minutes,
+            "balance_after_minutes": posting.balance_after_minutes,
+        })
+    };
+    let warning = |warning: &proto::Warning| {
+        let similar = warning.similar.unwrap_or_default();
+        json!({
+            "code": warning.code,
+            "message": warning.message,
+            "similar": format!("{}.{}", similar.index, similar.event),
+        })
+    };
+    let event = |event: &proto::EventReceipt| {
+        json!({
+            "postings": event.postings.iter().map(posting).collect::<Vec<_>>(),
+            "warnings": event.warnings.iter().map(warning).collect::<Vec<_>>(),
+        })
+    };
+    let mut value = json!({
+        "index": receipt.index,
+        "recorded_at": time(receipt.recorded_at_ms),
+        "events": receipt.events.iter().map(event).collect::<Vec<_>>(),
+    });
+    if let Some(publication) = &response.publication {
+        let proof: Vec<String> = publication.inclusion_proof.iter().map(hex::encode).collect();
+        value["checkpoint"] = json!(publication.checkpoint);
+        value["inclusion_proof"] = json!(proof);
+    }
+    value
+}
+
+pub(crate) fn print_receipt(as_json: bool, response: &proto::SubmitResponse) -> anyhow::Result<()> {
+    emit(as_json, &receipt_json(response), || receipt_text(response))
+}
+
+fn receipt_text(response: &proto::SubmitResponse) -> String {
+    let receipt = response.receipt.clone().unwrap_or_default();
+    let mut text = format!("recorded as entry {} at {}", receipt.index, time(receipt.recorded_at_ms));
+    let mut rows = Vec::new();
+    for (number, event) in receipt.events.iter().enumerate() {
+        let at = format!("{}.{number}", receipt.index);
+        rows.extend(event.postings.iter().map(|posting| {
+            let after = hours(posting.balance_after_minutes);
+            vec![at.clone(), hex::encode(&posting.account), hours(posting.minutes), after]
+        }));
+    }
+    if !rows.is_empty() {
+        text = format!("{text}\n{}", table(&["event", "account", "change", "balance"], &[2, 3], rows));
+    }
+    for warning in receipt.events.iter().flat_map(|event| &event.warnings) {
+        let similar = warning.similar.unwrap_or_default();
+        text = format!("{text}\nwarning: {} ({}.{}): {}", warning.code, similar.index, similar.event, warning.message);
+    }
+    text
+}

@@ -1,0 +1,218 @@
+//! `timebank key`
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{
+    arguments::account_id,
+    client::ClientArguments,
+    output::{Failure, emit, table, usage},
+};
+use crate::{
+    config::KeyFile,
+    ledger::AccountId,
+    proto::{self, event::Kind},
+};
+
+/// Make, show, enrol, revoke and list keys.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank key new alice.key                          a new key for the ledger at --server
+  timebank key new alice.key --origin timebank.example.org/leeds    the same without a server
+  timebank key enrol alice.key --role resident --account 91ab...
+  timebank key prove alice.key                        what the owner of a key sends to be enrolled
+  timebank key enrol --public-key 3b6a... --possession 77c0... --role staff --account 6f0c...
+  timebank key revoke 5e1d...")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    client: ClientArguments,
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Roles that a key can be enrolled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// Runs the ledger.
+    Operator,
+    /// Staff of a station.
+    Staff,
+    /// Owner of an account.
+    Resident,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make a key file that only you can read.
+    New {
+        /// Where.
+        file: PathBuf,
+        /// The ledger it is for; not given: the server is asked.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+    /// Show a key file's public half.
+    Show {
+        /// Which.
+        file: PathBuf,
+    },
+    /// Show public key and possession proof of a key file: all that its owner has to send to be enrolled.
+    Prove {
+        /// Which.
+        file: PathBuf,
+    },
+    /// Enrol a key: of a file, or by public key and possession proof.
+    Enrol {
+        /// Its file.
+        #[arg(required_unless_present = "public_key")]
+        file: Option<PathBuf>,
+        /// Public key, 64 hex digits.
+        #[arg(long, requires = "possession", conflicts_with = "file")]
+        public_key: Option<String>,
+        /// Possession proof, 128 hex digits.
+        #[arg(long)]
+        possession: Option<String>,
+        /// What it may do.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// The station (staff) or the account (resident) that it acts for.
+        #[arg(long, value_parser = account_id)]
+        account: Option<AccountId>,
+        /// Staff and operators: the person's own account, which they can't credit.
+        #[arg(long, value_parser = account_id)]
+        own_account: Option<AccountId>,
+    },
+    /// Revoke a key. What it signed before stays valid.
+    Revoke {
+        /// Its id, 32 hex digits.
+        key_id: String,
+    },
+    /// List enrolled keys.
+    List {
+        /// Only those that act for this account or station.
+        #[arg(long, value_parser = account_id)]
+        account: Option<AccountId>,
+    },
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let client = &arguments.client;
+    match arguments.action {
+        Action::New { file, origin } => new(client, &file, origin).await,
+        Action::Show { file } => show(client, &read(&file)?),
+        Action::Prove { file } => prove(client, &read(&file)?),
+        Action::Enrol { file, public_key, possession, role, account, own_account } => {
+            let (public_key, possession) = match file {
+                Some(file) => proof(client, &read(&file)?).await?,
+                None => (bytes(public_key.as_deref(), "--public-key")?, bytes(possession.as_deref(), "--possession")?),
+            };
+            let role = match role {
+                Role::Operator => proto::KeyRole::Operator,
+                Role::Staff => proto::KeyRole::Staff,
+                Role::Resident => proto::KeyRole::Resident,
+            };
+            let id = |account: Option<AccountId>| account.map(|id| id.0.to_vec().into()).unwrap_or_default();
+            let event = proto::KeyEnrolled {
+                public_key: public_key.into(),
+                possession: possession.into(),
+                role: i32::from(role),
+                account: id(account),
+                own_account: id(own_account),
+            };
+            client.submit_and_print(vec![Kind::KeyEnrolled(event)]).await
+        }
+        Action::Revoke { key_id } => {
+            let key_id = bytes(Some(&key_id), "KEY_ID")?;
+            client.submit_and_print(vec![Kind::KeyRevoked(proto::KeyRevoked { key_id: key_id.into() })]).await
+        }
+        Action::List { account } => list(client, account).await,
+    }
+}
+
+fn read(file: &std::path::Path) -> anyhow::Result<KeyFile> {
+    KeyFile::read(file).map_err(|error| usage(error.to_string()))
+}
+
+fn bytes(text: Option<&str>, name: &str) -> anyhow::Result<Vec<u8>> {
+    hex::decode(text.unwrap_or_default()).map_err(|error| usage(format!("{name}: expected hex digits: {error}")))
+}
+
+async fn new(arguments: &ClientArguments, file: &std::path::Path, origin: Option<String>) -> anyhow::Result<()> {
+    let origin = match origin {
+        Some(origin) => origin,
+        None => super::client::status(&mut arguments.connect().await?).await?.origin,
+    };
+    let key = KeyFile::generate(&origin);
+    key.create(file).map_err(|error| usage(error.to_string()))?;
+    show(arguments, &key)
+}
+
+fn show(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<()> {
+    let (id, public_key) = (file.key.key_id().to_string(), hex::encode(file.key.public_key()));
+    let value = json!({"key_id": id, "public_key": public_key, "origin": file.origin});
+    emit(arguments.json, &value, || format!("key id      {id}\npublic key  {public_key}\nledger      {}", file.origin))
+}
+
+fn prove(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<()> {
+    if file.origin.is_empty() {
+        return Err(usage("the key file names no ledger. Make it with `timebank key new --origin ORIGIN`"));
+    }
+    let public_key = hex::encode(file.key.public_key());
+    let possession = hex::encode(file.key.prove_possession(&file.origin));
+    let value = json!({"public_key": public_key, "possession": possession, "origin": file.origin});
+    emit(arguments.json, &value, || format!("--public-key {public_key} --possession {possession}"))
+}
+
+async fn proof(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+    let origin = if file.origin.is_empty() {
+        super::client::status(&mut arguments.connect().await?).await?.origin
+    } else {
+        file.origin.clone()
+    };
+    Ok((file.key.public_key().to_vec(), file.key.prove_possession(&origin).to_vec()))
+}
+
+fn role_name(role: i32) -> &'static str {
+    match proto::KeyRole::try_from(role) {
+        Ok(proto::KeyRole::Operator) => "operator",
+        Ok(proto::KeyRole::Staff) => "staff",
+        Ok(proto::KeyRole::Resident) => "resident",
+        Ok(proto::KeyRole::Service) => "service",
+        Ok(proto::KeyRole::Unspecified) | Err(_) => "unknown",
+    }
+}
+
+async fn list(arguments: &ClientArguments, account: Option<AccountId>) -> anyhow::Result<()> {
+    let mut client = arguments.connect().await?;
+    let (mut keys, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let account = account.map(|account| account.0.to_vec().into()).unwrap_or_default();
+        let request = proto::ListKeysRequest { account, page_size: 1_000, cursor };
+        let page = client.list_keys(request).await.map_err(Failure::from)?.into_inner();
+        keys.extend(page.keys);
+        cursor = page.next_cursor;
+        if cursor.is_empty() {
+            break;
+        }
+    }
+    let key_json = |key: &proto::Key| {
+        json!({
+            "key_id": hex::encode(&key.key_id),
+            "public_key": hex::encode(&key.public_key),
+            "role": role_name(key.role),
+            "account": hex::encode(&key.account),
+            "revoked": key.revoked,
+        })
+    };
+    let value = json!({ "keys": keys.iter().map(key_json).collect::<Vec<_>>() });
+    emit(arguments.json, &value, || {
+        let row = |key: &proto::Key| {
+            let state = if key.revoked { "revoked" } else { "in force" };
+            let account = hex::encode(&key.account);
+            vec![hex::encode(&key.key_id), role_name(key.role).to_owned(), account, state.to_owned()]
+        };
+        table(&["key", "role", "acts for", "state"], &[], keys.iter().map(row))
+    })
+}

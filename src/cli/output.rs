@@ -1,0 +1,117 @@
+//! What commands print: tables for eyes, JSON for machines, and errors that say what to do.
+
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+
+use comfy_table::{CellAlignment, Table, presets};
+use tonic_types::StatusExt;
+
+/// Why a command ends with another code than 0.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A rule of the ledger said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The arguments, or a file that they name, can't be used.
+    #[error("{0}")]
+    Usage(String),
+    /// The server can't be reached, or the outcome is unknown.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl From<tonic::Status> for Failure {
+    fn from(status: tonic::Status) -> Self {
+        let remedy = status.get_details_error_info().and_then(|info| info.metadata.get("remedy").cloned());
+        let known = remedy.is_some() || status.get_details_error_info().is_some();
+        let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
+        let code = status.code();
+        match code {
+            tonic::Code::Unavailable
+            | tonic::Code::DeadlineExceeded
+            | tonic::Code::Cancelled
+            | tonic::Code::Unknown => {
+                Self::Unreachable(format!("the server can't be reached, or the outcome is unknown: {text}"))
+            }
+            tonic::Code::Ok
+            | tonic::Code::InvalidArgument
+            | tonic::Code::NotFound
+            | tonic::Code::AlreadyExists
+            | tonic::Code::PermissionDenied
+            | tonic::Code::ResourceExhausted
+            | tonic::Code::FailedPrecondition
+            | tonic::Code::Aborted
+            | tonic::Code::OutOfRange
+            | tonic::Code::Unimplemented
+            | tonic::Code::Internal
+            | tonic::Code::DataLoss
+            | tonic::Code::Unauthenticated => Self::Refused(if known { text } else { format!("{code}: {text}") }),
+        }
+    }
+}
+
+/// A wrong argument.
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    Failure::Usage(message.into()).into()
+}
+
+/// Prints an error and gives its exit code.
+pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
+    let red = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (on, off) = if red { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+    let mut stderr = std::io::stderr().lock();
+    // Where not even this can be written, the exit code is what is left.
+    let _unwritable = writeln!(stderr, "{on}error:{off} {error:#}");
+    match error.downcast_ref::<Failure>() {
+        Some(Failure::Refused(_)) => ExitCode::from(1),
+        Some(Failure::Usage(_)) | None => ExitCode::from(2),
+        Some(Failure::Unreachable(_)) => ExitCode::from(3),
+    }
+}
+
+/// Prints a line. A reader that went away (`timebank watch | head`) ends the command quietly.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => Ok(result?),
+    }
+}
+
+/// Prints JSON, or what `human` makes of it.
+pub(crate) fn emit(json: bool, value: &serde_json::Value, human: impl FnOnce() -> String) -> anyhow::Result<()> {
+    if json { line(&value.to_string()) } else { line(&human()) }
+}
+
+/// A table; columns named in `right` are numbers.
+pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string()
+}
+
+/// Minutes as people say them.
+pub(crate) fn hours(minutes: i64) -> String {
+    let sign = if minutes < 0 { "-" } else { "" };
+    let minutes = minutes.unsigned_abs();
+    match (minutes / 60, minutes % 60) {
+        (0, rest) => format!("{sign}{rest} min"),
+        (hours, 0) => format!("{sign}{hours} h"),
+        (hours, rest) => format!("{sign}{hours} h {rest:02} min"),
+    }
+}
+
+/// A time of the ledger as people read it, in UTC.
+pub(crate) fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+}

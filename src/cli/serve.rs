@@ -1,0 +1,184 @@
+//! `timebank serve`
+
+use std::{net::ToSocketAddrs, path::PathBuf};
+
+use anyhow::Context;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{
+    arguments::Moment,
+    output::{line, usage},
+};
+use crate::{
+    config,
+    ledger::{AccountId, Code, Millis, Minutes, Policy, Price, Rounding, Tariff},
+    server::{self, Creation, OpenOptions},
+};
+
+/// Run a ledger.
+///
+/// The first start creates the data folder, three keys and the ledger's genesis, and prints what an auditor pins. Every
+/// other start checks the log against its own rules and its signed checkpoint before it answers anybody.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank serve
+  timebank serve --data /srv/timebank --listen 127.0.0.1:7464
+  timebank serve --data /srv/timebank --origin timebank.example.org/leeds --policy policy.toml")]
+pub(crate) struct Arguments {
+    /// Data folder [default: `timebank` in your data directory].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address to listen on. There is no TLS yet, so only this machine's own addresses are taken.
+    #[arg(long, value_name = "HOST:PORT", default_value = config::DEFAULT_ADDRESS)]
+    listen: String,
+    /// First start: name of the ledger, a URL without its scheme. Otherwise: what it has to be.
+    #[arg(long)]
+    origin: Option<String>,
+    /// First start: the rules' numbers, from a TOML file.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Believe the machine's clock, which should say about this, although it is far from the log's newest entry.
+    #[arg(long, value_name = "TIME")]
+    accept_clock: Option<Moment>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sled=warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let address = arguments
+        .listen
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .ok_or_else(|| usage(format!("--listen {}: expected HOST:PORT", arguments.listen)))?;
+    if !server::is_loopback(&address) {
+        return Err(usage(format!(
+            "--listen {address}: other machines could read everybody's account, as there is neither TLS nor a check of \
+             who reads yet. Listen on 127.0.0.1 and let others in through an SSH tunnel"
+        )));
+    }
+    let folder = arguments.data.unwrap_or_else(config::default_folder);
+    let policy = arguments.policy.as_ref().map(read_policy).transpose()?;
+    let options = OpenOptions {
+        folder: folder.clone(),
+        origin: arguments.origin,
+        policy,
+        accept_clock: arguments.accept_clock.map(|moment| Millis(moment.ms)),
+    };
+    let listener = TcpListener::bind(address).await.map_err(|error| usage(format!("--listen {address}: {error}")))?;
+    let (ledger, creation) = tokio::task::spawn_blocking(move || server::open(&options))
+        .await?
+        .with_context(|| format!("the ledger in {} was not opened", folder.display()))?;
+    if let Some(creation) = creation {
+        announce(&creation)?;
+    }
+    line(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?))?;
+    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("going down: finishing what was taken in");
+    };
+    server::run(listener, ledger, shutdown).await?;
+    Ok(())
+}
+
+fn announce(creation: &Creation) -> anyhow::Result<()> {
+    line(&format!(
+        "created a new ledger\n  \
+           origin        {}\n  \
+           ledger key    {}\n  \
+           genesis leaf  {}\n  \
+           operator key  {} (only you can read it: keep a copy in a safe place)\n\
+         An auditor pins the first three: write them down where the operator can't change them.",
+        creation.origin,
+        creation.ledger_vkey,
+        hex::encode(creation.genesis_leaf_hash),
+        creation.operator_key.display(),
+    ))
+}
+
+/// A policy in a file: what is left out is as in the default policy.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    rounding_unit_minutes: Option<u32>,
+    roundings: Option<Vec<super::arguments::RoundingName>>,
+    floor_minutes: Option<i64>,
+    cap_minutes: Option<i64>,
+    overflow_pool: Option<String>,
+    record_minutes_max: Option<i64>,
+    day_minutes_max: Option<i64>,
+    age_days_max: Option<u32>,
+    validity_days_max: Option<u32>,
+    #[serde(default)]
+    tariffs: Vec<TariffFile>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TariffFile {
+    category: String,
+    minutes_per_hour: Option<u32>,
+    fixed_minutes: Option<u32>,
+}
+
+fn read_policy(path: &PathBuf) -> anyhow::Result<Policy> {
+    let text = std::fs::read_to_string(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
+    let file: PolicyFile = toml::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display())))?;
+    let policy = policy_of(file).map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
+    match policy.fault() {
+        Some((field, expected)) => Err(usage(format!("{}: {field}: expected {expected}", path.display()))),
+        None => Ok(policy),
+    }
+}
+
+fn policy_of(file: PolicyFile) -> Result<Policy, String> {
+    let default = Policy::default();
+    let cap = match (file.cap_minutes, file.overflow_pool) {
+        (None | Some(0), None) => None,
+        (Some(minutes), Some(pool)) => {
+            let pool: AccountId = super::arguments::account_id(&pool)?;
+            Some((Minutes::new(minutes), pool))
+        }
+        _ => return Err("cap_minutes and overflow_pool go together: 32 hex digits that you open as a pool".to_owned()),
+    };
+    let tariff = |tariff: TariffFile| {
+        let category = Code::new(&tariff.category, 32).ok_or("tariffs.category: 1 to 32 of A-Z a-z 0-9 . _ -")?;
+        let price = match (tariff.minutes_per_hour, tariff.fixed_minutes) {
+            (Some(minutes), None) => Price::PerHour(minutes),
+            (None, Some(minutes)) => Price::Fixed(minutes),
+            _ => return Err("tariffs: either minutes_per_hour or fixed_minutes".to_owned()),
+        };
+        Ok(Tariff { category, price })
+    };
+    let mut tariffs = file.tariffs.into_iter().map(tariff).collect::<Result<Vec<_>, _>>()?;
+    tariffs.sort_by(|a, b| a.category.cmp(&b.category));
+    let mut roundings: Vec<Rounding> = file
+        .roundings
+        .map_or(default.roundings, |names| names.into_iter().map(super::arguments::RoundingName::ledger).collect());
+    roundings.sort_unstable();
+    roundings.retain(|rounding| *rounding != Rounding::Exact);
+    Ok(Policy {
+        rules: default.rules,
+        rounding_unit_minutes: file.rounding_unit_minutes.unwrap_or(default.rounding_unit_minutes),
+        roundings,
+        floor: file.floor_minutes.map_or(default.floor, Minutes::new),
+        cap,
+        record_max: file.record_minutes_max.map_or(default.record_max, Minutes::new),
+        day_max: file.day_minutes_max.map_or(default.day_max, Minutes::new),
+        age_days_max: file.age_days_max.unwrap_or(default.age_days_max),
+        validity_days_max: file.validity_days_max.unwrap_or(default.validity_days_max),
+        tariffs,
+    })
+}

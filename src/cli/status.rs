@@ -1,0 +1,57 @@
+//! `timebank status`
+
+use serde_json::json;
+
+use super::{
+    client::{self, ClientArguments},
+    output::{emit, hours, time},
+};
+
+/// Show what the ledger is and how big.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank status
+  timebank status --json")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    client: ClientArguments,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut client = arguments.client.connect().await?;
+    let status = client::status(&mut client).await?;
+    let value = json!({
+        "origin": status.origin,
+        "size": status.size,
+        "root": hex::encode(&status.root),
+        "accounts": status.accounts,
+        "balance_sum": status.balance_sum_minutes,
+        "holds": status.holds,
+        "postings": status.postings,
+        "recorded_at": time(status.recorded_at_ms),
+        "checkpoint_size": status.checkpoint_size,
+        "ledger_vkey": status.ledger_vkey,
+        "genesis_leaf_hash": hex::encode(&status.genesis_leaf_hash),
+        "issuance_account": hex::encode(&status.issuance_account),
+    });
+    emit(arguments.client.json, &value, || {
+        format!(
+            "origin         {}\nentries        {} (newest recorded at {}; {} under a signed checkpoint)\n\
+             root           {}\naccounts       {}\nopen holds     {}\npostings       {}\n\
+             balance sum    {}\nledger key     {}\ngenesis leaf   {}\nissuance       {}",
+            status.origin,
+            status.size,
+            time(status.recorded_at_ms),
+            status.checkpoint_size,
+            hex::encode(&status.root),
+            status.accounts,
+            status.holds,
+            status.postings,
+            hours(status.balance_sum_minutes),
+            status.ledger_vkey,
+            hex::encode(&status.genesis_leaf_hash),
+            hex::encode(&status.issuance_account),
+        )
+    })
+}

@@ -1,0 +1,72 @@
+//! `timebank watch`
+
+use prost::Message;
+use serde_json::json;
+
+use super::{
+    client::{self, ClientArguments},
+    output::{Failure, emit, time},
+};
+use crate::{proto, wire};
+
+/// Follow the log: entries as they are recorded.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank watch                                      from now on
+  timebank watch --from-index 0 --json                everything, then what comes")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    client: ClientArguments,
+    /// First entry to show [default: the next one].
+    #[arg(long)]
+    from_index: Option<u64>,
+    /// End after this many entries.
+    #[arg(long)]
+    count: Option<u64>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut client = arguments.client.connect().await?;
+    let from_index = match arguments.from_index {
+        Some(index) => index,
+        None => client::status(&mut client).await?.size,
+    };
+    let request = proto::SubscribeRequest { from_index };
+    let mut entries = client.subscribe(request).await.map_err(Failure::from)?.into_inner();
+    let mut left = arguments.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(response) = entries.message().await.map_err(Failure::from)? else {
+            return Err(Failure::Unreachable("the server ended the stream; watch again".to_owned()).into());
+        };
+        show(arguments.client.json, &response.entry.unwrap_or_default())?;
+        left -= 1;
+    }
+    Ok(())
+}
+
+fn show(as_json: bool, entry: &proto::Entry) -> anyhow::Result<()> {
+    let sheet = entry.sheet.clone().unwrap_or_default();
+    let header = proto::SheetHeader::decode(sheet.header.clone()).unwrap_or_default();
+    let signers: Vec<String> = header.signers.iter().map(hex::encode).collect();
+    let name = |bytes: &bytes::Bytes| wire::decode_event(bytes).map_or("undecodable", |event| event.name());
+    let events: Vec<&str> = sheet.events.iter().map(name).collect();
+    let value = json!({
+        "index": entry.index,
+        "recorded_at": time(entry.recorded_at_ms),
+        "sheet_id": hex::encode(&header.sheet_id),
+        "signers": signers,
+        "events": events,
+    });
+    emit(as_json, &value, || {
+        let mut counted: Vec<(&str, usize)> = Vec::new();
+        for event in &events {
+            match counted.iter_mut().find(|(name, _)| name == event) {
+                Some((_, count)) => *count += 1,
+                None => counted.push((event, 1)),
+            }
+        }
+        let what: Vec<String> = counted.iter().map(|(name, count)| format!("{count} x {name}")).collect();
+        format!("{:>10}  {}  {}  by {}", entry.index, time(entry.recorded_at_ms), what.join(", "), signers.join(", "))
+    })
+}

@@ -1,0 +1,374 @@
+//! A data folder: made on a first start, opened and checked on every other.
+//!
+//!     log/            the log (sled)
+//!     checkpoint      the newest signed checkpoint
+//!     ledger.key      signs checkpoints
+//!     service.key     lets holds expire
+//!     operator.key    the operator's; serving needs it only once, for the genesis
+//!     projections/    derived: delete any of it while the service is down
+//!     directory/      links between outside ids and accounts, kept by imports
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rayon::prelude::*;
+
+use super::Identity;
+use crate::{
+    checkpoint::{self, CheckpointError, VerifierKey},
+    clock::{Clock, ClockImplausible, SystemTimeSource},
+    config::{KeyFile, KeyFileError},
+    ledger::{Event, Millis, Policy, Refusal, SheetId, State},
+    merkle::{Hash, leaf_hash, root_at, stored_hash_number},
+    projection::{Committed, Projection, ProjectionError},
+    proto::{self, event::Kind},
+    replay::{Divergence, Recent, Replay, SignatureVerdict, resolve_facts, signature_verdicts},
+    sequencer::{self, Parts, Published, Sequencer, Threads},
+    signature::{self, PrivateKey},
+    store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, StoredEntry},
+    wire::{self, Decoded},
+};
+
+/// Bytes of entries replayed at a time: enough for every core, little beside the state.
+const REPLAY_BYTES: usize = 4 * 1_024 * 1_024;
+/// How long a genesis may take from signing to the disk.
+const GENESIS_VALIDITY_MS: i64 = 3_600_000;
+
+/// What to open.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// On a first start: the ledger's origin; otherwise what it has to be.
+    pub origin: Option<String>,
+    /// On a first start: the policy.
+    pub policy: Option<Policy>,
+    /// A time that the operator vouches for.
+    pub accept_clock: Option<Millis>,
+}
+
+/// An open ledger, ready to serve.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) store: Arc<dyn LogStore>,
+    pub(super) projection: Arc<Projection>,
+    pub(super) sequencer: Sequencer,
+    pub(super) threads: Threads,
+    pub(super) identity: Identity,
+    pub(super) service_key: Option<PrivateKey>,
+}
+
+impl std::fmt::Debug for dyn LogStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogStore").field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+/// What a first start made.
+#[derive(Debug, Clone)]
+pub struct Creation {
+    /// The operator's key file.
+    pub operator_key: PathBuf,
+    /// The ledger's origin.
+    pub origin: String,
+    /// The ledger key as a C2SP verifier key.
+    pub ledger_vkey: String,
+    /// Leaf hash of entry 0.
+    pub genesis_leaf_hash: Hash,
+}
+
+/// Why a data folder can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file system failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// How.
+        source: std::io::Error,
+    },
+    /// A key file is missing or damaged.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The log's store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The projections can't be kept.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+    /// The clock can't be right.
+    #[error(transparent)]
+    Clock(#[from] ClockImplausible),
+    /// The genesis breaks a rule.
+    #[error("the ledger can't be created: {0}")]
+    Genesis(Refusal),
+    /// The folder holds another ledger.
+    #[error("the folder holds the ledger {found}, not {wanted}: choose another folder, or leave --origin out")]
+    OtherOrigin {
+        /// Asked for.
+        wanted: String,
+        /// There.
+        found: String,
+    },
+    /// An entry doesn't follow from those before it.
+    #[error("the log does not obey its own rules: {0}. Restore the folder from a backup; nothing was changed")]
+    Diverged(Divergence),
+    /// An entry that was accepted can't be decoded.
+    #[error("entry {index} of the log can't be decoded: {refusal}. Restore the folder from a backup")]
+    Undecodable {
+        /// Which.
+        index: u64,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The recomputed root isn't the one that was kept with the newest commit.
+    #[error("the tree over the {size} entries of the log has another root than was kept with them. Restore a backup")]
+    RootMismatch {
+        /// Entries.
+        size: u64,
+    },
+    /// The checkpoint file is no checkpoint of this ledger.
+    #[error("{path} is no checkpoint of this ledger: {source}")]
+    CheckpointInvalid {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: CheckpointError,
+    },
+    /// Acknowledged entries are gone.
+    #[error(
+        "the log has {size} entries, but a checkpoint over {signed} was signed: acknowledged entries are gone. \
+         Restore the folder from a backup that has them; do not delete the checkpoint, witnesses may hold it"
+    )]
+    EntriesGone {
+        /// There.
+        size: u64,
+        /// Signed.
+        signed: u64,
+    },
+    /// The log isn't the one that the checkpoint is over.
+    #[error("the first {size} entries of the log are not those of the signed checkpoint. Restore a backup")]
+    CheckpointMismatch {
+        /// Signed.
+        size: u64,
+    },
+}
+
+/// Opens a data folder, and makes one where there is none.
+///
+/// # Errors
+/// In the order of [`OpenError`]'s checks: files, keys, store, log against its rules, root, checkpoint, clock.
+pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenError> {
+    let folder = &options.folder;
+    let io = |source| OpenError::Io { path: folder.clone(), source };
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let store = Arc::new(SledStore::open(&folder.join("log"))?);
+    let creation = if store.size() == 0 { Some(create(options, store.as_ref())?) } else { None };
+    let created = genesis(store.as_ref())?;
+    if let Some(wanted) = options.origin.as_ref().filter(|origin| **origin != created.origin) {
+        return Err(OpenError::OtherOrigin { wanted: wanted.clone(), found: created.origin });
+    }
+    let ledger_key = KeyFile::read(&folder.join("ledger.key"))?.key;
+    let service_key = KeyFile::read(&folder.join("service.key")).map(|file| file.key).ok();
+    let (projection, mut replay) = Projection::open(&folder.join("projections"), &created.origin, store.size())?;
+    catch_up(store.as_ref(), &projection, &mut replay)?;
+    if store.last_root()? != Some(replay.frontier.root()) {
+        return Err(OpenError::RootMismatch { size: store.size() });
+    }
+    let checkpoint_file = CheckpointFile::new(folder.join("checkpoint"));
+    let checkpoint = check_checkpoint(folder, &checkpoint_file, store.as_ref(), &created, &ledger_key)?;
+    let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
+    let clock = Clock::start(Box::new(SystemTimeSource::default()), last, options.accept_clock)?;
+    let identity = Identity {
+        ledger_vkey: vkey(&created.origin, created.ledger_key)?.to_string(),
+        genesis_leaf_hash: genesis_leaf_hash(store.as_ref())?,
+        cursor_key: cursor_key(&ledger_key),
+    };
+    let (store, projection): (Arc<dyn LogStore>, _) = (store, Arc::new(projection));
+    let (sequencer, threads) = sequencer::start(Parts {
+        store: Arc::clone(&store),
+        projection: Arc::clone(&projection),
+        replay,
+        clock,
+        ledger_key,
+        checkpoint_file,
+        checkpoint,
+    })
+    .map_err(io)?;
+    Ok((Ledger { store, projection, sequencer, threads, identity, service_key }, creation))
+}
+
+/// A secret that only this ledger has, for cursors: they stay good over a restart.
+fn cursor_key(ledger_key: &PrivateKey) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::new().chain_update(b"timebank cursor v1\n").chain_update(ledger_key.seed()).finalize().into()
+}
+
+/// The ledger key as others verify its notes with it.
+fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, OpenError> {
+    VerifierKey::new(origin, public_key)
+        .map_err(|_unfit| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "its ledger key is none" }.into())
+}
+
+fn genesis(store: &dyn LogStore) -> Result<crate::ledger::LedgerCreated, OpenError> {
+    let corrupt = || StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
+    let entry = store.entry(0)?.ok_or_else(corrupt)?;
+    let event = entry.events.first().and_then(|bytes| wire::decode_event(bytes).ok());
+    match event {
+        Some(Event::LedgerCreated(created)) => Ok(*created),
+        _ => Err(corrupt().into()),
+    }
+}
+
+fn genesis_leaf_hash(store: &dyn LogStore) -> Result<Hash, OpenError> {
+    Ok(store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
+}
+
+/// Replays what the saved state doesn't hold yet: every signature and every rule again.
+fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) -> Result<(), OpenError> {
+    while replay.state.size() < store.size() {
+        let entries = store.entries(replay.state.size(), REPLAY_BYTES)?;
+        let decoded: Vec<Decoded> = entries.par_iter().map(decode).collect::<Result<_, _>>()?;
+        let key = |key_id| replay.state.key(key_id).map(|key| key.public_key);
+        let verdicts: Vec<SignatureVerdict> = decoded
+            .par_chunks(256)
+            .flat_map_iter(|chunk| signature_verdicts(&chunk.iter().collect::<Vec<_>>(), key))
+            .collect();
+        let mut outcomes = Vec::with_capacity(entries.len());
+        for ((entry, decoded), verdict) in entries.iter().zip(&decoded).zip(verdicts) {
+            let old = |at: crate::ledger::EventRef| old_event(store, at);
+            let facts = resolve_facts(&replay.state, &decoded.sheet, &Recent::new(), old)?;
+            let place = (entry.index, Millis(entry.recorded_at_ms));
+            outcomes.push(replay.replay(place, decoded, verdict, &facts).map_err(OpenError::Diverged)?);
+        }
+        let committed: Vec<Committed<'_>> = entries
+            .iter()
+            .zip(&decoded)
+            .zip(&outcomes)
+            .map(|((entry, decoded), outcome)| Committed {
+                index: entry.index,
+                recorded_at_ms: entry.recorded_at_ms,
+                sheet: &decoded.sheet,
+                outcome,
+            })
+            .collect();
+        projection.apply(&committed, replay.frontier.root())?;
+    }
+    Ok(())
+}
+
+fn decode(entry: &StoredEntry) -> Result<Decoded, OpenError> {
+    let sheet = proto::Sheet {
+        header: entry.header.clone(),
+        events: entry.events.clone(),
+        signatures: entry.signatures.clone(),
+    };
+    wire::decode(&sheet).map_err(|refusal| OpenError::Undecodable { index: entry.index, refusal })
+}
+
+fn old_event(store: &dyn LogStore, at: crate::ledger::EventRef) -> Result<Option<Event>, StoreError> {
+    let entry = store.entry(at.index.0)?;
+    Ok(entry.and_then(|entry| wire::decode_event(entry.events.get(usize::from(at.event))?).ok()))
+}
+
+/// The log must reach the stored checkpoint and match its root; entries beyond it were verified and are kept.
+fn check_checkpoint(
+    folder: &Path,
+    file: &CheckpointFile,
+    store: &dyn LogStore,
+    created: &crate::ledger::LedgerCreated,
+    ledger_key: &PrivateKey,
+) -> Result<Option<Published>, OpenError> {
+    let path = folder.join("checkpoint");
+    let invalid = |source| OpenError::CheckpointInvalid { path: path.clone(), source };
+    if ledger_key.public_key() != created.ledger_key {
+        let path = folder.join("ledger.key");
+        return Err(KeyFileError::OtherKey { path }.into());
+    }
+    let Some(note) = file.read()? else { return Ok(None) };
+    let vkey = vkey(&created.origin, created.ledger_key)?;
+    let checkpoint = checkpoint::open(note.as_bytes(), &vkey, &created.origin).map_err(invalid)?;
+    let (signed, root) = (checkpoint.size, checkpoint.root_hash().map_err(invalid)?);
+    if signed > store.size() {
+        return Err(OpenError::EntriesGone { size: store.size(), signed });
+    }
+    let node = |level, index| {
+        let number = stored_hash_number(level, index);
+        store.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
+    };
+    if root_at(signed, node)? != root {
+        return Err(OpenError::CheckpointMismatch { size: signed });
+    }
+    Ok(Some(Published { size: signed, note }))
+}
+
+/// Makes the keys and the genesis. A start that was interrupted goes on with the keys that are there.
+fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenError> {
+    let folder = &options.folder;
+    let path = folder.join("operator.key");
+    let origin = match (KeyFile::read(&path), &options.origin) {
+        (_, Some(origin)) => origin.clone(),
+        (Ok(file), None) => file.origin,
+        (Err(_), None) => random_origin(),
+    };
+    let key = |name: &str| KeyFile::read_or_create(&folder.join(name), &origin).map(|file| file.key);
+    let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key("operator.key")?);
+    let now = Millis(jiff::Timestamp::now().as_millisecond());
+    let policy = options.policy.clone().unwrap_or_default();
+    let event = genesis_event(&origin, &policy, (&ledger_key, &service_key, &operator_key));
+    let draft = wire::Draft {
+        origin: &origin,
+        sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
+        issued_at: now,
+        valid_until: Millis(now.0 + GENESIS_VALIDITY_MS),
+        events: vec![Kind::LedgerCreated(event)],
+    };
+    let random = |error: getrandom::Error| OpenError::Io { path: folder.clone(), source: std::io::Error::other(error) };
+    let sheet = wire::sign(draft, &[&operator_key]).map_err(random)?;
+    let decoded = wire::decode(&sheet).map_err(OpenError::Genesis)?;
+    let mut replay = Replay { state: State::new(&origin), frontier: crate::merkle::Frontier::default() };
+    let mut tree_hashes = Vec::new();
+    replay
+        .append(&decoded, now, &crate::ledger::Facts::default(), |hash| tree_hashes.push(hash))
+        .map_err(OpenError::Genesis)?;
+    let entry = StoredEntry {
+        index: 0,
+        recorded_at_ms: now.0,
+        header: sheet.header,
+        signatures: sheet.signatures,
+        events: sheet.events,
+    };
+    let leaf = wire::leaf(0, now.0, &decoded.header_hash, &decoded.signatures_hash);
+    let root = replay.frontier.root();
+    store.commit(&Commit { entries: vec![entry], first_tree_hash: 0, tree_hashes, root })?;
+    Ok(Creation {
+        operator_key: path,
+        ledger_vkey: vkey(&origin, ledger_key.public_key())?.to_string(),
+        genesis_leaf_hash: leaf_hash(&leaf),
+        origin,
+    })
+}
+
+fn random_origin() -> String {
+    format!("timebank.invalid/{}", hex::encode(signature::random::<8>()))
+}
+
+fn genesis_event(
+    origin: &str,
+    policy: &Policy,
+    (ledger, service, operator): (&PrivateKey, &PrivateKey, &PrivateKey),
+) -> proto::LedgerCreated {
+    proto::LedgerCreated {
+        origin: origin.to_owned(),
+        ledger_key: ledger.public_key().to_vec().into(),
+        operator_keys: vec![operator.public_key().to_vec().into()],
+        service_key: service.public_key().to_vec().into(),
+        service_possession: service.prove_possession(origin).to_vec().into(),
+        issuance_account: signature::random::<16>().to_vec().into(),
+        policy: Some(wire::policy_message(policy)),
+        nonce: signature::random::<32>().to_vec().into(),
+    }
+}

@@ -1,0 +1,414 @@
+//! Reads. Each answers from one look at the readers' tables and names the last entry that it reflects.
+
+use std::{ops::Bound, time::Duration};
+
+use bytes::Bytes;
+use tonic::Status;
+
+use super::{
+    Service,
+    cursor::{self, List},
+    messages::{account_id, account_message, entry_message, kind_message, optional_account_id, role_message},
+    status::{ReadFailure, invalid, not_reached, read_status},
+};
+use crate::{
+    ledger::{AccountId, AccountNumber, EventRef, LogIndex, Minutes},
+    projection::{View, event_ref_message, history::PageRequest, rows::PostingRow},
+    proto,
+};
+
+/// How long a read waits for its `min_index`: several commits, less than a person waits.
+const REACH_WAIT: Duration = Duration::from_secs(5);
+/// Rows of a page of history.
+const HISTORY_PAGE_MAX: u32 = 200;
+/// Rows of a page of history where none are asked for.
+const HISTORY_PAGE: u32 = 50;
+/// Rows of a page of any other list.
+const LIST_PAGE_MAX: u32 = 1_000;
+/// Rows of a page of any other list where none are asked for.
+const LIST_PAGE: u32 = 100;
+/// Rows looked at for one page of a list that is filtered, under the readers' lock: some milliseconds.
+const LIST_SCANNED_MAX: usize = 100_000;
+
+/// A cursor over a history: all that the first page was asked for, and where the next one begins.
+struct HistoryCursor {
+    account: AccountId,
+    newest_first: bool,
+    kinds: u16,
+    from_ms: i64,
+    until_ms: i64,
+    up_to_index: u64,
+    ordinal: u32,
+}
+
+impl HistoryCursor {
+    const LENGTH: usize = 16 + 1 + 2 + 8 + 8 + 8 + 4;
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(Self::LENGTH);
+        bytes.extend_from_slice(&self.account.0);
+        bytes.push(u8::from(self.newest_first));
+        bytes.extend_from_slice(&self.kinds.to_le_bytes());
+        bytes.extend_from_slice(&self.from_ms.to_le_bytes());
+        bytes.extend_from_slice(&self.until_ms.to_le_bytes());
+        bytes.extend_from_slice(&self.up_to_index.to_le_bytes());
+        bytes.extend_from_slice(&self.ordinal.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
+        let (account, rest) = bytes.split_first_chunk::<16>()?;
+        let (&[newest_first], rest) = rest.split_first_chunk::<1>()?;
+        let (kinds, rest) = rest.split_first_chunk::<2>()?;
+        let (from_ms, rest) = rest.split_first_chunk::<8>()?;
+        let (until_ms, rest) = rest.split_first_chunk::<8>()?;
+        let (up_to_index, rest) = rest.split_first_chunk::<8>()?;
+        let (ordinal, _) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            account: AccountId(*account),
+            newest_first: newest_first == 1,
+            kinds: u16::from_le_bytes(*kinds),
+            from_ms: i64::from_le_bytes(*from_ms),
+            until_ms: i64::from_le_bytes(*until_ms),
+            up_to_index: u64::from_le_bytes(*up_to_index),
+            ordinal: u32::from_le_bytes(*ordinal),
+        })
+    }
+}
+
+fn page_size(asked: u32, default: u32, max: u32) -> Result<usize, Status> {
+    match asked {
+        0 => Ok(default as usize),
+        size if size <= max => Ok(size as usize),
+        _ => Err(invalid("page_size", &format!("0 to {max}"))),
+    }
+}
+
+fn no_account(id: AccountId) -> Status {
+    read_status(tonic::Code::NotFound, "AccountUnknown", "account", &format!("account {id} does not exist"))
+}
+
+fn named(view: &View, id: AccountId) -> Result<AccountNumber, Status> {
+    view.number(id).ok_or_else(|| no_account(id))
+}
+
+/// The number of the row to begin at in a list that has its rows in a fixed order.
+fn list_start(key: &[u8; 32], list: List, cursor: &str) -> Result<u64, Status> {
+    if cursor.is_empty() { Ok(0) } else { cursor::open::<8>(key, list, cursor).map(u64::from_le_bytes) }
+}
+
+/// A page out of rows that are numbered from `start` on; `next` is the number of the first row not looked at.
+struct Listed<T> {
+    rows: Vec<T>,
+    next: Option<u64>,
+}
+
+fn list<R, T>(rows: impl Iterator<Item = (u64, R)>, size: usize, mut row: impl FnMut(R) -> Option<T>) -> Listed<T> {
+    let mut listed = Listed { rows: Vec::new(), next: None };
+    for (scanned, (number, source)) in rows.enumerate() {
+        if listed.rows.len() == size || scanned == LIST_SCANNED_MAX {
+            listed.next = Some(number);
+            break;
+        }
+        listed.rows.extend(row(source));
+    }
+    listed
+}
+
+impl Service {
+    fn seal(&self, list: List, next: Option<u64>) -> String {
+        next.map_or_else(String::new, |next| cursor::seal(&self.identity.cursor_key, list, &next.to_le_bytes()))
+    }
+
+    /// Waits until an entry is reflected.
+    pub(super) async fn reach(&self, min_index: u64) -> Result<(), Status> {
+        let mut durable = self.projection.durable();
+        if *durable.borrow() > min_index || min_index == 0 {
+            return Ok(());
+        }
+        let reached = tokio::time::timeout(REACH_WAIT, durable.wait_for(|size| *size > min_index)).await;
+        let size = *self.projection.durable().borrow();
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(not_reached(min_index, size)),
+        }
+    }
+
+    pub(super) fn status(&self) -> proto::GetStatusResponse {
+        let checkpoint_size = self.sequencer.published().borrow().size;
+        let postings = self.projection.history().postings();
+        let view = self.projection.view();
+        proto::GetStatusResponse {
+            origin: view.origin.clone(),
+            size: view.size,
+            root: view.root.to_vec().into(),
+            accounts: view.accounts.len() as u64,
+            // Zero; anything else would have stopped the process.
+            balance_sum_minutes: i64::try_from(view.balance_sum()).unwrap_or(i64::MAX),
+            holds: view.holds.len() as u64,
+            postings,
+            recorded_at_ms: view.recorded_at_ms,
+            ledger_vkey: self.identity.ledger_vkey.clone(),
+            genesis_leaf_hash: self.identity.genesis_leaf_hash.to_vec().into(),
+            issuance_account: view.id_bytes(0),
+            policy: Some(crate::wire::policy_message(&view.policy)),
+            checkpoint_size,
+        }
+    }
+
+    pub(super) fn entry(&self, index: u64) -> Result<proto::Entry, Status> {
+        let entry = self.store.entry(index).map_err(ReadFailure::from)?;
+        entry.map(entry_message).ok_or_else(|| no_entry(index))
+    }
+
+    pub(super) fn receipt(&self, index: u64) -> Result<proto::Receipt, Status> {
+        let receipt = self.projection.receipt(index).map_err(ReadFailure::from)?;
+        receipt.ok_or_else(|| no_entry(index))
+    }
+
+    pub(super) fn account(&self, request: &proto::GetAccountRequest) -> Result<proto::GetAccountResponse, Status> {
+        let id = account_id("account", &request.account)?;
+        let view = self.projection.view();
+        let account = account_message(&view, named(&view, id)?);
+        Ok(proto::GetAccountResponse { account, reflected_index: view.reflected_index() })
+    }
+
+    pub(super) fn accounts(&self, request: &proto::ListAccountsRequest) -> Result<proto::ListAccountsResponse, Status> {
+        let kind =
+            proto::AccountKind::try_from(request.kind).map_err(|_unknown| invalid("kind", "a kind of account"))?;
+        let station = optional_account_id("station", &request.station)?;
+        let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
+        let start = list_start(&self.identity.cursor_key, List::Accounts, &request.cursor)?;
+        let view = self.projection.view();
+        let station = station.map(|id| named(&view, id)).transpose()?;
+        let skip = usize::try_from(start).unwrap_or(usize::MAX);
+        let rows = (start..).zip(view.accounts.iter().skip(skip));
+        let listed = list(rows.map(|(number, account)| (number, (number, account))), size, |(number, account)| {
+            let of_kind = kind == proto::AccountKind::Unspecified || kind_message(account.kind) == kind;
+            let of_station = station.is_none() || account.station == station;
+            let number = AccountNumber(u32::try_from(number).unwrap_or(u32::MAX));
+            if of_kind && of_station { account_message(&view, number) } else { None }
+        });
+        let next_cursor = self.seal(List::Accounts, listed.next);
+        Ok(proto::ListAccountsResponse { accounts: listed.rows, next_cursor, reflected_index: view.reflected_index() })
+    }
+
+    pub(super) fn balance(&self, request: &proto::GetBalanceRequest) -> Result<proto::GetBalanceResponse, Status> {
+        let id = account_id("account", &request.account)?;
+        let (number, reflected_index) = {
+            let view = self.projection.view();
+            let number = named(&view, id)?;
+            if request.as_of.is_none()
+                && let Some(account) = view.account(number)
+            {
+                return Ok(proto::GetBalanceResponse {
+                    balance_minutes: account.balance.get(),
+                    held_minutes: account.held.get(),
+                    available_minutes: account.available().map(Minutes::get),
+                    reflected_index: view.reflected_index(),
+                });
+            }
+            (number, view.reflected_index())
+        };
+        let index = self.as_of(request, reflected_index)?;
+        let row = self.projection.history().as_of_index(number.0, index).map_err(ReadFailure::from)?;
+        let (balance_minutes, held_minutes) = row.map_or((0, 0), |row| (row.balance_after, row.held_after));
+        Ok(proto::GetBalanceResponse { balance_minutes, held_minutes, available_minutes: None, reflected_index: index })
+    }
+
+    /// The entry that a balance is asked for as of.
+    fn as_of(&self, request: &proto::GetBalanceRequest, reflected_index: u64) -> Result<u64, Status> {
+        match request.as_of {
+            None => Ok(reflected_index),
+            Some(proto::get_balance_request::AsOf::AtIndex(index)) if index <= reflected_index => Ok(index),
+            Some(proto::get_balance_request::AsOf::AtIndex(index)) => Err(read_status(
+                tonic::Code::OutOfRange,
+                "IndexOutOfRange",
+                "at_index",
+                &beyond(index, reflected_index),
+            )),
+            Some(proto::get_balance_request::AsOf::AtTimeMs(ms)) => {
+                let index = self.projection.history().index_at_time(ms).map_err(ReadFailure::from)?;
+                let before = || {
+                    let message = "the ledger did not exist yet at this time";
+                    read_status(tonic::Code::OutOfRange, "TimeOutOfRange", "at_time_ms", message)
+                };
+                index.map(|index| index.min(reflected_index)).ok_or_else(before)
+            }
+        }
+    }
+
+    pub(super) fn history(&self, request: &proto::ListHistoryRequest) -> Result<proto::ListHistoryResponse, Status> {
+        let size = page_size(request.page_size, HISTORY_PAGE, HISTORY_PAGE_MAX)?;
+        let id = account_id("account", &request.account)?;
+        let (number, reflected) = {
+            let view = self.projection.view();
+            (named(&view, id)?, view.reflected_index())
+        };
+        let first = history_request(request, id, reflected)?;
+        let (asked, from) = if request.cursor.is_empty() {
+            (first, None)
+        } else {
+            let key = &self.identity.cursor_key;
+            let bytes = cursor::open::<{ HistoryCursor::LENGTH }>(key, List::History, &request.cursor)?;
+            let cursor = HistoryCursor::from_bytes(&bytes).ok_or_else(|| invalid("cursor", "a cursor"))?;
+            check_restated(request, &first, &cursor)?;
+            let from = Some(cursor.ordinal);
+            (cursor, from)
+        };
+        let page = PageRequest {
+            newest_first: asked.newest_first,
+            from,
+            limit: size,
+            up_to_index: asked.up_to_index,
+            from_ms: asked.from_ms,
+            until_ms: asked.until_ms,
+            kinds: asked.kinds,
+        };
+        let page = self.projection.history().page(number.0, &page).map_err(ReadFailure::from)?;
+        let reflected_index = asked.up_to_index;
+        let next_cursor = page.next.map_or_else(String::new, |ordinal| {
+            let cursor = HistoryCursor { ordinal, ..asked };
+            cursor::seal(&self.identity.cursor_key, List::History, &cursor.to_bytes())
+        });
+        let view = self.projection.view();
+        let rows = page.rows.iter().map(|(number, row)| history_row(&view, *number, row)).collect();
+        Ok(proto::ListHistoryResponse { rows, next_cursor, reflected_index })
+    }
+
+    pub(super) fn holds(&self, request: &proto::ListHoldsRequest) -> Result<proto::ListHoldsResponse, Status> {
+        let payer = optional_account_id("payer", &request.payer)?;
+        let station = optional_account_id("station", &request.station)?;
+        let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
+        // Holds come and go: the cursor names a place in the log, not a row.
+        let start = list_start(&self.identity.cursor_key, List::Holds, &request.cursor)?;
+        let start = EventRef { index: LogIndex(start >> 16), event: u16::try_from(start & 0xffff).unwrap_or(0) };
+        let view = self.projection.view();
+        let payer = payer.map(|id| named(&view, id)).transpose()?;
+        let station = station.map(|id| named(&view, id)).transpose()?;
+        let rows = view.holds.range((Bound::Included(start), Bound::Unbounded));
+        let rows = rows.map(|(at, hold)| ((at.index.0 << 16) | u64::from(at.event), (at, hold)));
+        let listed = list(rows, size, |(at, hold)| {
+            let wanted =
+                payer.is_none_or(|payer| hold.payer == payer) && station.is_none_or(|station| hold.station == station);
+            wanted.then(|| proto::Hold {
+                hold: Some(event_ref_message(*at)),
+                payer: view.id_bytes(hold.payer.0),
+                station: view.id_bytes(hold.station.0),
+                minutes: hold.minutes.get(),
+                expires_at_ms: hold.expires_at.0,
+            })
+        });
+        let next_cursor = self.seal(List::Holds, listed.next);
+        Ok(proto::ListHoldsResponse { holds: listed.rows, next_cursor, reflected_index: view.reflected_index() })
+    }
+
+    pub(super) fn keys(&self, request: &proto::ListKeysRequest) -> Result<proto::ListKeysResponse, Status> {
+        let account = optional_account_id("account", &request.account)?;
+        let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
+        let start = list_start(&self.identity.cursor_key, List::Keys, &request.cursor)?;
+        let view = self.projection.view();
+        let account = account.map(|id| named(&view, id)).transpose()?;
+        let skip = usize::try_from(start).unwrap_or(usize::MAX);
+        let listed = list((start..).zip(view.keys.iter().skip(skip)), size, |key| {
+            (account.is_none() || key.account == account).then(|| proto::Key {
+                key_id: Bytes::copy_from_slice(&key.id.0),
+                public_key: Bytes::copy_from_slice(&key.public_key),
+                role: i32::from(role_message(key.role)),
+                account: key.account.map_or_else(Bytes::new, |account| view.id_bytes(account.0)),
+                revoked: key.revoked,
+            })
+        });
+        let next_cursor = self.seal(List::Keys, listed.next);
+        Ok(proto::ListKeysResponse { keys: listed.rows, next_cursor, reflected_index: view.reflected_index() })
+    }
+
+    pub(super) fn regions(&self) -> proto::ListRegionsResponse {
+        let view = self.projection.view();
+        let code = |number: u32| view.regions.get(number as usize).map(|region| region.code.to_string());
+        let message = |region: &crate::ledger::Region| proto::RegionDefined {
+            code: region.code.to_string(),
+            parent: region.parent.and_then(code).unwrap_or_default(),
+        };
+        let regions = view.regions.iter().map(message).collect();
+        proto::ListRegionsResponse { regions, reflected_index: view.reflected_index() }
+    }
+}
+
+fn no_entry(index: u64) -> Status {
+    read_status(tonic::Code::NotFound, "EntryUnknown", "index", &format!("the log has no entry {index} yet"))
+}
+
+fn beyond(index: u64, reflected_index: u64) -> String {
+    format!("the last entry is {reflected_index}, not {index}; with min_index a read waits")
+}
+
+/// What a first page is asked for.
+fn history_request(
+    request: &proto::ListHistoryRequest,
+    account: AccountId,
+    reflected: u64,
+) -> Result<HistoryCursor, Status> {
+    let order = proto::HistoryOrder::try_from(request.order)
+        .map_err(|_unknown| invalid("order", "NEWEST_FIRST or OLDEST_FIRST"))?;
+    let up_to_index = match request.at_index {
+        Some(index) if index > reflected => {
+            return Err(read_status(tonic::Code::OutOfRange, "IndexOutOfRange", "at_index", &beyond(index, reflected)));
+        }
+        Some(index) => index,
+        None => reflected,
+    };
+    if request.from_ms < 0 || request.until_ms < 0 || (request.until_ms > 0 && request.until_ms <= request.from_ms) {
+        return Err(invalid("until_ms", "0, or a time after from_ms; both in ms since 1970"));
+    }
+    let mut kinds = 0;
+    for kind in &request.kinds {
+        match proto::EventKind::try_from(*kind) {
+            Ok(proto::EventKind::Unspecified) | Err(_) => return Err(invalid("kinds", "kinds of events that post")),
+            Ok(kind) => kinds |= 1 << (kind as i32),
+        }
+    }
+    Ok(HistoryCursor {
+        account,
+        newest_first: order != proto::HistoryOrder::OldestFirst,
+        kinds: if kinds == 0 { u16::MAX } else { kinds },
+        from_ms: request.from_ms,
+        until_ms: if request.until_ms == 0 { i64::MAX } else { request.until_ms },
+        up_to_index,
+        ordinal: 0,
+    })
+}
+
+/// With a cursor, filters are stated again or not at all.
+fn check_restated(
+    request: &proto::ListHistoryRequest,
+    first: &HistoryCursor,
+    cursor: &HistoryCursor,
+) -> Result<(), Status> {
+    let order_stated = request.order != i32::from(proto::HistoryOrder::Unspecified);
+    let checks = [
+        ("account", first.account == cursor.account),
+        ("order", !order_stated || first.newest_first == cursor.newest_first),
+        ("from_ms", request.from_ms == 0 || first.from_ms == cursor.from_ms),
+        ("until_ms", request.until_ms == 0 || first.until_ms == cursor.until_ms),
+        ("kinds", request.kinds.is_empty() || first.kinds == cursor.kinds),
+        ("at_index", request.at_index.is_none() || first.up_to_index == cursor.up_to_index),
+    ];
+    match checks.into_iter().find(|(_, same)| !same) {
+        Some((field, _)) => Err(invalid(field, "the same as for the page before, or nothing: the cursor carries it")),
+        None => Ok(()),
+    }
+}
+
+fn history_row(view: &View, number: u64, row: &PostingRow) -> proto::HistoryRow {
+    proto::HistoryRow {
+        event: Some(proto::EventRef { index: row.index, event: u32::from(row.event) }),
+        recorded_at_ms: row.recorded_at_ms,
+        kind: i32::from(row.kind),
+        counterparty: view.id_bytes(row.counterparty),
+        minutes: row.minutes,
+        balance_after_minutes: row.balance_after,
+        held_after_minutes: row.held_after,
+        posting: number,
+    }
+}
