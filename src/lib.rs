@@ -19,6 +19,8 @@ pub mod clock;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
+pub mod directory;
+#[cfg(feature = "service")]
 pub mod projection;
 #[cfg(feature = "service")]
 pub mod sequencer;

@@ -7,6 +7,7 @@ mod sled;
 
 use bytes::Bytes;
 
+pub(crate) use self::sled::{SyncedDb, backend};
 pub use self::{
     block::CHUNK_BYTES_MAX,
     checkpoint_file::{CheckpointFile, atomic_write, sync_folder},

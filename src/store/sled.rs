@@ -31,14 +31,62 @@ const BLOCK: u8 = b'b';
 const TREE: u8 = b't';
 const COMMIT: u8 = b'c';
 
+/// sled in a folder, with the sync that its own flush leaves out.
+#[derive(Debug)]
+pub(crate) struct SyncedDb {
+    pub(crate) db: Db,
+    file: File,
+    blobs: PathBuf,
+    commits: AtomicU64,
+}
+
+impl SyncedDb {
+    /// Opens or creates it.
+    pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
+        let io = |source| StoreError::Io { path: folder.to_owned(), source };
+        let created = !folder.join("db").exists();
+        std::fs::create_dir_all(folder).map_err(io)?;
+        remove_half_written_snapshots(folder).map_err(io)?;
+        let db = open_sled(folder)?;
+        let file = File::open(folder.join("db")).map_err(io)?;
+        if created {
+            db.flush().map_err(backend)?;
+            for entry in std::fs::read_dir(folder).map_err(io)? {
+                let path = entry.map_err(io)?.path();
+                File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::SyncFailed)?;
+            }
+            sync_folder(folder).map_err(StoreError::SyncFailed)?;
+            folder.parent().map_or(Ok(()), sync_folder).map_err(StoreError::SyncFailed)?;
+        }
+        let synced = Self { db, file, blobs: folder.join("blobs"), commits: 0.into() };
+        synced.check_blobs()?;
+        Ok(synced)
+    }
+
+    /// Applies a batch, whole or not at all, and returns when it is on the disk.
+    pub(crate) fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.db.apply_batch(batch).map_err(backend)?;
+        // Both, in this order: flush hands sled's buffers to the kernel, sync_data takes them to the disk.
+        self.db.flush().map_err(|error| StoreError::SyncFailed(std::io::Error::other(error)))?;
+        self.file.sync_data().map_err(StoreError::SyncFailed)?;
+        if self.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(BLOBS_CHECK_COMMITS) {
+            self.check_blobs()?;
+        }
+        Ok(())
+    }
+
+    /// sled syncs nothing in `blobs/`; that our values stay out of it is an invariant.
+    pub(crate) fn check_blobs(&self) -> Result<(), StoreError> {
+        let empty = std::fs::read_dir(&self.blobs).map_or(true, |mut files| files.next().is_none());
+        if empty { Ok(()) } else { Err(StoreError::BlobsNotEmpty { path: self.blobs.clone() }) }
+    }
+}
+
 /// The log in a folder.
 #[derive(Debug)]
 pub struct SledStore {
-    db: Db,
-    file: File,
-    blobs: PathBuf,
+    synced: SyncedDb,
     size: AtomicU64,
-    commits: AtomicU64,
 }
 
 fn key(prefix: u8, number: u64) -> [u8; 9] {
@@ -59,7 +107,7 @@ fn number_of(key: &[u8]) -> Option<u64> {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn backend(error: sled::Error) -> StoreError {
+pub(crate) fn backend(error: sled::Error) -> StoreError {
     StoreError::Backend(error.to_string())
 }
 
@@ -70,24 +118,7 @@ impl SledStore {
     /// In this order: the folder can't be made; another process has it; sled can't recover it; `blobs/` isn't empty; the
     /// newest commit isn't whole.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let io = |source| StoreError::Io { path: folder.to_owned(), source };
-        let created = !folder.join("db").exists();
-        std::fs::create_dir_all(folder).map_err(io)?;
-        remove_half_written_snapshots(folder).map_err(io)?;
-        let db = open_sled(folder)?;
-        let file = File::open(folder.join("db")).map_err(io)?;
-        if created {
-            db.flush().map_err(backend)?;
-            for entry in std::fs::read_dir(folder).map_err(io)? {
-                let path = entry.map_err(io)?.path();
-                File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::SyncFailed)?;
-            }
-            sync_folder(folder).map_err(StoreError::SyncFailed)?;
-            folder.parent().map_or(Ok(()), sync_folder).map_err(StoreError::SyncFailed)?;
-        }
-        let blobs = folder.join("blobs");
-        let store = Self { db, file, blobs, size: 0.into(), commits: 0.into() };
-        store.check_blobs()?;
+        let store = Self { synced: SyncedDb::open(folder)?, size: 0.into() };
         store.recover()?;
         Ok(store)
     }
@@ -108,23 +139,22 @@ impl SledStore {
         Ok(())
     }
 
-    /// sled syncs nothing in `blobs/`; that our values stay out of it is an invariant.
+    /// Looks whether `blobs/` is empty, as it has to be: sled syncs nothing in it.
     ///
     /// # Errors
     /// [`StoreError::BlobsNotEmpty`].
     pub fn check_blobs(&self) -> Result<(), StoreError> {
-        let empty = std::fs::read_dir(&self.blobs).map_or(true, |mut files| files.next().is_none());
-        if empty { Ok(()) } else { Err(StoreError::BlobsNotEmpty { path: self.blobs.clone() }) }
+        self.synced.check_blobs()
     }
 
     /// The last key of a run, with its value.
     fn last(&self, prefix: u8) -> Result<Option<(IVec, IVec)>, StoreError> {
-        self.db.range([prefix]..[prefix + 1]).next_back().transpose().map_err(backend)
+        self.synced.db.range([prefix]..[prefix + 1]).next_back().transpose().map_err(backend)
     }
 
     /// The last key up to `upper`, with its value.
     fn last_up_to(&self, prefix: u8, upper: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
-        self.db.range([prefix].as_slice()..=upper).next_back().transpose().map_err(backend)
+        self.synced.db.range([prefix].as_slice()..=upper).next_back().transpose().map_err(backend)
     }
 
     /// The block that an entry is in.
@@ -140,7 +170,7 @@ impl SledStore {
         let mut chunk = 0;
         while bytes.len() < end {
             chunk += 1;
-            let more = self.db.get(block_key(first_index, chunk)).map_err(backend)?;
+            let more = self.synced.db.get(block_key(first_index, chunk)).map_err(backend)?;
             bytes.extend_from_slice(&more.ok_or_else(|| corrupt("a part of it is missing"))?);
         }
         block::decode(first_index, bytes).map(Some)
@@ -168,13 +198,7 @@ impl LogStore for SledStore {
         }
         let after = size + commit.entries.len() as u64;
         batch.insert(&key(COMMIT, after), &commit.root);
-        self.db.apply_batch(batch).map_err(backend)?;
-        // Both, in this order: flush hands sled's buffers to the kernel, sync_data takes them to the disk.
-        self.db.flush().map_err(|error| StoreError::SyncFailed(std::io::Error::other(error)))?;
-        self.file.sync_data().map_err(StoreError::SyncFailed)?;
-        if self.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(BLOBS_CHECK_COMMITS) {
-            self.check_blobs()?;
-        }
+        self.synced.commit(batch)?;
         self.size.store(after, Ordering::Release);
         Ok(())
     }
@@ -215,7 +239,7 @@ impl LogStore for SledStore {
     }
 
     fn last_root(&self) -> Result<Option<Hash>, StoreError> {
-        let root = self.db.get(key(COMMIT, self.size())).map_err(backend)?;
+        let root = self.synced.db.get(key(COMMIT, self.size())).map_err(backend)?;
         Ok(root.and_then(|root| root.as_ref().try_into().ok()))
     }
 }

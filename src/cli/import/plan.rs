@@ -1,0 +1,332 @@
+//! Rows to sheets: what a row wants against what the directory says is there.
+
+use std::collections::{HashMap, HashSet};
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use super::{
+    mapping::Mapping,
+    row::{Row, Wanted, Wish},
+};
+use crate::{
+    directory::{Directory, Link, RecordLink},
+    ledger::{AccountId, Code, EventRef, LogIndex, Millis, Minutes, Policy, Rejection, Served, credited_minutes},
+    projection::event_ref_message,
+    proto::{self, event::Kind},
+    signature,
+    store::StoreError,
+    wire,
+};
+
+/// Bytes of a sheet's events: room for header, signatures, salts and framing beside them.
+const EVENTS_BYTES_MAX: usize = wire::SHEET_BYTES_MAX - 32 * 1_024;
+/// Bytes that an event gets beside its kind: salt and tags.
+const SALT_BYTES: usize = 20;
+/// Most events of one row: a region, a station, an account and the record.
+const ROW_EVENTS_MAX: usize = 4;
+
+/// What became of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Recorded,
+    Corrected,
+    Reversed,
+    Unchanged,
+    Rejected(String),
+}
+
+/// A row to carry out, or a record that a full file no longer has.
+pub(crate) enum Item {
+    Row { row: Row, digest: [u8; 32] },
+    Gone { record: String },
+}
+
+impl Item {
+    pub(crate) fn record(&self) -> &str {
+        match self {
+            Self::Row { row, .. } => &row.record,
+            Self::Gone { record } => record,
+        }
+    }
+}
+
+/// Items that fit one sheet, and the sheet's events.
+#[derive(Default)]
+pub(crate) struct Chunk {
+    /// Number of the first item after it.
+    pub(crate) end: usize,
+    /// Events, each with the number of its item.
+    pub(crate) events: Vec<(Kind, usize)>,
+    pub(crate) links: Vec<Link>,
+    /// Items with what becomes of them.
+    pub(crate) outcomes: Vec<(usize, Outcome)>,
+    bytes: usize,
+}
+
+/// What holds for the whole import.
+pub(crate) struct Planner<'a> {
+    pub(crate) mapping: &'a Mapping,
+    pub(crate) directory: &'a Directory,
+    pub(crate) policy: &'a Policy,
+    pub(crate) open_accounts: bool,
+    /// Regions that the ledger has.
+    pub(crate) regions: HashSet<String>,
+    /// Rows of the file are operations: each is carried out once, ever.
+    pub(crate) operations: bool,
+    pub(crate) trial: bool,
+    /// Links of this chunk, and in a trial of all chunks before it.
+    accounts: HashMap<String, AccountId>,
+    records: HashMap<String, RecordLink>,
+    defined: HashSet<String>,
+    /// Records of a trial's earlier windows: nothing can refer to them.
+    unreachable: HashSet<String>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(
+        mapping: &'a Mapping,
+        directory: &'a Directory,
+        policy: &'a Policy,
+        (open_accounts, trial): (bool, bool),
+        regions: HashSet<String>,
+    ) -> Self {
+        Self {
+            mapping,
+            directory,
+            policy,
+            open_accounts,
+            regions,
+            operations: mapping.columns.operation.is_some(),
+            trial,
+            accounts: HashMap::new(),
+            records: HashMap::new(),
+            defined: HashSet::new(),
+            unreachable: HashSet::new(),
+        }
+    }
+
+    /// The chunk that begins with item `start`. `rejected` items are left out.
+    pub(crate) fn chunk(
+        &mut self,
+        items: &[Item],
+        start: usize,
+        rejected: &HashMap<usize, String>,
+    ) -> Result<Chunk, StoreError> {
+        if self.trial {
+            // The sheets of a trial follow one another, but none can name what stands in an earlier one.
+            let reachable = self.records.iter().filter(|(_, link)| link.record.index == LogIndex(0));
+            self.unreachable.extend(reachable.map(|(record, _)| record.clone()));
+        } else {
+            self.accounts.clear();
+            self.records.clear();
+            self.defined.clear();
+        }
+        let mut chunk = Chunk { end: start, ..Chunk::default() };
+        for (number, item) in items.iter().enumerate().skip(start) {
+            let full = chunk.events.len() + ROW_EVENTS_MAX > wire::EVENTS_MAX
+                || chunk.bytes + ROW_EVENTS_MAX * wire::EVENT_BYTES_MAX > EVENTS_BYTES_MAX;
+            if full {
+                break;
+            }
+            let outcome = match rejected.get(&number) {
+                Some(reason) => Outcome::Rejected(reason.clone()),
+                None => self.item(item, number, &mut chunk)?,
+            };
+            chunk.outcomes.push((number, outcome));
+            chunk.end = number + 1;
+        }
+        Ok(chunk)
+    }
+
+    /// A trial's window is over: the next one begins with what the ledger really has.
+    pub(crate) fn end_window(&mut self) {
+        self.accounts.clear();
+        self.defined.clear();
+    }
+
+    fn item(&mut self, item: &Item, number: usize, chunk: &mut Chunk) -> Result<Outcome, StoreError> {
+        let Item::Row { row, digest } = item else { return self.absent(item.record(), number, chunk) };
+        if self.operations && self.directory.applied(digest)? {
+            return Ok(Outcome::Unchanged);
+        }
+        let outcome = match &row.wish {
+            Err(reason) => return Ok(Outcome::Rejected(reason.clone())),
+            Ok(Wish::Absent) => self.absent(&row.record, number, chunk)?,
+            Ok(Wish::Present(wanted)) => self.present(&row.record, wanted, number, chunk)?,
+        };
+        if self.operations && !matches!(outcome, Outcome::Rejected(_)) {
+            chunk.links.push(Link::Applied { row: *digest });
+        }
+        Ok(outcome)
+    }
+
+    /// What a record has become by now.
+    pub(crate) fn link(&self, record: &str) -> Result<Option<RecordLink>, StoreError> {
+        match self.records.get(record) {
+            Some(link) => Ok(Some(link.clone())),
+            None => self.directory.record(record),
+        }
+    }
+
+    fn push(&self, chunk: &mut Chunk, kind: Kind, number: usize, record: &str) {
+        if self.trial && self.unreachable.contains(record) {
+            return;
+        }
+        chunk.bytes += proto::Event { salt: bytes::Bytes::new(), kind: Some(kind.clone()) }.encoded_len() + SALT_BYTES;
+        chunk.events.push((kind, number));
+    }
+
+    fn keep(&mut self, chunk: &mut Chunk, record: &str, link: RecordLink) {
+        chunk.links.push(Link::Record { outside: record.to_owned(), link: link.clone() });
+        self.records.insert(record.to_owned(), link);
+    }
+
+    fn absent(&mut self, record: &str, number: usize, chunk: &mut Chunk) -> Result<Outcome, StoreError> {
+        let Some(link) = self.link(record)?.filter(|link| !link.reversed) else { return Ok(Outcome::Unchanged) };
+        let event = proto::ServiceReversed {
+            record: Some(event_ref_message(link.record)),
+            reason: i32::from(proto::CorrectionReason::SourceChanged),
+        };
+        self.push(chunk, Kind::ServiceReversed(event), number, record);
+        self.keep(chunk, record, RecordLink { reversed: true, ..link });
+        Ok(Outcome::Reversed)
+    }
+
+    fn present(
+        &mut self,
+        record: &str,
+        wanted: &Wanted,
+        number: usize,
+        chunk: &mut Chunk,
+    ) -> Result<Outcome, StoreError> {
+        let credited = match self.credit(wanted) {
+            Ok(credited) => credited,
+            Err(rejection) => return Ok(Outcome::Rejected(format!("{rejection}. {}", rejection.remedy()))),
+        };
+        let station = self.party(&format!("station/{}", wanted.station), None, number, chunk)?;
+        let Ok(station) = station else { return Ok(Outcome::Rejected(unknown("station", &wanted.station))) };
+        let volunteer = self.party(&format!("volunteer/{}", wanted.volunteer), Some(station), number, chunk)?;
+        let Ok(volunteer) = volunteer else { return Ok(Outcome::Rejected(unknown("volunteer", &wanted.volunteer))) };
+        let service = self.service(wanted, volunteer, station, credited);
+        let digest: [u8; 32] = Sha256::digest(service.encode_to_vec()).into();
+        let existing = self.link(record)?.filter(|link| !link.reversed);
+        let fresh = |record| RecordLink {
+            record,
+            digest,
+            reversed: false,
+            credited_minutes: credited.get(),
+            source_us: wanted.source_us,
+        };
+        match existing {
+            Some(link) if link.digest == digest => Ok(Outcome::Unchanged),
+            Some(link) => {
+                let event = proto::ServiceCorrected {
+                    record: Some(event_ref_message(link.record)),
+                    reason: i32::from(proto::CorrectionReason::SourceChanged),
+                    service: Some(service),
+                };
+                self.push(chunk, Kind::ServiceCorrected(event), number, record);
+                self.keep(chunk, record, fresh(link.record));
+                Ok(Outcome::Corrected)
+            }
+            None => {
+                // Its number in this very sheet; the receipt will say the sheet's index.
+                let event = u16::try_from(chunk.events.len()).unwrap_or(u16::MAX);
+                let at = EventRef { index: LogIndex(0), event };
+                self.unreachable.remove(record);
+                let recorded = proto::ServiceRecorded { service: Some(service), hold: None };
+                self.push(chunk, Kind::ServiceRecorded(recorded), number, record);
+                self.keep(chunk, record, fresh(at));
+                Ok(Outcome::Recorded)
+            }
+        }
+    }
+
+    fn credit(&self, wanted: &Wanted) -> Result<Minutes, Rejection> {
+        let served = match &wanted.served {
+            proto::service::Served::Interval(interval) => {
+                Served::Interval { start: Millis(interval.start_ms), end: Millis(interval.end_ms) }
+            }
+            proto::service::Served::OnDate(on_date) => {
+                Served::OnDate { date: on_date.date, minutes: Minutes::new(on_date.minutes) }
+            }
+        };
+        let expected = || Rejection::FieldInvalid { expected: "a category code".into() };
+        let category = Code::new(&wanted.category, 32).ok_or_else(expected)?;
+        credited_minutes(self.policy, &category, &served, self.mapping.rounding.ledger())
+    }
+
+    fn service(&self, wanted: &Wanted, volunteer: AccountId, station: AccountId, credited: Minutes) -> proto::Service {
+        let payer = self.mapping.payer.as_deref().and_then(|payer| hex::decode(payer).ok()).unwrap_or_default();
+        proto::Service {
+            volunteer: volunteer.0.to_vec().into(),
+            station: station.0.to_vec().into(),
+            payer: payer.into(),
+            category: wanted.category.clone(),
+            activity: wanted.activity.clone(),
+            served: Some(wanted.served),
+            utc_offset_seconds: wanted.utc_offset_seconds,
+            credited_minutes: credited.get(),
+            rounding: i32::from(self.mapping.rounding.message()),
+            insured: false,
+            imported: self.mapping.imported,
+        }
+    }
+
+    /// The account of a station (`served_by` none) or volunteer; opened if it is unknown and may be.
+    fn party(
+        &mut self,
+        outside: &str,
+        served_by: Option<AccountId>,
+        number: usize,
+        chunk: &mut Chunk,
+    ) -> Result<Result<AccountId, ()>, StoreError> {
+        if let Some(account) = self.accounts.get(outside) {
+            return Ok(Ok(*account));
+        }
+        if let Some(account) = self.directory.account(outside)? {
+            return Ok(Ok(account));
+        }
+        // An outside id may be the account itself.
+        let named = outside.split_once('/').and_then(|(_, id)| crate::cli::arguments::account_id(id).ok());
+        if let Some(account) = named {
+            return Ok(Ok(account));
+        }
+        if !self.open_accounts {
+            return Ok(Err(()));
+        }
+        let account = AccountId(signature::random());
+        let region = self.mapping.region.clone().unwrap_or_else(|| "imported".to_owned());
+        let (kind, region, station) = match served_by {
+            None => {
+                self.define(&region, number, chunk);
+                (proto::AccountKind::Station, region, bytes::Bytes::new())
+            }
+            Some(station) => (self.mapping.account_kind.message(), String::new(), station.0.to_vec().into()),
+        };
+        let opened =
+            proto::AccountOpened { account: account.0.to_vec().into(), kind: i32::from(kind), region, station };
+        self.push(chunk, Kind::AccountOpened(opened), number, "");
+        chunk.links.push(Link::Account { outside: outside.to_owned(), account });
+        self.accounts.insert(outside.to_owned(), account);
+        Ok(Ok(account))
+    }
+
+    fn define(&mut self, region: &str, number: usize, chunk: &mut Chunk) {
+        if !self.regions.contains(region) && self.defined.insert(region.to_owned()) {
+            let event = proto::RegionDefined { code: region.to_owned(), parent: String::new() };
+            self.push(chunk, Kind::RegionDefined(event), number, "");
+        }
+    }
+
+    /// A sheet was recorded: regions that it defined are there.
+    pub(crate) fn recorded(&mut self) {
+        let defined = std::mem::take(&mut self.defined);
+        self.regions.extend(defined);
+    }
+}
+
+fn unknown(what: &str, id: &str) -> String {
+    format!("{what} {id:?} has no account here: open accounts with --open-accounts")
+}
