@@ -1,0 +1,329 @@
+//! Imports of real and of awkward files, by the real command against a real server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_timebank");
+
+/// A server on a data folder, killed when it goes.
+struct Ledger {
+    folder: TempDir,
+    server: Child,
+    url: String,
+}
+
+fn serve(folder: &Path) -> (Child, String) {
+    let mut server = Command::new(BINARY)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let url = lines.map_while(Result::ok).find_map(|line| {
+        line.strip_prefix("serving ").and_then(|rest| rest.rsplit_once(" on ")).map(|(_, url)| url.to_owned())
+    });
+    (server, url.expect("the server says where it serves"))
+}
+
+impl Ledger {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (server, url) = serve(folder.path());
+        Self { folder, server, url }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).args(["--json", "--server", &self.url, "--data"]).arg(self.folder.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {error}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn kill(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+    }
+
+    fn restart(&mut self) {
+        (self.server, self.url) = serve(self.folder.path());
+    }
+
+    /// The status, without the checkpoint, which may follow up to a second later.
+    fn status(&self) -> Value {
+        let mut status = self.json(&["status"]);
+        status.as_object_mut().unwrap().remove("checkpoint_size");
+        status
+    }
+
+    /// Everything that doesn't hang on random ids: sums by kind and number of accounts.
+    fn sums(&self) -> Vec<(String, i64)> {
+        let accounts = self.json(&["account", "list"]);
+        let mut sums: Vec<(String, i64)> = accounts["accounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|account| (account["kind"].as_str().unwrap().to_owned(), account["balance_minutes"].as_i64().unwrap()))
+            .collect();
+        sums.sort();
+        sums
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _dead = self.server.kill();
+        let _reaped = self.server.wait();
+    }
+}
+
+/// A real file, or nothing where the real input isn't on this machine.
+fn data(name: &str) -> Option<String> {
+    let root = std::env::var_os("TIMEBANK_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let path = root.join(name);
+    if path.exists() {
+        return Some(path.to_str().unwrap().to_owned());
+    }
+    eprintln!("skipped: {} is not there; TIMEBANK_DATA names the folder with the real input", path.display());
+    None
+}
+
+fn example(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).to_str().unwrap().to_owned()
+}
+
+fn counts(report: &Value) -> [u64; 6] {
+    ["rows", "recorded", "corrected", "reversed", "unchanged", "rejected"].map(|key| report[key].as_u64().unwrap())
+}
+
+#[test]
+fn the_shifts_of_leeds_2023_come_in_as_operations_and_stay_in_step() {
+    let (Some(revisions), Some(last)) = (data("leeds2023/shift_revisions.csv"), data("leeds2023/shifts_final.csv"))
+    else {
+        return;
+    };
+    let (operations, full) = (example("leeds2023.toml"), example("leeds2023-full.toml"));
+    let mut ledger = Ledger::new();
+    let import: &[&str] = &["import", &revisions, "--mapping", &operations, "--open-accounts"];
+    let tried = ledger.json(&[import, &["--dry-run"]].concat());
+    assert_eq!(ledger.status()["size"], 1, "a dry run writes nothing");
+    let report = ledger.json(import);
+    assert_eq!(tried, report, "a dry run says what happens");
+    assert_eq!(counts(&report), [1_540, 1_087, 106, 6, 341, 0]);
+    assert_eq!(report["source_hours"], 17_766.828);
+    assert_eq!(report["credited_minutes"], 1_066_011);
+    let mut keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    let expected =
+        ["corrected", "credited_minutes", "recorded", "rejected", "reversed", "rows", "source_hours", "unchanged"];
+    assert_eq!(keys, expected);
+
+    let status = ledger.status();
+    let full: &[&str] = &["import", &last, "--mapping", &full, "--full"];
+    assert_eq!(counts(&ledger.json(full)), [1_081, 0, 0, 0, 1_081, 0]);
+    assert_eq!(counts(&ledger.json(import)), [1_540, 0, 0, 0, 1_540, 0]);
+    assert_eq!(ledger.status(), status, "the same again adds no entry");
+    assert_eq!(status["balance_sum"], 0);
+    let group = ledger.sums().into_iter().find(|(kind, _)| kind == "group");
+    assert_eq!(group, Some(("group".to_owned(), 1_066_011)));
+
+    ledger.kill();
+    fs::remove_dir_all(ledger.folder.path().join("projections")).unwrap();
+    ledger.restart();
+    assert_eq!(ledger.status(), status);
+}
+
+#[test]
+fn the_sessions_of_zooniverse_come_in_as_history_and_rejects_have_reasons() {
+    let Some(sessions) = data("zooniverse/sessions.csv") else { return };
+    let mapping = example("zooniverse.toml");
+    let ledger = Ledger::new();
+    let rejects = ledger.folder.path().join("rejects.csv");
+    let import: &[&str] =
+        &["import", &sessions, "--mapping", &mapping, "--open-accounts", "--rejects", rejects.to_str().unwrap()];
+    let report = ledger.json(import);
+    assert_eq!(counts(&report), [3_000, 2_653, 0, 0, 0, 347]);
+    assert_eq!(report["credited_minutes"], 4_114);
+    let mut reader = csv::Reader::from_path(&rejects).unwrap();
+    let mut reasons = std::collections::BTreeMap::new();
+    for row in reader.records() {
+        let row = row.unwrap();
+        let reason = row.get(13).unwrap().split(':').next().unwrap().to_owned();
+        reasons.entry(reason).or_insert_with(Vec::new).push(row.get(0).unwrap().to_owned());
+    }
+    assert_eq!(reasons.remove("ServiceOverlaps"), Some(vec!["48550014".to_owned()]));
+    assert_eq!(reasons.remove("RecordTooLong"), Some(vec!["60005361".to_owned()]));
+    assert_eq!(reasons.remove("no account to credit").map(|rows| rows.len()), Some(345));
+    assert!(reasons.is_empty(), "{reasons:?}");
+    let status = ledger.status();
+    assert_eq!(counts(&ledger.json(import)), [3_000, 0, 0, 0, 2_653, 347]);
+    assert_eq!(ledger.status(), status);
+}
+
+/// Rows of a small source: enough for two sheets.
+fn rows(count: usize, minutes: usize) -> String {
+    let row =
+        |number| format!("{number},p{},s1,2026-01-{:02},{}\n", number % 400, 1 + number % 20, minutes + number % 7);
+    format!("id,person,place,day,minutes\n{}", (0..count).map(row).collect::<String>())
+}
+
+const MAPPING: &str = r#"
+source = "small"
+imported = true
+account_kind = "group"
+[columns]
+record = "id"
+volunteer = "person"
+station = "place"
+date = "day"
+minutes = "minutes"
+"#;
+
+struct Files {
+    folder: TempDir,
+    mapping: String,
+}
+
+impl Files {
+    fn new(mapping: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mapping.toml");
+        fs::write(&path, mapping).unwrap();
+        Self { folder, mapping: path.to_str().unwrap().to_owned() }
+    }
+
+    fn csv(&self, contents: impl AsRef<[u8]>) -> String {
+        let path = self.folder.path().join("file.csv");
+        fs::write(&path, contents).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_crash_at_every_step_of_the_outbox_ends_in_the_same_state() {
+    let files = Files::new(MAPPING);
+    let file = files.csv(rows(1_800, 30));
+    let import: &[&str] = &["import", &file, "--mapping", &files.mapping, "--open-accounts"];
+    let undisturbed = Ledger::new();
+    assert_eq!(counts(&undisturbed.json(import))[1], 1_800);
+    let (size, sums) = (undisturbed.status()["size"].clone(), undisturbed.sums());
+    for step in ["signed", "pending", "receipt", "final"] {
+        for time in ["1", "2"] {
+            let mut ledger = Ledger::new();
+            let crashed = ledger.command(import).env("TIMEBANK_TEST_CRASH", format!("{step}:{time}")).output().unwrap();
+            assert!(!crashed.status.success(), "{step}:{time} did not crash");
+            ledger.kill();
+            ledger.restart();
+            let report = ledger.json(import);
+            assert_eq!(report["credited_minutes"], undisturbed.json(import)["credited_minutes"]);
+            assert_eq!((&ledger.status()["size"], &ledger.sums()), (&size, &sums), "{step}:{time}");
+        }
+    }
+}
+
+#[test]
+fn a_server_killed_in_the_middle_of_an_import_loses_and_doubles_nothing() {
+    let files = Files::new(MAPPING);
+    let file = files.csv(rows(20_000, 30));
+    let import: &[&str] = &["import", &file, "--mapping", &files.mapping, "--open-accounts"];
+    let undisturbed = Ledger::new();
+    let expected = undisturbed.json(import)["credited_minutes"].clone();
+    let mut ledger = Ledger::new();
+    let mut running = ledger.command(import).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while ledger.status()["size"].as_u64().unwrap() < 4 {}
+    ledger.kill();
+    assert_eq!(running.wait().unwrap().code(), Some(3), "the outcome is unknown: do the same again");
+    ledger.restart();
+    assert_eq!(ledger.json(import)["credited_minutes"], expected);
+    assert_eq!(ledger.sums(), undisturbed.sums());
+}
+
+#[test]
+fn changed_rows_are_corrected_and_rows_gone_from_a_full_file_reversed() {
+    let files = Files::new(MAPPING);
+    let ledger = Ledger::new();
+    let import = |contents: &str, more: &[&str]| {
+        let file = files.csv(contents);
+        ledger.json(&[&["import", &file, "--mapping", &files.mapping, "--open-accounts"], more].concat())
+    };
+    assert_eq!(counts(&import(&rows(10, 30), &[])), [10, 10, 0, 0, 0, 0]);
+    assert_eq!(counts(&import(&rows(10, 40), &[])), [10, 0, 10, 0, 0, 0]);
+    assert_eq!(counts(&import(&rows(4, 40), &[])), [4, 0, 0, 0, 4, 0], "a partial file reverses nothing");
+    let tried = import(&rows(4, 40), &["--full", "--dry-run"]);
+    assert_eq!(counts(&tried), [4, 0, 0, 6, 4, 0]);
+    assert_eq!(import(&rows(4, 40), &["--full"]), tried);
+    assert_eq!(counts(&import(&rows(4, 40), &["--full"])), [4, 0, 0, 0, 4, 0]);
+    assert_eq!(counts(&import(&rows(5, 40), &["--full"])), [5, 1, 0, 0, 4, 0], "a row that comes back is a new record");
+}
+
+#[test]
+fn awkward_files_are_read_and_bad_rows_told_apart() {
+    let ledger = Ledger::new();
+    let import = |mapping: &str, contents: &[u8]| {
+        let files = Files::new(mapping);
+        let file = files.csv(contents);
+        ledger.run(&["import", &file, "--mapping", &files.mapping, "--open-accounts"])
+    };
+    let report = |output: Output| -> Value {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let source = |name: &str| MAPPING.replace("small", name);
+
+    let quoted = b"\xef\xbb\xbfid,person,place,day,minutes\r\n1,\"Anne, Leeds\",s1,2026-01-05,30\r\n2,\"a\"\"b\",s1,2026-01-05,45\r\n";
+    assert_eq!(counts(&report(import(&source("bom"), quoted))), [2, 2, 0, 0, 0, 0]);
+
+    let bad = "id,person,place,day,minutes\n,a,s,2026-01-05,30\n2,,s,2026-01-05,30\n3,a,s,05/01/2026,30\n4,a,s,2026-01-05,\n\
+               5,a,s,2026-01-05,0\n6,a,s,2026-01-05,-5\n7,a,s,2026-01-05,1e9\n8,a,s,2026-01-05,99999999999\n9,a,s,2126-01-05,30\n\
+               10,a,s,2026-01-05,30.5\n11,a,s\n12,a,s,2026-01-05,30\n";
+    assert_eq!(counts(&report(import(&source("bad"), bad.as_bytes()))), [12, 1, 0, 0, 0, 11]);
+
+    let latin = b"id,person,place,day,minutes\n1,Andr\xe9,s1,2026-01-05,30\n";
+    let refused = import(&source("latin"), latin);
+    assert_eq!(refused.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(error.contains("line 2") && error.contains("encoding"), "{error}");
+    let named = format!("encoding = \"latin1\"\n{}", source("latin"));
+    assert_eq!(counts(&report(import(&named, latin))), [1, 1, 0, 0, 0, 0]);
+    let chinese = b"id,person,place,day,minutes\n1,\xd5\xc5\xc8\xfd,s1,2026-01-05,30\n";
+    let named = format!("encoding = \"gb18030\"\n{}", source("gb"));
+    assert_eq!(counts(&report(import(&named, chinese))), [1, 1, 0, 0, 0, 0]);
+
+    let missing = import(&source("missing"), b"id,person,place,date,minutes\n");
+    let error = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(error.contains("day") && error.contains("date"), "{error}");
+    let mapping = import("source = \"x\"\nnonsense = 1\n[columns]\nrecord = \"id\"\n", b"id\n1\n");
+    assert!(mapping.status.code() == Some(2) && String::from_utf8_lossy(&mapping.stderr).contains("nonsense"));
+}
+
+#[test]
+fn unknown_people_are_rejected_unless_accounts_may_be_opened() {
+    let files = Files::new(MAPPING);
+    let file = files.csv(rows(3, 30));
+    let ledger = Ledger::new();
+    let report = ledger.json(&["import", &file, "--mapping", &files.mapping]);
+    assert_eq!(counts(&report), [3, 0, 0, 0, 0, 3]);
+    assert_eq!(ledger.status()["size"], 1);
+}
