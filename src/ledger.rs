@@ -1,4 +1,4 @@
-//! The rules. [`State::check`] decides, [`State::apply_sheet`] records; neither knows a clock, a disk or a network.
+//! The rules. `check` decides, [`State::apply_sheet`] records; neither knows a clock, a disk or a network.
 //!
 //! The server, a restart, an audit and a simulation run this very code: that is what makes an audit a replay.
 #![deny(

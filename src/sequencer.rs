@@ -1,6 +1,8 @@
 //! The one writer. Sheets come in decoded, go through the rules one after another, and are acknowledged when synced.
 //!
-//!     callers ──► verify (all cores, batches) ──► sequence (rules, one thread) ──► commit (sync) ──► publish (sign)
+//! ```text
+//! callers ──► verify (all cores, batches) ──► sequence (rules, one thread) ──► commit (sync) ──► publish (sign)
+//! ```
 //!
 //! Four threads, each with a bounded queue behind it: while one group is on its way to the disk, the next is checked and
 //! the one after that has its signatures verified. A group is whatever came while the one before was busy.

@@ -91,13 +91,13 @@ pub async fn run(
         .add_service(LedgerServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
             // The sender outlives the server.
-            let _told = told.wait_for(|stop| *stop).await;
+            drop(told.wait_for(|stop| *stop).await);
         });
     let waiting = async {
         shutdown.await;
         health.set_not_serving::<LedgerServiceServer<Service>>().await;
         stop.send_replace(true);
-        let _asked = asked.wait_for(|stop| *stop).await;
+        drop(asked.wait_for(|stop| *stop).await);
         tokio::time::sleep(GRACE).await;
     };
     let result = tokio::select! {

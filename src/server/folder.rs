@@ -1,12 +1,14 @@
 //! A data folder: made on a first start, opened and checked on every other.
 //!
-//!     log/            the log (sled)
-//!     checkpoint      the newest signed checkpoint
-//!     ledger.key      signs checkpoints
-//!     service.key     lets holds expire
-//!     operator.key    the operator's; serving needs it only once, for the genesis
-//!     projections/    derived: delete any of it while the service is down
-//!     directory/      links between outside ids and accounts, kept by imports
+//! ```text
+//! log/            the log (sled)
+//! checkpoint      the newest signed checkpoint
+//! ledger.key      signs checkpoints
+//! service.key     lets holds expire
+//! operator.key    the operator's; serving needs it only once, for the genesis
+//! projections/    derived: delete any of it while the service is down
+//! directory/      links between outside ids and accounts, kept by imports
+//! ```
 
 use std::{
     path::{Path, PathBuf},
