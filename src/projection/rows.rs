@@ -4,6 +4,7 @@
 use std::{
     fs::{File, OpenOptions},
     marker::PhantomData,
+    ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -28,6 +29,14 @@ pub enum ProjectionError {
         /// What came.
         found: u64,
     },
+    /// A row doesn't fit to those that it links to. What is derived comes back from the log.
+    #[error("{path}: row {row} is damaged; stop the service, delete this file's folder, and start it again")]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// Number of the row.
+        row: u64,
+    },
 }
 
 /// A row of a fixed number of bytes.
@@ -46,13 +55,16 @@ pub struct RowFile<R> {
     file: File,
     path: PathBuf,
     length: AtomicU64,
+    /// Reads so far: what tests bound.
+    #[cfg(test)]
+    pub(super) reads: AtomicU64,
     row: PhantomData<fn() -> R>,
 }
 
 impl<R: Row> RowFile<R> {
     /// Bytes of a row.
-    fn row_length() -> u64 {
-        R::Bytes::default().as_ref().len() as u64
+    const fn row_length() -> u64 {
+        size_of::<R::Bytes>() as u64
     }
 
     /// Opens or creates the file; a row that was cut off is cut away.
@@ -62,8 +74,24 @@ impl<R: Row> RowFile<R> {
     pub fn open(path: &Path) -> Result<Self, ProjectionError> {
         let io = |source| ProjectionError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        let length = file.metadata().map_err(io)?.len() / Self::row_length();
-        Ok(Self { file, path: path.to_owned(), length: length.into(), row: PhantomData })
+        let bytes = file.metadata().map_err(io)?.len();
+        let length = bytes / Self::row_length();
+        if !bytes.is_multiple_of(Self::row_length()) {
+            file.set_len(length * Self::row_length()).map_err(io)?;
+        }
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            length: length.into(),
+            #[cfg(test)]
+            reads: AtomicU64::default(),
+            row: PhantomData,
+        })
+    }
+
+    /// The error of a row that doesn't fit to those that it links to.
+    pub(super) fn corrupt(&self, row: u64) -> ProjectionError {
+        ProjectionError::Corrupt { path: self.path.clone(), row }
     }
 
     fn io(&self, source: std::io::Error) -> ProjectionError {
@@ -82,20 +110,20 @@ impl<R: Row> RowFile<R> {
         self.len() == 0
     }
 
-    /// Adds rows, in one write.
+    /// Puts rows at the end, which is at number `first`, in one write. Rows that a failed write left there are replaced.
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn append(&self, rows: impl IntoIterator<Item = R>) -> Result<(), ProjectionError> {
-        let mut bytes = Vec::new();
-        let mut count = 0;
+    pub fn append(&self, first: u64, rows: &[R]) -> Result<(), ProjectionError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Vec::with_capacity(size_of::<R::Bytes>() * rows.len());
         for row in rows {
             bytes.extend_from_slice(row.to_bytes().as_ref());
-            count += 1;
         }
-        let length = self.len();
-        self.file.write_all_at(&bytes, length * Self::row_length()).map_err(|source| self.io(source))?;
-        self.length.store(length + count, Ordering::Release);
+        self.file.write_all_at(&bytes, first * Self::row_length()).map_err(|source| self.io(source))?;
+        self.length.store(first + rows.len() as u64, Ordering::Release);
         Ok(())
     }
 
@@ -104,9 +132,29 @@ impl<R: Row> RowFile<R> {
     /// # Errors
     /// [`ProjectionError::Io`]; also where there is no such row.
     pub fn read(&self, number: u64) -> Result<R, ProjectionError> {
+        #[cfg(test)]
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let mut bytes = R::Bytes::default();
         self.file.read_exact_at(bytes.as_mut(), number * Self::row_length()).map_err(|source| self.io(source))?;
         Ok(R::from_bytes(&bytes))
+    }
+
+    /// Rows that stand side by side, in one read.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Io`]; also where there is one of them no more.
+    pub fn read_range(&self, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
+        let io = |source| self.io(source);
+        let count = usize::try_from(numbers.end.saturating_sub(numbers.start));
+        let count = count.map_err(std::io::Error::other).map_err(io)?;
+        let mut bytes = vec![0; count * size_of::<R::Bytes>()];
+        self.file.read_exact_at(&mut bytes, numbers.start * Self::row_length()).map_err(io)?;
+        let mut row = R::Bytes::default();
+        let rows = bytes.chunks_exact(size_of::<R::Bytes>()).map(|chunk| {
+            row.as_mut().copy_from_slice(chunk);
+            R::from_bytes(&row)
+        });
+        Ok(rows.collect())
     }
 
     /// Forgets rows from `length` on.
@@ -255,5 +303,114 @@ row! {
         reserved: u8,
         /// Zero.
         reserved_too: u16,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+
+    fn warning(number: u16) -> WarningRow {
+        WarningRow {
+            similar_index: 100 + u64::from(number),
+            similar_event: number,
+            event: 0,
+            code: 1,
+            reserved: 0,
+            reserved_too: 0,
+        }
+    }
+
+    /// A row's bytes, and back.
+    fn check<R: Row + PartialEq + std::fmt::Debug>(row: &R, expected: &str) {
+        let bytes = row.to_bytes();
+        assert_eq!(hex::encode(bytes.as_ref()), expected);
+        assert_eq!(R::from_bytes(&bytes), *row);
+    }
+
+    #[test]
+    fn rows_keep_their_bytes() {
+        let posting = PostingRow {
+            minutes: -90,
+            balance_after: 1_000,
+            held_after: 30,
+            previous: 0x0102,
+            skip: 0x0304,
+            index: 0x0506,
+            recorded_at_ms: 1_700_000_000_000,
+            account: 7,
+            ordinal: 66,
+            counterparty: u32::MAX,
+            event: 999,
+            kind: 4,
+            reserved: 0,
+        };
+        check(
+            &posting,
+            concat!(
+                "a6ffffffffffffff",
+                "e803000000000000",
+                "1e00000000000000",
+                "0201000000000000",
+                "0403000000000000",
+                "0605000000000000",
+                "0068e5cf8b010000",
+                "07000000",
+                "42000000",
+                "ffffffff",
+                "e703",
+                "04",
+                "00",
+            ),
+        );
+        let entry = EntryRow {
+            recorded_at_ms: 1_700_000_000_000,
+            first_posting: 0x0102,
+            first_warning: 3,
+            events: 1_000,
+            reserved: 0,
+            reserved_too: 0,
+        };
+        check(&entry, "0068e5cf8b01000002010000000000000300000000000000e803000000000000");
+        check(&WarningRow { event: 5, ..warning(2) }, "66000000000000000200050001000000");
+    }
+
+    #[test]
+    fn a_row_that_was_cut_off_is_cut_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows");
+        let rows: RowFile<WarningRow> = RowFile::open(&path).unwrap();
+        rows.append(0, &[warning(0), warning(1), warning(2)]).unwrap();
+        drop(rows);
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(47).unwrap();
+        let rows: RowFile<WarningRow> = RowFile::open(&path).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(path.metadata().unwrap().len(), 32);
+        rows.append(2, &[warning(7)]).unwrap();
+        assert_eq!(rows.read_range(1..3).unwrap(), [warning(1), warning(7)]);
+    }
+
+    #[test]
+    fn rows_that_a_failed_commit_left_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: RowFile<WarningRow> = RowFile::open(&folder.path().join("rows")).unwrap();
+        rows.append(0, &[warning(0), warning(1), warning(2)]).unwrap();
+        rows.append(1, &[warning(8)]).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows.read(1).unwrap(), warning(8));
+        assert_eq!(rows.read_range(0..2).unwrap(), [warning(0), warning(8)]);
+        assert_eq!(rows.read_range(2..2).unwrap(), []);
+    }
+
+    #[test]
+    fn rows_past_the_end_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows: RowFile<WarningRow> = RowFile::open(&folder.path().join("rows")).unwrap();
+        rows.append(0, &[warning(0), warning(1)]).unwrap();
+        rows.truncate(1).unwrap();
+        assert!(matches!(rows.read(1), Err(ProjectionError::Io { .. })));
+        assert!(matches!(rows.read_range(0..2), Err(ProjectionError::Io { .. })));
     }
 }
