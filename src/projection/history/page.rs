@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::History;
 use crate::projection::rows::{PostingRow, ProjectionError};
 
-/// Rows looked at for one page: a filter that matches rarely ends the page early, with a cursor to go on.
-const PAGE_ROWS_SCANNED_MAX: usize = 10_000;
+/// Rows walked over for one page, 0.7 MB of them: a filter that matches rarely ends the page early, with a place to go
+/// on at.
+pub(super) const PAGE_ROWS_SCANNED_MAX: u32 = 10_000;
 
 /// A page and where the next one begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct PageRequest {
     pub newest_first: bool,
     /// The ordinal to begin at; none: at the end that comes first.
     pub from: Option<u32>,
-    /// Rows wanted.
+    /// Rows wanted; 0 is taken for 1.
     pub limit: usize,
     /// Only rows of entries up to this index.
     pub up_to_index: u64,
@@ -36,15 +37,32 @@ pub struct PageRequest {
     pub kinds: u16,
 }
 
+impl PageRequest {
+    fn wants(&self, row: &PostingRow) -> bool {
+        self.kinds.checked_shr(u32::from(row.kind)).is_some_and(|kinds| kinds & 1 == 1)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.max(1)
+    }
+}
+
 impl History {
-    /// A page of an account's rows.
+    /// A page of an account's rows. Index and times are sought, kinds are looked for among at most 10,000 rows: so a page
+    /// may be short, or empty, and still have a next one.
     ///
     /// # Errors
-    /// [`ProjectionError::Io`].
+    /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`].
     pub fn page(&self, account: u32, request: &PageRequest) -> Result<Page, ProjectionError> {
         let in_time = |row: &PostingRow| row.index <= request.up_to_index && row.recorded_at_ms < request.until_ms;
         let Some((_, newest)) = self.seek(account, in_time)? else { return Ok(Page { rows: Vec::new(), next: None }) };
-        let before = self.seek(account, |row| row.recorded_at_ms < request.from_ms && in_time(row))?;
+        // Most pages are asked for from the beginning on: one read tells so, and no walk goes there.
+        let from_the_beginning = self.entry(0)?.is_some_and(|first| first.recorded_at_ms >= request.from_ms);
+        let before = if from_the_beginning {
+            None
+        } else {
+            self.seek(account, |row| row.recorded_at_ms < request.from_ms && in_time(row))?
+        };
         let oldest = before.map_or(0, |(_, row)| row.ordinal + 1);
         let range = oldest..newest.ordinal + 1;
         if request.newest_first {
@@ -55,57 +73,67 @@ impl History {
     }
 
     fn page_back(&self, account: u32, request: &PageRequest, range: Range<u32>) -> Result<Page, ProjectionError> {
-        let first = request.from.map_or(range.end - 1, |from| from.min(range.end - 1));
-        let (mut rows, mut scanned) = (Vec::new(), 0);
-        let mut at = if first >= range.start { self.seek(account, |row| row.ordinal <= first)? } else { None };
-        while let Some((number, row)) = at.filter(|(_, row)| row.ordinal >= range.start) {
-            if rows.len() == request.limit || scanned == PAGE_ROWS_SCANNED_MAX {
-                return Ok(Page { rows, next: Some(row.ordinal) });
-            }
-            scanned += 1;
-            if request.kinds & (1 << row.kind) != 0 {
+        let end = request.from.map_or(range.end, |from| from.saturating_add(1).min(range.end));
+        let stop = end.saturating_sub(PAGE_ROWS_SCANNED_MAX).max(range.start);
+        let mut rows = Vec::new();
+        let ended = self.walk(account, stop..end, |number, row| {
+            if request.wants(&row) {
                 rows.push((number, row));
             }
-            at = match row.previous {
-                0 => None,
-                previous => Some((previous - 1, self.postings.read(previous - 1)?)),
-            };
-        }
-        Ok(Page { rows, next: None })
+            rows.len() < request.limit()
+        })?;
+        Ok(Page { rows, next: ended.checked_sub(1).filter(|next| *next >= range.start) })
     }
 
-    /// Rows link backwards: a window is read from its end and turned round.
+    /// Rows link backwards: a window is walked from its end and turned round. Windows double, so that a rare kind costs few
+    /// seeks and a frequent one few rows in vain.
     fn page_on(&self, account: u32, request: &PageRequest, range: Range<u32>) -> Result<Page, ProjectionError> {
         let mut from = request.from.map_or(range.start, |from| from.max(range.start));
-        let (mut rows, mut scanned) = (Vec::new(), 0);
-        while from < range.end {
-            let window = u32::try_from(request.limit).unwrap_or(u32::MAX).max(1);
-            let until = from.saturating_add(window).min(range.end);
-            for (number, row) in self.window(account, from..until)? {
-                if rows.len() == request.limit || scanned == PAGE_ROWS_SCANNED_MAX {
-                    return Ok(Page { rows, next: Some(row.ordinal) });
+        let stop = from.saturating_add(PAGE_ROWS_SCANNED_MAX).min(range.end);
+        let mut window = u32::try_from(request.limit()).unwrap_or(u32::MAX);
+        let mut rows = Vec::new();
+        while from < stop {
+            let until = from.saturating_add(window).min(stop);
+            let mut found = Vec::new();
+            self.walk(account, from..until, |number, row| {
+                if request.wants(&row) {
+                    found.push((number, row));
                 }
-                scanned += 1;
-                if request.kinds & (1 << row.kind) != 0 {
-                    rows.push((number, row));
-                }
+                true
+            })?;
+            let room = request.limit() - rows.len();
+            from = match found.len().checked_sub(room) {
+                // Full: the next page begins after the last row that is in.
+                Some(left) => found.get(left).map_or(until, |(_, row)| row.ordinal + 1),
+                None => until,
+            };
+            rows.extend(found.into_iter().rev().take(room));
+            if rows.len() == request.limit() {
+                break;
             }
-            from = until;
+            window = window.saturating_mul(2);
         }
-        Ok(Page { rows, next: None })
+        Ok(Page { rows, next: (from < range.end).then_some(from) })
     }
 
-    fn window(&self, account: u32, range: Range<u32>) -> Result<Vec<(u64, PostingRow)>, ProjectionError> {
-        let mut rows = Vec::with_capacity(range.len());
-        let mut at = self.seek(account, |row| row.ordinal < range.end)?;
-        while let Some((number, row)) = at.filter(|(_, row)| row.ordinal >= range.start) {
-            rows.push((number, row));
-            at = match row.previous {
-                0 => None,
-                previous => Some((previous - 1, self.postings.read(previous - 1)?)),
-            };
+    /// Shows the rows of a range of ordinals, newest first, until `visit` says false. The range that is left ends at the
+    /// ordinal that comes back.
+    fn walk(
+        &self,
+        account: u32,
+        range: Range<u32>,
+        mut visit: impl FnMut(u64, PostingRow) -> bool,
+    ) -> Result<u32, ProjectionError> {
+        if range.is_empty() {
+            return Ok(range.start);
         }
-        rows.reverse();
-        Ok(rows)
+        let mut at = self.seek_ordinal(account, range.end - 1)?;
+        while let Some((number, row)) = at {
+            if !visit(number, row) || row.ordinal <= range.start {
+                return Ok(row.ordinal);
+            }
+            at = self.follow(number, &row, row.previous)?;
+        }
+        Ok(range.start)
     }
 }

@@ -5,9 +5,10 @@
     reason = "tests stop at the first surprise"
 )]
 
-use std::sync::atomic::Ordering;
+use std::{os::unix::fs::FileExt, sync::atomic::Ordering};
 
-use super::*;
+use super::{page::PAGE_ROWS_SCANNED_MAX, *};
+use crate::projection::rows::Row;
 
 const ALL: u16 = u16::MAX;
 
@@ -90,6 +91,30 @@ fn rows_that_come_between_pages_disturb_none() {
     }
 }
 
+#[test]
+fn a_rare_kind_ends_a_page_early_and_the_next_one_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = History::open(folder.path()).unwrap();
+    let scanned = u64::from(PAGE_ROWS_SCANNED_MAX);
+    let rows = 2 * scanned + 500;
+    // Minutes of 0 are of kind 1: the first row, the last one, and one in the middle.
+    let rare = [0, scanned + 100, rows - 1];
+    let row = |index: u64| entry(index, &[(0, i64::from(!rare.contains(&index)))]);
+    history.append(&(0..rows).map(row).collect::<Vec<_>>()).unwrap();
+    for (newest_first, expected) in
+        [(true, [vec![rare[2]], vec![rare[1]], vec![rare[0]]]), (false, [vec![rare[0]], vec![rare[1]], vec![rare[2]]])]
+    {
+        let mut from = None;
+        for (number, indexes) in expected.iter().enumerate() {
+            let asked = PageRequest { kinds: 1 << 1, ..request(newest_first, from, 50) };
+            let page = history.page(0, &asked).unwrap();
+            assert_eq!(page.rows.iter().map(|(_, row)| row.index).collect::<Vec<_>>(), *indexes);
+            assert_eq!(page.next.is_none(), number == 2);
+            from = page.next;
+        }
+    }
+}
+
 /// Reads of posting rows that a look takes.
 fn reads<T>(history: &History, look: impl FnOnce() -> T) -> (u64, T) {
     let before = history.postings.reads.load(Ordering::Relaxed);
@@ -121,6 +146,34 @@ fn seeks_in_a_long_history_read_few_rows() {
 }
 
 #[test]
+fn pages_of_a_long_history_read_few_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = one_account(folder.path(), 3, 300_000);
+    let first_page = request(true, None, 50);
+    let (newest, page) = reads(&history, || history.page(3, &first_page));
+    assert_eq!(page.unwrap().rows.len(), 50);
+    // The newest row twice, to see whether it is recorded in time and to begin at.
+    assert_eq!(newest, 51);
+    let second_page = request(true, Some(200_000), 50);
+    let (newest, page) = reads(&history, || history.page(3, &second_page));
+    assert_eq!(page.unwrap().rows.len(), 50);
+    assert!(newest <= 1 + SEEK_READS_MAX + 50, "{newest}");
+    // A kind that no row has. Windows double from 1 row on: 14 of them hold 10,000 rows.
+    for newest_first in [true, false] {
+        let nothing = PageRequest { kinds: 0, ..request(newest_first, None, 1) };
+        let (scan, page) = reads(&history, || history.page(3, &nothing));
+        let page = page.unwrap();
+        assert_eq!((page.rows.len(), page.next.is_some()), (0, true));
+        assert!(scan <= 1 + 14 * SEEK_READS_MAX + u64::from(PAGE_ROWS_SCANNED_MAX), "{scan}");
+    }
+    // Times are sought from both ends.
+    let some_day = PageRequest { from_ms: time(1_000), until_ms: time(1_100), ..request(false, None, 200) };
+    let (sought, page) = reads(&history, || history.page(3, &some_day));
+    assert_eq!(page.unwrap().rows.len(), 100);
+    assert!(sought <= 3 * SEEK_READS_MAX + 100, "{sought}");
+}
+
+#[test]
 fn a_failed_append_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
     let history = one_account(folder.path(), 0, 3);
@@ -135,6 +188,27 @@ fn a_failed_append_leaves_no_trace() {
     let page = history.page(0, &request(true, None, 10)).unwrap();
     assert_eq!(minutes(&page), [33, 2, 1, 0]);
     assert_eq!(page.rows[0].0, 3);
+}
+
+fn damage(folder: &Path, number: u64, row: &PostingRow) {
+    let file = std::fs::OpenOptions::new().write(true).open(folder.join("postings")).unwrap();
+    file.write_all_at(row.to_bytes().as_ref(), number * 72).unwrap();
+}
+
+#[test]
+fn a_link_that_leads_on_is_damage_and_no_endless_walk() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = one_account(folder.path(), 0, 8);
+    let mut row = history.postings.read(4).unwrap();
+    row.previous = 8;
+    damage(folder.path(), 4, &row);
+    let page = history.page(0, &request(true, None, 10));
+    assert!(matches!(page, Err(ProjectionError::Corrupt { row: 4, .. })), "{page:?}");
+    row.previous = 4;
+    row.account = 1;
+    damage(folder.path(), 4, &row);
+    let page = history.page(0, &request(true, None, 10));
+    assert!(matches!(page, Err(ProjectionError::Corrupt { row: 4, .. })), "{page:?}");
 }
 
 #[test]
