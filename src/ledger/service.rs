@@ -98,7 +98,8 @@ impl State {
         let old = self.check_old_parties(context, record.service)?;
         ensure(record.service != service, "service", || Rejection::CorrectionChangesNothing)?;
         let takes_more = parties.payer.0 != old.payer.0 || service.credited > record.service.credited;
-        let permitted = !takes_more || self.may_debit(context.signers, parties.payer.0, parties.payer.1);
+        let issued = service.payer.is_none();
+        let permitted = issued || !takes_more || self.may_debit(context.signers, parties.payer.0, parties.payer.1);
         let who = "the payer, who would pay more than before";
         ensure(permitted, "service.payer", || Rejection::NotPermitted { who })?;
         self.check_time_and_credit(context, service, &parties, Some(record.at))?;

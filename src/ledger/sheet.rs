@@ -1,6 +1,6 @@
 //! A sheet against the state: all or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     account::{Key, KeyRole},
@@ -72,7 +72,7 @@ impl Sheet {
     /// where holds should be.
     #[must_use]
     pub fn references(&self, state: &State) -> Vec<EventRef> {
-        let mut wanted = Vec::new();
+        let (mut wanted, mut holds) = (Vec::new(), BTreeSet::new());
         for event in &self.events {
             let (record, hold) = match event {
                 Event::ServiceRecorded(recorded) => (None, recorded.hold),
@@ -88,7 +88,8 @@ impl Sheet {
                 | Event::MinutesTransferred { .. }
                 | Event::HoldPlaced { .. } => (None, None),
             };
-            let hold = hold.filter(|hold| !state.holds.contains_key(hold));
+            // One that is open now may have ended when a second event of this sheet comes to it.
+            let hold = hold.filter(|hold| !state.holds.contains_key(hold) || !holds.insert(*hold));
             let versions = record.map(|record| [record, state.latest_version(record)]);
             wanted.extend(versions.into_iter().flatten().chain(hold));
         }

@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod merkle;
+mod signature;
 
 use std::{env, fs, path::Path};
 
