@@ -1,5 +1,11 @@
 //! The rejection table: a sheet for every rule, refused with its code, event and field. A variant without a row fails.
-#![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "a table, and a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::too_many_lines,
+    clippy::assigning_clones,
+    reason = "a table, and a test stops at the first surprise"
+)]
 
 #[path = "support/mod.rs"]
 mod support;
