@@ -43,6 +43,10 @@ const QUEUE_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 /// Unit of the queue's account: a small sheet counts as much as what is kept beside its bytes.
 const QUEUE_UNIT_BYTES: usize = 1_024;
 
+/// What a decoded event of a trial counts in the queue: about its size in memory. The largest trial, 64,000 events, takes a
+/// quarter of the queue.
+const TRIAL_EVENT_BYTES: usize = 256;
+
 /// Why a sheet got no receipt.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SubmitError {
@@ -92,7 +96,15 @@ struct Submission {
 
 enum Job {
     Submit(Box<Submission>),
-    Try(Vec<Decoded>, TrialReply),
+    Try(Box<Trial>),
+}
+
+/// Sheets to try.
+struct Trial {
+    sheets: Vec<Decoded>,
+    reply: TrialReply,
+    /// Its share of the queue, given back when it is answered.
+    permit: OwnedSemaphorePermit,
 }
 
 /// What the sequencer works with.
@@ -238,10 +250,16 @@ impl Sequencer {
     /// Says what would become of sheets, one after another, and the last entry taken into account.
     ///
     /// # Errors
-    /// A sheet's bytes are refused (which one is for the caller to find by decoding), or the service is going down.
+    /// The queue is full, or the service is going down.
     pub async fn try_sheets(&self, sheets: Vec<Decoded>) -> Result<(Vec<TrialResult>, u64), SubmitError> {
+        let events = sheets.iter().map(|decoded| decoded.sheet.events.len()).sum::<usize>();
+        let units = u32::try_from(1 + events * TRIAL_EVENT_BYTES / QUEUE_UNIT_BYTES).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.queue)
+            .try_acquire_many_owned(units)
+            .map_err(|_full| SubmitError::QueueFull { retry_ms: RETRY_MS })?;
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job::Try(sheets, reply)).map_err(|_gone| SubmitError::ShuttingDown)?;
+        let trial = Trial { sheets, reply, permit };
+        self.jobs.send(Job::Try(Box::new(trial))).map_err(|_gone| SubmitError::ShuttingDown)?;
         answer.await.map_err(|_gone| SubmitError::ShuttingDown)
     }
 

@@ -183,7 +183,7 @@ fn run(seed: u64, sheets: u64) {
         let index = ledger.replay.state.size();
         let (mut tried, mut kinds, mut refused) = (model.clone(), Vec::new(), None);
         let by_alice = random.below(2) == 0;
-        for number in 0..1 + u32::try_from(random.below(4)).unwrap() {
+        for number in 0..=u32::try_from(random.below(4)).unwrap() {
             let step = if by_alice {
                 step_of_alice(&mut random, &tried)
             } else {

@@ -81,10 +81,11 @@ impl Sequence {
             for job in group {
                 match job {
                     Verified::Submit(submission, verdict) => self.sequence(submission, verdict, &mut batch),
-                    Verified::Try(sheets, reply) => {
+                    Verified::Try(sheets, reply, permit) => {
                         let size = self.replay.state.size();
                         // Nobody waits any more: nothing to do.
                         let _gone = reply.send((self.try_sheets(sheets), size.saturating_sub(1)));
+                        drop(permit);
                     }
                 }
                 if batch.bytes >= COMMIT_BYTES_MAX && !self.hand_on(&mut batch, outbox) {

@@ -10,7 +10,9 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{Job, KeyBook, Submission, TrialReply};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Job, KeyBook, Submission, Trial, TrialReply};
 use crate::{
     replay::{SignatureVerdict, signature_verdicts},
     wire::Decoded,
@@ -27,7 +29,7 @@ const BATCH_SHEETS: usize = 256;
 /// A job whose signatures were looked at.
 pub(super) enum Verified {
     Submit(Box<Submission>, SignatureVerdict),
-    Try(Vec<(Decoded, SignatureVerdict)>, TrialReply),
+    Try(Vec<(Decoded, SignatureVerdict)>, TrialReply, OwnedSemaphorePermit),
 }
 
 /// Takes whatever has come, verifies it, and hands it on.
@@ -47,7 +49,7 @@ fn verify(group: Vec<Job>, keys: &KeyBook) -> Vec<Verified> {
         .iter()
         .flat_map(|job| match job {
             Job::Submit(submission) => std::slice::from_ref(submission.decoded.as_ref()),
-            Job::Try(sheets, _) => sheets.as_slice(),
+            Job::Try(trial) => trial.sheets.as_slice(),
         })
         .collect();
     // Small groups aren't worth waking the other cores for: they still share one batch.
@@ -65,8 +67,9 @@ fn verify(group: Vec<Job>, keys: &KeyBook) -> Vec<Verified> {
         .into_iter()
         .map(|job| match job {
             Job::Submit(submission) => Verified::Submit(submission, next()),
-            Job::Try(sheets, reply) => {
-                Verified::Try(sheets.into_iter().map(|decoded| (decoded, next())).collect(), reply)
+            Job::Try(trial) => {
+                let Trial { sheets, reply, permit } = *trial;
+                Verified::Try(sheets.into_iter().map(|decoded| (decoded, next())).collect(), reply, permit)
             }
         })
         .collect()
