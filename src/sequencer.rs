@@ -10,6 +10,7 @@
 mod commit;
 mod publish;
 mod sequence;
+mod slot;
 mod verify;
 
 use std::{
@@ -164,7 +165,8 @@ type KeyBook = Arc<RwLock<std::collections::HashMap<KeyId, [u8; 32]>>>;
 pub fn start(parts: Parts) -> std::io::Result<(Sequencer, Threads)> {
     let (jobs, verify_inbox) = mpsc::channel();
     let (verified, sequence_inbox) = mpsc::sync_channel(verify::GROUPS_WAITING_MAX);
-    let (batches, commit_inbox) = mpsc::sync_channel(1);
+    let batches = Arc::new(slot::Slot::default());
+    let commit_inbox = Arc::clone(&batches);
     let (committed, publish_inbox) = mpsc::channel();
     let keys: KeyBook = Arc::default();
     sequence::learn_keys(&keys, parts.replay.state.keys());

@@ -1,14 +1,12 @@
 //! To the disk, then to the readers, then to those who wait: in this order.
 
-use std::sync::{
-    Arc,
-    mpsc::{Receiver, Sender},
-};
+use std::sync::{Arc, mpsc::Sender};
 
 use super::{
     Accepted, fatal,
     publish::{Durable, Waiter},
     sequence::{Batch, Passed},
+    slot::Slot,
 };
 use crate::{
     projection::{Committed, Projection},
@@ -28,8 +26,8 @@ impl Committer {
     }
 
     /// Until the sequencer is gone.
-    pub(super) fn run(self, inbox: &Receiver<Batch>) {
-        while let Ok(batch) = inbox.recv() {
+    pub(super) fn run(self, inbox: &Slot) {
+        while let Some(batch) = inbox.take() {
             self.commit(batch);
         }
     }

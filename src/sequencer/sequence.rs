@@ -2,13 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, PoisonError,
-        mpsc::{Receiver, SyncSender},
-    },
+    sync::{Arc, PoisonError, mpsc::Receiver},
 };
 
-use super::{KeyBook, Submission, SubmitError, TreeGrowth, TrialResult, fatal, verify::Verified};
+use super::{KeyBook, Submission, SubmitError, TreeGrowth, TrialResult, fatal, slot::Slot, verify::Verified};
 use crate::{
     clock::Clock,
     ledger::{Change, Event, EventRef, Facts, Key, LogIndex, Millis, Refusal, SheetOutcome},
@@ -45,6 +42,22 @@ pub(super) struct Batch {
     bytes: usize,
 }
 
+impl Batch {
+    /// Nothing is added to it any more: it is as big as a commit may be, or carries the state as of its end.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= COMMIT_BYTES_MAX || self.snapshot.is_some()
+    }
+
+    /// Adds the batch that follows.
+    pub(super) fn append(&mut self, next: Self) {
+        self.passed.extend(next.passed);
+        self.repeated.extend(next.repeated);
+        self.growth.hashes.extend(next.growth.hashes);
+        (self.root, self.snapshot) = (next.root, next.snapshot);
+        self.bytes += next.bytes;
+    }
+}
+
 /// The sequencing thread's own.
 pub(super) struct Sequence {
     store: Arc<dyn LogStore>,
@@ -75,7 +88,7 @@ impl Sequence {
     }
 
     /// Until all handles are gone and everything is handed on. The last batch carries a snapshot.
-    pub(super) fn run(mut self, inbox: &Receiver<Vec<Verified>>, outbox: &SyncSender<Batch>) {
+    pub(super) fn run(mut self, inbox: &Receiver<Vec<Verified>>, outbox: &Slot) {
         while let Ok(group) = inbox.recv() {
             let mut batch = self.new_batch();
             for job in group {
@@ -88,19 +101,17 @@ impl Sequence {
                         drop(permit);
                     }
                 }
-                if batch.bytes >= COMMIT_BYTES_MAX && !self.hand_on(&mut batch, outbox) {
-                    return;
+                if batch.bytes >= COMMIT_BYTES_MAX {
+                    self.hand_on(&mut batch, outbox);
                 }
             }
-            if !self.hand_on(&mut batch, outbox) {
-                return;
-            }
+            self.hand_on(&mut batch, outbox);
         }
         let mut last = self.new_batch();
         last.snapshot = Some(Box::new(self.replay.clone()));
         last.root = self.replay.frontier.root();
-        // The committer is gone only when the process ends.
-        let _gone = outbox.send(last);
+        outbox.put(last);
+        outbox.close();
     }
 
     fn new_batch(&self) -> Batch {
@@ -115,10 +126,10 @@ impl Sequence {
         }
     }
 
-    /// Sends the batch on, if it holds anything; false when nobody takes it.
-    fn hand_on(&mut self, batch: &mut Batch, outbox: &SyncSender<Batch>) -> bool {
+    /// Hands the batch on, if it holds anything.
+    fn hand_on(&mut self, batch: &mut Batch, outbox: &Slot) {
         if batch.passed.is_empty() && batch.repeated.is_empty() {
-            return true;
+            return;
         }
         batch.root = self.replay.frontier.root();
         if self.replay.state.size() >= self.snapshot_at {
@@ -128,7 +139,7 @@ impl Sequence {
         let durable = self.store.size();
         self.recent = self.recent.split_off(&durable);
         let next = self.new_batch();
-        outbox.send(std::mem::replace(batch, next)).is_ok()
+        outbox.put(std::mem::replace(batch, next));
     }
 
     fn sequence(&mut self, submission: Box<Submission>, verdict: SignatureVerdict, batch: &mut Batch) {
