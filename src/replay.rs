@@ -1,6 +1,6 @@
 //! Entries to verified state. Start-up, audit and simulation go through here; so does every new sheet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     ledger::{Event, EventRef, Facts, KeyId, LogIndex, Millis, Refusal, Rejection, SheetOutcome, State},
@@ -70,6 +70,18 @@ pub fn signature_verdicts(
         }
     };
     sheets.iter().zip(resolved).map(verdict).collect()
+}
+
+/// The keys that sheets enrol, by id: so that the sheets of a batch which they sign themselves need no second look. An id
+/// is a hash of its key; whether the key was enrolled in time, the rules say.
+#[must_use]
+pub fn enrolled_keys(sheets: &[Decoded]) -> HashMap<KeyId, [u8; 32]> {
+    let events = sheets.iter().flat_map(|decoded| &decoded.sheet.events);
+    let enrolled = |event: &Event| {
+        let Event::KeyEnrolled(key) = event else { return None };
+        Some((key.key_id, key.public_key))
+    };
+    events.filter_map(enrolled).collect()
 }
 
 fn genesis_key(decoded: &Decoded, key_id: KeyId) -> Option<[u8; 32]> {
@@ -173,7 +185,7 @@ impl Replay {
     #[must_use]
     pub fn verdict(&self, decoded: &Decoded) -> SignatureVerdict {
         let key = |key_id| self.state.key(key_id).map(|key| key.public_key);
-        signature_verdicts(&[decoded], key).pop().unwrap_or(SignatureVerdict::Valid)
+        signature_verdicts(&[decoded], key).remove(0)
     }
 }
 

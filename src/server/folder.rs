@@ -26,7 +26,7 @@ use crate::{
     merkle::{Hash, leaf_hash, root_at, stored_hash_number},
     projection::{Committed, Projection, ProjectionError},
     proto::{self, event::Kind},
-    replay::{Divergence, Recent, Replay, SignatureVerdict, resolve_facts, signature_verdicts},
+    replay::{Divergence, Recent, Replay, SignatureVerdict, enrolled_keys, resolve_facts, signature_verdicts},
     sequencer::{self, Parts, Published, Sequencer, Threads},
     signature::{self, PrivateKey},
     store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, StoredEntry},
@@ -234,7 +234,9 @@ fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) 
     while replay.state.size() < store.size() {
         let entries = store.entries(replay.state.size(), REPLAY_BYTES)?;
         let decoded: Vec<Decoded> = entries.par_iter().map(decode).collect::<Result<_, _>>()?;
-        let key = |key_id| replay.state.key(key_id).map(|key| key.public_key);
+        let enrolled = enrolled_keys(&decoded);
+        let known = |key_id| replay.state.key(key_id).map(|key| key.public_key);
+        let key = |key_id| known(key_id).or_else(|| enrolled.get(&key_id).copied());
         let verdicts: Vec<SignatureVerdict> = decoded
             .par_chunks(256)
             .flat_map_iter(|chunk| signature_verdicts(&chunk.iter().collect::<Vec<_>>(), key))
