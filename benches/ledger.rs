@@ -59,7 +59,8 @@ fn main() {
     } else {
         Scale { unary: 100_000, small: 200_000, big: 5_000, reads: 100_000 }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    // One thread for all callers: client and server share the machine, and the server is what is measured.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(run(scale));
 }
 

@@ -7,6 +7,7 @@
 //! Four threads, each with a bounded queue behind it: while one group is on its way to the disk, the next is checked and
 //! the one after that has its signatures verified. A group is whatever came while the one before was busy.
 
+mod answer;
 mod commit;
 mod publish;
 mod sequence;
@@ -36,7 +37,10 @@ use crate::{
     wire::{self, Decoded},
 };
 
+pub use answer::Desk;
 pub use publish::Published;
+
+use answer::Reply;
 
 /// Bytes of sheets that may wait or be under way: 64 MiB, 256 of the largest sheets or 200,000 of the smallest, two
 /// seconds of work at the rates this is built for. Beyond it callers are told to come again.
@@ -80,7 +84,6 @@ pub struct Accepted {
     pub publication: Option<proto::Publication>,
 }
 
-type Reply = oneshot::Sender<Result<Accepted, SubmitError>>;
 type TrialReply = oneshot::Sender<(Vec<TrialResult>, u64)>;
 /// What would become of a sheet: its events, or its refusal as a whole.
 pub type TrialResult = Result<Vec<Result<EventOutcome, Refusal>>, Refusal>;
@@ -91,8 +94,6 @@ struct Submission {
     decoded: Arc<Decoded>,
     published: bool,
     reply: Reply,
-    /// Its share of the queue, given back when it is answered.
-    permit: OwnedSemaphorePermit,
 }
 
 enum Job {
@@ -130,6 +131,7 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Sequencer {
     jobs: mpsc::Sender<Job>,
+    desk: Option<Desk>,
     queue: Arc<Semaphore>,
     published: watch::Receiver<Published>,
     closed: Arc<AtomicBool>,
@@ -166,7 +168,7 @@ pub fn start(parts: Parts) -> std::io::Result<(Sequencer, Threads)> {
     let (jobs, verify_inbox) = mpsc::channel();
     let (verified, sequence_inbox) = mpsc::sync_channel(verify::GROUPS_WAITING_MAX);
     let batches = Arc::new(slot::Slot::default());
-    let commit_inbox = Arc::clone(&batches);
+    let (commits, commit_inbox) = (Arc::clone(&batches), Arc::clone(&batches));
     let (committed, publish_inbox) = mpsc::channel();
     let keys: KeyBook = Arc::default();
     sequence::learn_keys(&keys, parts.replay.state.keys());
@@ -178,13 +180,13 @@ pub fn start(parts: Parts) -> std::io::Result<(Sequencer, Threads)> {
         sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, parts.clock, keys.clone());
     let committer = commit::Committer::new(parts.store, parts.projection, committed);
     let threads = vec![
-        spawn("verify", move || verify::run(&verify_inbox, &verified, &keys))?,
+        spawn("verify", move || verify::run(&verify_inbox, &verified, &keys, &commits))?,
         spawn("sequence", move || sequencer.run(&sequence_inbox, &batches))?,
         spawn("commit", move || committer.run(&commit_inbox))?,
         spawn("publish", move || publisher.run(&publish_inbox))?,
     ];
     let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
-    Ok((Sequencer { jobs, queue, published, closed: Arc::default() }, Threads(threads)))
+    Ok((Sequencer { jobs, desk: None, queue, published, closed: Arc::default() }, Threads(threads)))
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
@@ -202,6 +204,12 @@ fn fatal(why: &str) -> ! {
 }
 
 impl Sequencer {
+    /// The same writer, its answers handed out through a desk.
+    #[must_use]
+    pub fn answering_through(self, desk: Desk) -> Self {
+        Self { desk: Some(desk), ..self }
+    }
+
     /// Submits a sheet and waits for its receipt; `published`: also for a checkpoint that covers it.
     ///
     /// # Errors
@@ -243,8 +251,9 @@ impl Sequencer {
         if self.closed.load(Ordering::Acquire) {
             return Err(SubmitError::ShuttingDown);
         }
-        let (reply, answer) = oneshot::channel();
-        let submission = Submission { sheet, decoded: Arc::new(decoded), published, reply, permit };
+        let (waiting, answer) = oneshot::channel();
+        let reply = Reply { waiting, desk: self.desk.clone(), permit };
+        let submission = Submission { sheet, decoded: Arc::new(decoded), published, reply };
         self.jobs.send(Job::Submit(Box::new(submission))).map_err(|_gone| SubmitError::ShuttingDown)?;
         Ok(answer)
     }

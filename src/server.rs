@@ -7,16 +7,17 @@ mod read;
 mod status;
 mod stream;
 mod submit;
+mod worker;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch};
-use tonic::{
-    Request, Response, Status,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{Request, Response, Status};
 
-pub use self::folder::{Creation, Ledger, OpenError, OpenOptions, open};
+pub use self::{
+    folder::{Creation, Ledger, OpenError, OpenOptions, open},
+    worker::RunError,
+};
 use crate::{
     projection::Projection,
     proto::{
@@ -26,15 +27,6 @@ use crate::{
     sequencer::Sequencer,
     store::LogStore,
 };
-
-/// Largest message taken in: a list of 4 MiB of sheets and as much again for its framing.
-const MESSAGE_BYTES_MAX: usize = 8 * 1_024 * 1_024;
-/// Requests under way on one connection: 64 unary callers many times over.
-const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
-/// How long a shutdown waits for clients to take their answers.
-const GRACE: Duration = Duration::from_secs(10);
-/// How often a quiet connection is asked whether anybody is there.
-const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// What the service answers from.
 #[derive(Clone)]
@@ -65,49 +57,24 @@ pub async fn run(
     listener: TcpListener,
     ledger: Ledger,
     shutdown: impl Future<Output = ()> + Send,
-) -> Result<(), tonic::transport::Error> {
+) -> Result<(), RunError> {
     let Ledger { store, projection, sequencer, threads, identity, service_key } = ledger;
     let (stop, stopping) = watch::channel(false);
     let service =
         Service { store, projection, sequencer: sequencer.clone(), identity: Arc::new(identity), shutdown: stopping };
-    let expiry = tokio::spawn(submit::expire_holds(service.clone(), service_key));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LedgerServiceServer<Service>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1();
-    let reflection = match reflection {
-        Ok(reflection) => Some(reflection),
-        Err(error) => {
-            tracing::error!("reflection is off: {error}");
-            None
-        }
-    };
-    // Without this an answer that takes two packets waits for the client's delayed acknowledgement, 40 ms.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let (mut told, mut asked) = (stop.subscribe(), stop.subscribe());
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .add_service(health_service)
-        .add_optional_service(reflection)
-        .add_service(LedgerServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .serve_with_incoming_shutdown(incoming, async move {
-            // The sender outlives the server.
-            drop(told.wait_for(|stop| *stop).await);
-        });
-    let waiting = async {
-        shutdown.await;
-        health.set_not_serving::<LedgerServiceServer<Service>>().await;
-        stop.send_replace(true);
-        drop(asked.wait_for(|stop| *stop).await);
-        tokio::time::sleep(GRACE).await;
-    };
-    let result = tokio::select! {
-        result = server => result,
-        () = waiting => Ok(()),
-    };
+    let expiry = tokio::spawn(submit::expire_holds(service.clone(), service_key));
+    let workers = worker::start(&service, &health_service)?;
+    drop(service);
+    tokio::select! {
+        () = shutdown => {}
+        () = workers.accept(&listener) => {}
+    }
+    drop(listener);
+    health.set_not_serving::<LedgerServiceServer<Service>>().await;
+    stop.send_replace(true);
+    let result = workers.join().await;
     expiry.abort();
     let _aborted = expiry.await;
     sequencer.close();

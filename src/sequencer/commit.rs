@@ -3,7 +3,9 @@
 use std::sync::{Arc, mpsc::Sender};
 
 use super::{
-    Accepted, fatal,
+    Accepted, Submission,
+    answer::Answers,
+    fatal,
     publish::{Durable, Waiter},
     sequence::{Batch, Passed},
     slot::Slot,
@@ -64,17 +66,25 @@ impl Committer {
             Err(error) => fatal(&error.to_string()),
         };
         drop(committed);
-        let mut waiters = Vec::new();
+        let (mut answers, mut waiters) = (Answers::default(), Vec::new());
+        let mut answer = |receipt, submission: Submission| {
+            if submission.published {
+                waiters.push(Waiter { receipt, reply: submission.reply });
+            } else {
+                answers.add(submission.reply, Ok(Accepted { receipt, publication: None }));
+            }
+        };
         for (receipt, (_, submission)) in receipts.into_iter().zip(waiting) {
-            Self::answer(receipt, *submission, &mut waiters);
+            answer(receipt, *submission);
         }
         for (index, submission) in batch.repeated {
             match self.projection.receipt(index) {
-                Ok(Some(receipt)) => Self::answer(receipt, *submission, &mut waiters),
+                Ok(Some(receipt)) => answer(receipt, *submission),
                 Ok(None) => fatal("an entry that is durable has no receipt"),
                 Err(error) => fatal(&error.to_string()),
             }
         }
+        answers.deliver();
         if let Some(replay) = batch.snapshot
             && let Err(error) = self.projection.save(&replay)
         {
@@ -83,15 +93,5 @@ impl Committer {
         }
         // The publisher is gone only when the process ends.
         let _gone = self.outbox.send(Durable { size: self.store.size(), root: batch.root, waiters });
-    }
-
-    fn answer(receipt: crate::proto::Receipt, submission: super::Submission, waiters: &mut Vec<Waiter>) {
-        if submission.published {
-            waiters.push(Waiter { receipt, reply: submission.reply });
-        } else {
-            // Nobody waits any more: the sheet is recorded all the same.
-            let _gone = submission.reply.send(Ok(Accepted { receipt, publication: None }));
-        }
-        drop(submission.permit);
     }
 }

@@ -1,16 +1,18 @@
 //! Signed checkpoints: blocks and tree durable > signed > written, synced, renamed, folder synced > published.
 
 use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, mpsc::Receiver},
+    thread,
     time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
-use super::{Accepted, Reply, fatal};
+use super::{
+    Accepted,
+    answer::{Answers, Reply},
+    fatal,
+};
 use crate::{
     checkpoint,
     merkle::{Hash, inclusion_proof, stored_hash_number},
@@ -80,38 +82,23 @@ impl Publisher {
         Ok((self, receiver))
     }
 
-    /// Until the committer is gone and everything is published.
+    /// Until the committer is gone and everything is published. Between two checkpoints it sleeps, and no commit wakes it.
     pub(super) fn run(mut self, inbox: &Receiver<Durable>) {
         let mut waiters = Vec::new();
-        loop {
-            let published = self.published.borrow().size;
-            let pending = self.size > published || !waiters.is_empty();
-            let wait = if pending { self.rest() } else { Duration::MAX };
-            let received = if pending { inbox.recv_timeout(wait) } else { inbox.recv().map_err(Into::into) };
-            match received {
-                Ok(durable) => {
-                    self.size = durable.size;
-                    if durable.root != Hash::default() {
-                        self.root = durable.root;
-                    }
-                    waiters.extend(durable.waiters);
-                    if self.rest() > Duration::ZERO {
-                        continue;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.publish_or_stop(&mut waiters);
-                    return;
-                }
+        while let Ok(durable) = inbox.recv() {
+            self.take(durable, &mut waiters);
+            let rest = self.last.map_or(Duration::ZERO, |last| INTERVAL_MIN.saturating_sub(last.elapsed()));
+            thread::sleep(rest);
+            for durable in inbox.try_iter() {
+                self.take(durable, &mut waiters);
             }
             self.publish_or_stop(&mut waiters);
         }
     }
 
-    /// How long until the next checkpoint may be signed.
-    fn rest(&self) -> Duration {
-        self.last.map_or(Duration::ZERO, |last| INTERVAL_MIN.saturating_sub(last.elapsed()))
+    fn take(&mut self, durable: Durable, waiters: &mut Vec<Waiter>) {
+        (self.size, self.root) = (durable.size, durable.root);
+        waiters.extend(durable.waiters);
     }
 
     fn publish_or_stop(&mut self, waiters: &mut Vec<Waiter>) {
@@ -120,11 +107,12 @@ impl Publisher {
         {
             fatal(&format!("the checkpoint was not written: {error}"));
         }
+        let mut answers = Answers::default();
         for Waiter { receipt, reply } in waiters.drain(..) {
             let publication = self.publication(receipt.index).unwrap_or_else(|error| fatal(&error.to_string()));
-            // Nobody waits any more: the sheet is recorded all the same.
-            let _gone = reply.send(Ok(Accepted { receipt, publication: Some(publication) }));
+            answers.add(reply, Ok(Accepted { receipt, publication: Some(publication) }));
         }
+        answers.deliver();
     }
 
     fn publish(&mut self) -> Result<(), StoreError> {

@@ -160,10 +160,7 @@ impl Sequence {
                 batch.passed.push(Passed { entry, outcome, submission });
             }
             Ok(Judged::Repeated(index)) => batch.repeated.push((index, submission)),
-            Err(error) => {
-                // Nobody waits any more: nothing was written.
-                let _gone = submission.reply.send(Err(error));
-            }
+            Err(error) => submission.reply.send(Err(error)),
         }
     }
 

@@ -39,6 +39,12 @@ impl Slot {
         self.changed.notify_all();
     }
 
+    /// Waits until no batch waits: what comes next is the beginning of the next commit.
+    pub(super) fn wait_empty(&self) {
+        let waiting = |contents: &mut Contents| contents.batch.is_some() && !contents.closed;
+        drop(self.changed.wait_while(self.contents(), waiting).unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// The batch that waits, once there is one; nothing when there never will be.
     pub(super) fn take(&self) -> Option<Batch> {
         let empty = |contents: &mut Contents| contents.batch.is_none() && !contents.closed;

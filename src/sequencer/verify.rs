@@ -1,18 +1,15 @@
 //! Signatures, in batches, on all cores. Order is kept.
 
-use std::{
-    sync::{
-        PoisonError,
-        mpsc::{Receiver, SyncSender},
-    },
-    thread,
+use std::sync::{
+    PoisonError,
+    mpsc::{Receiver, SyncSender},
 };
 
 use rayon::prelude::*;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Job, KeyBook, Submission, Trial, TrialReply};
+use super::{Job, KeyBook, Submission, Trial, TrialReply, fatal, slot::Slot};
 use crate::{
     replay::{SignatureVerdict, signature_verdicts},
     wire::Decoded,
@@ -32,19 +29,25 @@ pub(super) enum Verified {
     Try(Vec<(Decoded, SignatureVerdict)>, TrialReply, OwnedSemaphorePermit),
 }
 
-/// Takes whatever has come, verifies it, and hands it on.
-pub(super) fn run(inbox: &Receiver<Job>, outbox: &SyncSender<Vec<Verified>>, keys: &KeyBook) {
+/// Takes whatever has come, verifies it, and hands it on. A small group waits for company for as long as a commit waits
+/// for the disk: it could not be committed any earlier, and a signature in a batch costs a third of one alone.
+pub(super) fn run(inbox: &Receiver<Job>, outbox: &SyncSender<Vec<Verified>>, keys: &KeyBook, commits: &Slot) {
+    let cores = rayon::current_num_threads();
     while let Ok(first) = inbox.recv() {
         let mut group = vec![first];
         group.extend(inbox.try_iter().take(GROUP_SHEETS_MAX - 1));
-        let verified = verify(group, keys);
+        if group.len() < BATCH_SHEETS {
+            commits.wait_empty();
+            group.extend(inbox.try_iter().take(GROUP_SHEETS_MAX - group.len()));
+        }
+        let verified = verify(group, keys, cores);
         if outbox.send(verified).is_err() {
             return;
         }
     }
 }
 
-fn verify(group: Vec<Job>, keys: &KeyBook) -> Vec<Verified> {
+fn verify(group: Vec<Job>, keys: &KeyBook, cores: usize) -> Vec<Verified> {
     let decoded: Vec<&Decoded> = group
         .iter()
         .flat_map(|job| match job {
@@ -53,7 +56,6 @@ fn verify(group: Vec<Job>, keys: &KeyBook) -> Vec<Verified> {
         })
         .collect();
     // Small groups aren't worth waking the other cores for: they still share one batch.
-    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let batch = decoded.len().div_ceil(cores).clamp(BATCH_SHEETS / 8, BATCH_SHEETS);
     let lookup = |key_id| keys.read().unwrap_or_else(PoisonError::into_inner).get(&key_id).copied();
     let verdicts: Vec<Vec<SignatureVerdict>> = if decoded.len() <= batch {
@@ -62,7 +64,7 @@ fn verify(group: Vec<Job>, keys: &KeyBook) -> Vec<Verified> {
         decoded.par_chunks(batch).map(|chunk| signature_verdicts(chunk, lookup)).collect()
     };
     let mut verdicts = verdicts.into_iter().flatten();
-    let mut next = || verdicts.next().unwrap_or(SignatureVerdict::Valid);
+    let mut next = || verdicts.next().unwrap_or_else(|| fatal("a sheet got no verdict on its signatures"));
     group
         .into_iter()
         .map(|job| match job {
