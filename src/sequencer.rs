@@ -12,6 +12,8 @@ mod commit;
 mod publish;
 mod sequence;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::{

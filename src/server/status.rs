@@ -193,3 +193,21 @@ impl From<ReadFailure> for Status {
         failure.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_full_queue_says_when_to_come_again() {
+        let status = submit_status(&SubmitError::QueueFull { retry_ms: 100 });
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert_eq!(status.get_details_error_info().unwrap().reason, "QueueFull");
+        let retry = status.get_details_retry_info().unwrap();
+        assert_eq!(retry.retry_delay, Some(Duration::from_millis(100)));
+    }
+}

@@ -11,6 +11,7 @@ use super::{
     status::{failure_message, invalid, refusal_message, submit_status},
 };
 use crate::{
+    clock::{SystemTimeSource, TimeSource},
     ledger::{Millis, SheetId},
     projection::event_ref_message,
     proto::{self, event::Kind},
@@ -131,8 +132,7 @@ pub(super) async fn expire_holds(service: Service, key: Option<PrivateKey>) {
 }
 
 fn expiry_sheet(service: &Service, key: &PrivateKey) -> Option<proto::Sheet> {
-    let now =
-        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()?;
+    let Millis(now) = SystemTimeSource::default().wall();
     let view = service.projection.view();
     let over: Vec<Kind> = view
         .holds

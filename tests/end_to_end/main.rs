@@ -1,144 +1,25 @@
 //! The real server over a real socket, by a client made of the bindings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
-#[path = "support/mod.rs"]
+mod harness;
+mod retries;
+#[path = "../support/mod.rs"]
 mod support;
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
-use support::{bytes, interval, open, record, transfer};
-use tempfile::TempDir;
+use harness::{Ledger, command, reason};
+use support::{bytes, transfer};
 use timebank::{
     checkpoint::{self, VerifierKey},
-    config::KeyFile,
-    ledger::{Millis, SheetId},
     merkle,
-    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient, submit_result::Outcome},
+    proto::{self, event::Kind, submit_result::Outcome},
     signature::PrivateKey,
     wire,
 };
 use tokio_stream::StreamExt;
-use tonic::{Code, Status, transport::Channel};
+use tonic::Code;
 use tonic_types::StatusExt;
-
-const HOUR: i64 = 3_600_000;
-
-struct Ledger {
-    folder: TempDir,
-    server: Child,
-    client: LedgerServiceClient<Channel>,
-    origin: String,
-    operator: PrivateKey,
-    station: [u8; 16],
-    people: [[u8; 16]; 2],
-}
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
-    command
-}
-
-async fn serve(folder: &Path) -> (Child, LedgerServiceClient<Channel>) {
-    let mut server = command(folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let line = lines.map_while(Result::ok).find(|line| line.starts_with("serving ")).expect("it serves");
-    let url = line.rsplit_once(" on ").unwrap().1.to_owned();
-    (server, LedgerServiceClient::connect(url).await.unwrap())
-}
-
-impl Ledger {
-    /// A server with a station and two residents in entry 1.
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (server, client) = serve(folder.path()).await;
-        let KeyFile { key: operator, origin } = KeyFile::read(&folder.path().join("operator.key")).unwrap();
-        let (station, people) = ([1; 16], [[2; 16], [3; 16]]);
-        let mut ledger = Self { folder, server, client, origin, operator, station, people };
-        let region = proto::RegionDefined { code: "leeds".to_owned(), parent: String::new() };
-        let resident = |account| open(account, proto::AccountKind::Resident, "", Some(station));
-        let events = vec![
-            Kind::RegionDefined(region),
-            open(station, proto::AccountKind::Station, "leeds", None),
-            resident(people[0]),
-            resident(people[1]),
-        ];
-        ledger.accept(events).await;
-        ledger
-    }
-
-    fn sheet_by(&self, keys: &[&PrivateKey], events: Vec<Kind>) -> proto::Sheet {
-        let now = jiff::Timestamp::now().as_millisecond();
-        let draft = wire::Draft {
-            origin: &self.origin,
-            sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
-            issued_at: Millis(now),
-            valid_until: Millis(now + HOUR),
-            events,
-        };
-        wire::sign(draft, keys).unwrap()
-    }
-
-    fn sheet(&self, events: Vec<Kind>) -> proto::Sheet {
-        self.sheet_by(&[&self.operator], events)
-    }
-
-    /// Half an hour of service in the `number`-th hour back from now: 24 of them are a long day, but a legal one.
-    fn half_hour(&self, person: usize, number: i64) -> Kind {
-        let end = jiff::Timestamp::now().as_millisecond() / HOUR * HOUR - number * HOUR;
-        record(proto::Service {
-            station: bytes(&self.station),
-            served: Some(interval(end - HOUR / 2, end)),
-            ..support::service(self.people[person], end - HOUR / 2, 30)
-        })
-    }
-
-    async fn submit(&mut self, sheet: proto::Sheet, until: proto::Until) -> Result<proto::SubmitResponse, Status> {
-        let request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(until) };
-        self.client.submit(request).await.map(tonic::Response::into_inner)
-    }
-
-    async fn accept(&mut self, events: Vec<Kind>) -> proto::Receipt {
-        let sheet = self.sheet(events);
-        self.submit(sheet, proto::Until::Durable).await.unwrap().receipt.unwrap()
-    }
-
-    async fn status(&mut self) -> proto::GetStatusResponse {
-        self.client.get_status(proto::GetStatusRequest {}).await.unwrap().into_inner()
-    }
-
-    async fn restart(&mut self) {
-        // It may be dead already.
-        let _dead = self.server.kill();
-        self.server.wait().unwrap();
-        (self.server, self.client) = serve(self.folder.path()).await;
-    }
-
-    async fn page(&mut self, request: proto::ListHistoryRequest) -> Result<proto::ListHistoryResponse, Status> {
-        self.client.list_history(request).await.map(tonic::Response::into_inner)
-    }
-
-    fn history(&self, person: usize) -> proto::ListHistoryRequest {
-        proto::ListHistoryRequest { account: bytes(&self.people[person]), page_size: 3, ..Default::default() }
-    }
-}
-
-impl Drop for Ledger {
-    fn drop(&mut self) {
-        // It may be dead already.
-        let _dead = self.server.kill();
-        let _reaped = self.server.wait();
-    }
-}
-
-fn reason(status: &Status) -> String {
-    status.get_details_error_info().map_or_else(String::new, |info| info.reason)
-}
 
 #[tokio::test]
 async fn a_published_receipt_proves_its_entry() {

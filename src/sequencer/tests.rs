@@ -1,0 +1,49 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+use super::*;
+
+/// A sheet of the right shape for its place in the queue; nobody gets to look at its signature.
+fn sheet() -> proto::Sheet {
+    let key = PrivateKey::from_seed([1; 32]);
+    let event = proto::event::Kind::MinutesTransferred(proto::MinutesTransferred {
+        from: vec![1; 16].into(),
+        to: vec![2; 16].into(),
+        minutes: 1,
+    });
+    let draft = wire::Draft {
+        origin: "timebank.example/test",
+        sheet_id: crate::ledger::SheetId([1; 16]),
+        issued_at: crate::ledger::Millis(1),
+        valid_until: crate::ledger::Millis(2),
+        events: vec![event; 1_000],
+    };
+    wire::sign(draft, &[&key]).unwrap()
+}
+
+/// A sequencer whose jobs nobody takes: the worst day of a disk.
+fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
+    let (jobs, inbox) = mpsc::channel();
+    let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
+    let published = watch::channel(Published::default()).1;
+    (Sequencer { jobs, desk: None, queue, published, closed: Arc::default() }, inbox)
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_takes_again_what_fits_later() {
+    let (sequencer, inbox) = stalled();
+    let sheet = sheet();
+    let share = units(&sheet);
+    // Others have taken all but the share of one sheet.
+    let total = QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES;
+    let _others = Arc::clone(&sequencer.queue).try_acquire_many_owned(u32::try_from(total).unwrap() - share).unwrap();
+    let answer = sequencer.feed(sheet.clone(), false).await.unwrap();
+    match sequencer.submit(sheet.clone(), false).await {
+        Err(SubmitError::QueueFull { retry_ms }) => assert!(retry_ms > 0),
+        other => panic!("{other:?}"),
+    }
+    let Job::Submit(first) = inbox.recv().unwrap() else { panic!("a trial") };
+    first.reply.send(Err(SubmitError::ShuttingDown));
+    assert!(matches!(answer.await.unwrap(), Err(SubmitError::ShuttingDown)));
+    let waiting = tokio::time::timeout(std::time::Duration::from_secs(1), sequencer.submit(sheet, false)).await;
+    assert!(waiting.is_err(), "it is taken in, and waits");
+}
