@@ -20,7 +20,8 @@ pub struct SheetHeader {
     /// Version of this format: 1.
     #[prost(uint32, tag = "1")]
     pub format: u32,
-    /// The ledger this sheet is for, 1 to 128 bytes: its checkpoint origin.
+    /// The ledger this sheet is for: its checkpoint origin, 1 to 128 visible ASCII characters (0x21 to 0x7e) without "+",
+    /// not beginning with "DSSEv1".
     #[prost(string, tag = "2")]
     pub origin: ::prost::alloc::string::String,
     /// 16 bytes chosen by the author, a UUIDv7: the same id with other bytes is refused, with the same bytes answered
@@ -107,7 +108,7 @@ pub struct EventRef {
     /// Log index of its entry; absent (0) means this very sheet. Entry 0 is the genesis, which holds nothing to refer to.
     #[prost(uint64, tag = "1")]
     pub index: u64,
-    /// Number of the event in its sheet, from 0.
+    /// Number of the event in its sheet, 0 to 999.
     #[prost(uint32, tag = "2")]
     pub event: u32,
 }
@@ -172,7 +173,8 @@ pub struct Policy {
     /// Longest validity of a sheet, in days.
     #[prost(uint32, tag = "10")]
     pub validity_days_max: u32,
-    /// What an hour is worth, by category; a category not named is worth 60 minutes an hour. Ascending by category.
+    /// What an hour is worth, by category; a category not named is worth 60 minutes an hour. At most 64,
+    /// ascending by category.
     #[prost(message, repeated, tag = "11")]
     pub tariffs: ::prost::alloc::vec::Vec<Tariff>,
 }
@@ -287,7 +289,7 @@ pub struct Interval {
 /// Time served on a date whose clock times nobody wrote down.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ServedOnDate {
-    /// Days since 1970-01-01, in the record's own UTC offset.
+    /// Days since 1970-01-01, in the record's own UTC offset: 0 to 2,932,896, which is 9999-12-31.
     #[prost(sint32, tag = "1")]
     pub date: i32,
     /// Minutes served, at least 1.
