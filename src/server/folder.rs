@@ -132,6 +132,17 @@ pub enum OpenError {
         /// Entries.
         size: u64,
     },
+    /// The checkpoint file is gone, so nobody can tell whether entries are.
+    #[error(
+        "{path} is missing, and the log has {size} entries: without it nobody can tell whether acknowledged entries are \
+         gone. Restore it from a backup, or from a witness or mirror that holds it"
+    )]
+    CheckpointMissing {
+        /// Which file.
+        path: PathBuf,
+        /// There.
+        size: u64,
+    },
     /// The checkpoint file is no checkpoint of this ledger.
     #[error("{path} is no checkpoint of this ledger: {source}")]
     CheckpointInvalid {
@@ -292,7 +303,11 @@ fn check_checkpoint(
         let path = folder.join("ledger.key");
         return Err(KeyFileError::OtherKey { path }.into());
     }
-    let Some(note) = file.read()? else { return Ok(None) };
+    let Some(note) = file.read()? else {
+        // Nothing is served before the first checkpoint is out: only a first start that was cut off has none.
+        let size = store.size();
+        return if size <= 1 { Ok(None) } else { Err(OpenError::CheckpointMissing { path, size }) };
+    };
     let vkey = vkey(&created.origin, created.ledger_key)?;
     let checkpoint = checkpoint::open(note.as_bytes(), &vkey, &created.origin).map_err(invalid)?;
     let (signed, root) = (checkpoint.size, checkpoint.root_hash().map_err(invalid)?);

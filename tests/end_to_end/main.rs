@@ -91,6 +91,10 @@ async fn a_log_that_lost_entries_is_not_served() {
     std::fs::write(&checkpoint, note).unwrap();
     let output = command(ledger.folder.path()).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("is no checkpoint of this ledger"));
+    std::fs::remove_file(&checkpoint).unwrap();
+    let output = command(ledger.folder.path()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("checkpoint is missing"), "{error}");
 }
 
 #[tokio::test]
