@@ -75,13 +75,18 @@ pub fn signature_verdicts(
 /// The keys that sheets enrol, by id: so that the sheets of a batch which they sign themselves need no second look. An id
 /// is a hash of its key; whether the key was enrolled in time, the rules say.
 #[must_use]
-pub fn enrolled_keys(sheets: &[Decoded]) -> HashMap<KeyId, [u8; 32]> {
-    let events = sheets.iter().flat_map(|decoded| &decoded.sheet.events);
-    let enrolled = |event: &Event| {
-        let Event::KeyEnrolled(key) = event else { return None };
-        Some((key.key_id, key.public_key))
-    };
-    events.filter_map(enrolled).collect()
+pub fn enrolled_keys<'a>(sheets: impl IntoIterator<Item = &'a Decoded>) -> HashMap<KeyId, [u8; 32]> {
+    let mut keys = HashMap::new();
+    for event in sheets.into_iter().flat_map(|decoded| &decoded.sheet.events) {
+        if let Event::KeyEnrolled(key) = event {
+            keys.insert(key.key_id, key.public_key);
+        }
+        if let Event::LedgerCreated(created) = event {
+            keys.extend(created.operator_keys.iter().copied());
+            keys.extend([created.service_key]);
+        }
+    }
+    keys
 }
 
 fn genesis_key(decoded: &Decoded, key_id: KeyId) -> Option<[u8; 32]> {
@@ -154,7 +159,8 @@ impl Replay {
         Ok(outcome)
     }
 
-    /// Applies an entry of a log, everything checked again except what `verdict` says of its signatures.
+    /// Applies an entry of a log, everything checked again except what `verdict` says of its signatures; those that it
+    /// says nothing of are verified here, by the keys enrolled up to now. `stored` gets the tree's new hashes.
     ///
     /// # Errors
     /// In the order of [`Divergence`].
@@ -162,8 +168,9 @@ impl Replay {
         &mut self,
         (index, recorded_at): (u64, Millis),
         decoded: &Decoded,
-        verdict: SignatureVerdict,
+        verdict: Option<SignatureVerdict>,
         facts: &Facts,
+        stored: impl FnMut(Hash),
     ) -> Result<SheetOutcome, Divergence> {
         let (expected, previous) = (self.state.size(), self.state.recorded_at());
         if index != expected {
@@ -174,11 +181,11 @@ impl Replay {
         }
         let refused = |refusal| Divergence::Refused { index, refusal };
         let verdict = match verdict {
-            SignatureVerdict::SignerUnknown(_) => self.verdict(decoded),
-            SignatureVerdict::Valid | SignatureVerdict::Invalid(_) => verdict,
+            None | Some(SignatureVerdict::SignerUnknown(_)) => self.verdict(decoded),
+            Some(verdict @ (SignatureVerdict::Valid | SignatureVerdict::Invalid(_))) => verdict,
         };
         verdict.into_result().map_err(refused)?;
-        self.append(decoded, recorded_at, facts, |_| ()).map_err(refused)
+        self.append(decoded, recorded_at, facts, stored).map_err(refused)
     }
 
     /// The verdict on one sheet's signatures by the keys enrolled up to now.

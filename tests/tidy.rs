@@ -10,7 +10,7 @@ use std::{
 const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
     &["wire", "signature", "checkpoint", "replay"],
-    &["store", "projection", "sequencer", "clock", "directory"],
+    &["store", "projection", "pipeline", "sequencer", "clock", "directory"],
     &["server", "cli", "config"],
 ];
 

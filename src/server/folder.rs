@@ -15,8 +15,6 @@ use std::{
     sync::Arc,
 };
 
-use rayon::prelude::*;
-
 use super::Identity;
 use crate::{
     checkpoint::{self, CheckpointError, VerifierKey},
@@ -24,17 +22,16 @@ use crate::{
     config::{KeyFile, KeyFileError},
     ledger::{Event, Millis, Policy, Refusal, SheetId, State},
     merkle::{Hash, leaf_hash, root_at, stored_hash_number},
+    pipeline::{self, ReplayError, Replayed},
     projection::{Committed, Projection, ProjectionError},
     proto::{self, event::Kind},
-    replay::{Divergence, Recent, Replay, SignatureVerdict, enrolled_keys, resolve_facts, signature_verdicts},
+    replay::{Divergence, Replay},
     sequencer::{self, Parts, Published, Sequencer, Threads},
     signature::{self, PrivateKey},
     store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, StoredEntry},
-    wire::{self, Decoded},
+    wire,
 };
 
-/// Bytes of entries replayed at a time: enough for every core, little beside the state.
-const REPLAY_BYTES: usize = 4 * 1_024 * 1_024;
 /// How long a genesis may take from signing to the disk.
 const GENESIS_VALIDITY_MS: i64 = 3_600_000;
 
@@ -170,6 +167,16 @@ pub enum OpenError {
     },
 }
 
+impl From<ReplayError<StoreError>> for OpenError {
+    fn from(error: ReplayError<StoreError>) -> Self {
+        match error {
+            ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
+            ReplayError::Diverged(divergence) => Self::Diverged(divergence),
+            ReplayError::Old(error) => Self::Store(error),
+        }
+    }
+}
+
 /// Opens a data folder, and makes one where there is none.
 ///
 /// # Errors
@@ -242,46 +249,23 @@ fn genesis_leaf_hash(store: &dyn LogStore) -> Result<Hash, OpenError> {
 
 /// Replays what the saved state doesn't hold yet: every signature and every rule again.
 fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) -> Result<(), OpenError> {
-    while replay.state.size() < store.size() {
-        let entries = store.entries(replay.state.size(), REPLAY_BYTES)?;
-        let decoded: Vec<Decoded> = entries.par_iter().map(decode).collect::<Result<_, _>>()?;
-        let enrolled = enrolled_keys(&decoded);
-        let known = |key_id| replay.state.key(key_id).map(|key| key.public_key);
-        let key = |key_id| known(key_id).or_else(|| enrolled.get(&key_id).copied());
-        let verdicts: Vec<SignatureVerdict> = decoded
-            .par_chunks(256)
-            .flat_map_iter(|chunk| signature_verdicts(&chunk.iter().collect::<Vec<_>>(), key))
-            .collect();
-        let mut outcomes = Vec::with_capacity(entries.len());
-        for ((entry, decoded), verdict) in entries.iter().zip(&decoded).zip(verdicts) {
-            let old = |at: crate::ledger::EventRef| old_event(store, at);
-            let facts = resolve_facts(&replay.state, &decoded.sheet, &Recent::new(), old)?;
-            let place = (entry.index, Millis(entry.recorded_at_ms));
-            outcomes.push(replay.replay(place, decoded, verdict, &facts).map_err(OpenError::Diverged)?);
-        }
-        let committed: Vec<Committed<'_>> = entries
-            .iter()
-            .zip(&decoded)
-            .zip(&outcomes)
-            .map(|((entry, decoded), outcome)| Committed {
-                index: entry.index,
-                recorded_at_ms: entry.recorded_at_ms,
-                sheet: &decoded.sheet,
-                outcome,
-            })
-            .collect();
-        projection.apply(&committed, replay.frontier.root())?;
-    }
-    Ok(())
-}
-
-fn decode(entry: &StoredEntry) -> Result<Decoded, OpenError> {
-    let sheet = proto::Sheet {
-        header: entry.header.clone(),
-        events: entry.events.clone(),
-        signatures: entry.signatures.clone(),
+    let mut next = replay.state.size();
+    let read = || {
+        let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES)? } else { Vec::new() };
+        next += entries.len() as u64;
+        Ok(entries)
     };
-    wire::decode(&sheet).map_err(|refusal| OpenError::Undecodable { index: entry.index, refusal })
+    let keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
+    pipeline::run(keys, read, |chunk| {
+        let mut replayed = Vec::with_capacity(chunk.len());
+        for prepared in chunk {
+            let old = |at: crate::ledger::EventRef| old_event(store, at);
+            replayed.push(pipeline::replay(replay, prepared, old, |_| ())?);
+        }
+        let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
+        projection.apply(&committed, replay.frontier.root())?;
+        Ok(())
+    })
 }
 
 fn old_event(store: &dyn LogStore, at: crate::ledger::EventRef) -> Result<Option<Event>, StoreError> {
