@@ -6,8 +6,8 @@ mod support;
 
 use support::*;
 use timebank::{
-    ledger::{AccountId, Code, Minutes, Policy, Price, Rounding, Tariff, WarningCode},
-    proto,
+    ledger::{AccountId, Code, Facts, Millis, Minutes, Policy, Price, Rounding, Tariff, WarningCode},
+    proto, wire,
 };
 
 /// Days since 1970-01-01 of the first day of tests.
@@ -356,4 +356,59 @@ fn a_group_gives_only_to_pools() {
     ledger.earn(GROUP, 60);
     ledger.refuse(&[&staff], vec![transfer(GROUP, ALICE, 10)], "GroupGivesOnlyToPools");
     ledger.accept(&[&staff], vec![transfer(GROUP, POOL, 60)]);
+}
+
+#[test]
+fn a_correction_down_and_up_again_leaves_a_spent_record_as_it_was() {
+    let mut ledger = Ledger::new();
+    let (staff, alice) = (ledger.staff.clone(), ledger.alice.clone());
+    let recorded = ledger.earn(ALICE, 60);
+    ledger.accept(&[&alice], vec![transfer(ALICE, BOB, 60)]);
+    let start = ledger.now - 10 * HOUR;
+    for (minutes, alice_after, station_after) in [(50, 0, -10), (60, 0, 0), (30, 0, -30), (45, 0, -15), (70, 10, 0)] {
+        ledger.accept(&[&staff], vec![correct(at(recorded, 0), service(ALICE, start, minutes))]);
+        assert_eq!((ledger.balance(ALICE), ledger.balance(STATION)), (alice_after, station_after), "at {minutes}");
+    }
+    assert_eq!(ledger.balance(BOB), 60);
+}
+
+#[test]
+fn a_trial_leaves_the_state_alone_whatever_its_events_refer_to() {
+    let mut ledger = Ledger::new();
+    ledger.earn(ALICE, 60);
+    let (staff, start) = (ledger.staff.clone(), ledger.now - 9 * HOUR);
+    let huge = proto::Service { credited_minutes: i64::MIN, ..service(ALICE, start, 60) };
+    let too_long = service(ALICE, start - 40 * HOUR, 20 * 60);
+    for events in [
+        vec![record(huge), reverse(at(0, 0))],
+        vec![record(too_long.clone()), correct(at(0, 0), service(ALICE, start, 30)), reverse(at(0, 0))],
+        vec![record(service(ALICE, start, 30)), reverse(at(0, 0)), reverse(at(0, 0))],
+    ] {
+        let sheet = ledger.sheet(&[&staff], events);
+        let decoded = wire::decode(&sheet).unwrap();
+        let before = ledger.replay.state.clone();
+        let now = Millis(ledger.now);
+        let tried = ledger.replay.state.try_sheets(&[decoded.sheet], now, |_, _| Facts::default());
+        assert!(ledger.replay.state == before, "{tried:?}");
+        let events = tried.into_iter().next().unwrap().unwrap();
+        assert!(events.last().unwrap().is_err(), "{events:?}");
+    }
+}
+
+#[test]
+fn a_reversed_record_is_nobodys_near_duplicate() {
+    let mut ledger = Ledger::new();
+    let staff = ledger.staff.clone();
+    let date = i32::try_from(ledger.now / DAY).unwrap() - 3;
+    let dated = |credited| proto::Service {
+        served: Some(on_date(date, credited)),
+        credited_minutes: credited,
+        ..service(ALICE, 0, credited)
+    };
+    let first = ledger.accept(&[&staff], vec![record(dated(60))]);
+    ledger.accept(&[&staff], vec![reverse(at(first, 0))]);
+    let sheet = ledger.sheet(&[&staff], vec![record(dated(60))]);
+    assert_eq!(ledger.submit(&sheet).unwrap().warnings, []);
+    let again = ledger.sheet(&[&staff], vec![record(dated(30))]);
+    assert_eq!(ledger.submit(&again).unwrap().warnings.len(), 1);
 }

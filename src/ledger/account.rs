@@ -144,8 +144,22 @@ pub struct RecordNote {
     pub latest: EventRef,
     /// Minutes of the newest version that went to a pool because of the cap.
     pub overflow: Option<(AccountNumber, Minutes)>,
+    /// What the recording station gave in the volunteer's stead, who had spent it: a later correction upwards goes to the
+    /// station first.
+    pub owed: Option<Owed>,
     /// It was taken back for good.
     pub reversed: bool,
+}
+
+/// Minutes of one record that a station gave in a volunteer's stead and didn't get back yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// Who gave.
+    pub station: AccountNumber,
+    /// In whose stead.
+    pub volunteer: AccountNumber,
+    /// How much.
+    pub minutes: Minutes,
 }
 
 /// Minutes that were spent before their record was taken back: the recording station owes them.

@@ -34,6 +34,8 @@ pub(super) struct Context<'a> {
     /// Who signed.
     pub(super) signers: Signers<'a>,
     facts: &'a Facts,
+    /// Events of the sheet that a trial has refused: they are not there.
+    refused: &'a [u16],
 }
 
 impl<'a> Context<'a> {
@@ -43,10 +45,10 @@ impl<'a> Context<'a> {
         size: u64,
         now: Millis,
         signers: &'a [Key],
-        facts: &'a Facts,
+        (facts, refused): (&'a Facts, &'a [u16]),
     ) -> Self {
         let event = u16::try_from(number).unwrap_or(u16::MAX);
-        Self { events: &sheet.events, event, index: LogIndex(size), now, signers: Signers(signers), facts }
+        Self { events: &sheet.events, event, index: LogIndex(size), now, signers: Signers(signers), facts, refused }
     }
 
     /// The event that is judged.
@@ -68,7 +70,8 @@ impl<'a> Context<'a> {
     /// The event at a resolved place: earlier in this sheet, or among the facts.
     pub(super) fn event_at(&self, at: EventRef) -> Option<&'a Event> {
         if at.index == self.index {
-            self.events.get(usize::from(at.event)).filter(|_| at.event < self.event)
+            let there = at.event < self.event && !self.refused.contains(&at.event);
+            self.events.get(usize::from(at.event)).filter(|_| there)
         } else {
             self.facts.get(at)
         }

@@ -88,8 +88,8 @@ pub enum Change {
     RemoveSpan(AccountNumber, Span),
     /// Milliseconds served on a day (days since 1970-01-01), more or less.
     AddDay(AccountNumber, i32, i64),
-    /// The volunteer's newest date-only record: date, payer, credit, record.
-    MarkDated(AccountNumber, (i32, AccountNumber, Minutes, EventRef)),
+    /// The volunteer's newest date-only record: date, payer, credit, record; none once it is corrected or reversed.
+    MarkDated(AccountNumber, Option<(i32, AccountNumber, Minutes, EventRef)>),
     /// What became of a record.
     NoteRecord(EventRef, RecordNote),
     /// A station owes minutes.

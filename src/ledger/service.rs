@@ -1,7 +1,7 @@
 //! Recording service, correcting and reversing it.
 
 use super::{
-    account::{Account, AccountKind, Claim, RecordNote, Span},
+    account::{Account, AccountKind, Claim, Owed, RecordNote, Span},
     booking::Split,
     check::{Context, Verdict, check_amount, ensure, on},
     credit::{credited_minutes, served_ms},
@@ -28,6 +28,7 @@ struct LiveRecord<'a> {
     at: EventRef,
     service: &'a Service,
     overflow: Option<(AccountNumber, Minutes)>,
+    owed: Option<Owed>,
 }
 
 /// Net changes by account, in the order in which accounts come up.
@@ -74,13 +75,13 @@ impl State {
         }
         Self::post_credit(decision, parties.volunteer.0, split, Some(parties.payer.0));
         if split.1.is_some() {
-            let note = RecordNote { latest: context.at(), overflow: split.1, reversed: false };
+            let note = RecordNote { latest: context.at(), overflow: split.1, owed: None, reversed: false };
             decision.changes.push(Change::NoteRecord(context.at(), note));
         }
         self.warn_of_duplicate(service, &parties, decision);
         if let Served::OnDate { date, .. } = service.served {
             let mark = (date, parties.payer.0, credited, context.at());
-            decision.changes.push(Change::MarkDated(parties.volunteer.0, mark));
+            decision.changes.push(Change::MarkDated(parties.volunteer.0, Some(mark)));
         }
         Self::keep_times(context.at(), service, &parties, decision);
         Ok(())
@@ -117,10 +118,11 @@ impl State {
         if payer_net.is_negative() {
             on("service.credited_minutes", Self::check_spend(parties.payer.1, payer_net.negated()))?;
         }
-        self.post_net(context, &net, &old, Some(parties.payer.0), decision)?;
-        Self::forget_times(record.at, record.service, &old, decision);
+        let owed = on("service", Self::give_back(record.owed, &mut net))?;
+        let shortage = self.post_net(context, &net, &old, Some(parties.payer.0), decision)?;
+        self.forget_times(record.at, record.service, &old, decision);
         Self::keep_times(record.at, service, &parties, decision);
-        let note = RecordNote { latest: context.at(), overflow: split.1, reversed: false };
+        let note = RecordNote { latest: context.at(), overflow: split.1, owed: add_owed(owed, shortage), reversed: false };
         decision.changes.push(Change::NoteRecord(record.at, note));
         Ok(())
     }
@@ -130,8 +132,8 @@ impl State {
         let old = self.check_old_parties(context, record.service)?;
         let net = on("record", Self::reversed(&record, &old))?;
         self.post_net(context, &net, &old, None, decision)?;
-        Self::forget_times(record.at, record.service, &old, decision);
-        let note = RecordNote { latest: self.latest_version(record.at), overflow: None, reversed: true };
+        self.forget_times(record.at, record.service, &old, decision);
+        let note = RecordNote { latest: self.latest_version(record.at), overflow: None, owed: None, reversed: true };
         decision.changes.push(Change::NoteRecord(record.at, note));
         Ok(())
     }
@@ -209,7 +211,8 @@ impl State {
             Some(Event::ServiceCorrected(corrected)) => &corrected.service,
             _ => return Err(unknown),
         };
-        Ok(LiveRecord { at, service, overflow: note.and_then(|note| note.overflow) })
+        let (overflow, owed) = (note.and_then(|note| note.overflow), note.and_then(|note| note.owed));
+        Ok(LiveRecord { at, service, overflow, owed })
     }
 
     fn check_settlement(
@@ -261,7 +264,7 @@ impl State {
         let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
         let (field, end) = match service.served {
             Served::Interval { end, .. } => ("service.interval.end_ms", end),
-            // A date has begun once its first moment has; its end stands for it where it may be too old.
+            // A date stands for its first moment: it has begun once that has, and is too old once that is.
             Served::OnDate { date, .. } => {
                 let first = i64::from(date).saturating_mul(DAY_MS).saturating_sub(offset_ms);
                 ("service.on_date.date", Millis(first))
@@ -350,8 +353,22 @@ impl State {
         Ok(net)
     }
 
+    /// What the volunteer would get goes to the station first, as far as it gave for this very record in their stead.
+    /// What is still owed then comes back.
+    fn give_back(owed: Option<Owed>, net: &mut Net) -> Result<Option<Owed>, Rejection> {
+        let Some(mut owed) = owed else { return Ok(None) };
+        let back = net.of(owed.volunteer).min(owed.minutes);
+        if back.is_positive() {
+            net.add(owed.volunteer, back.negated())?;
+            net.add(owed.station, back)?;
+            owed.minutes = owed.minutes.minus(back).ok_or(Rejection::BalanceOutOfRange)?;
+        }
+        Ok(Some(owed).filter(|owed| owed.minutes.is_positive()))
+    }
+
     /// Posts net changes. What an account must give back but has spent, the recording station owes: a claim, which its
-    /// floor doesn't bind. `spender` has been checked to cover its part.
+    /// floor doesn't bind. `spender` has been checked to cover its part. What the station gives in the volunteer's stead
+    /// comes back.
     fn post_net(
         &self,
         context: &Context<'_>,
@@ -359,7 +376,8 @@ impl State {
         old: &Parties<'_>,
         spender: Option<AccountNumber>,
         decision: &mut Decision,
-    ) -> Verdict {
+    ) -> Verdict<Option<Owed>> {
+        let mut owed = None;
         let counterparty = |number: AccountNumber| if number == old.payer.0 { old.volunteer.0 } else { old.payer.0 };
         for &(number, minutes) in net.0.iter().filter(|row| row.1 != Minutes::ZERO) {
             let other = Some(counterparty(number)).filter(|other| *other != number);
@@ -378,23 +396,26 @@ impl State {
             if shortage.is_negative() {
                 decision.post(old.station, shortage, Some(number));
                 let (station, minutes) = (old.station, shortage.negated());
-                decision.changes.push(Change::AddClaim(Claim {
-                    event: context.at(),
-                    station,
-                    volunteer: number,
-                    minutes,
-                }));
+                let claim = Claim { event: context.at(), station, volunteer: number, minutes };
+                decision.changes.push(Change::AddClaim(claim));
+                if number == old.volunteer.0 {
+                    owed = Some(Owed { station, volunteer: number, minutes });
+                }
             }
         }
-        Ok(())
+        Ok(owed)
     }
 
     fn keep_times(record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
         Self::times(record, service, parties, false, decision);
     }
 
-    fn forget_times(record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
+    fn forget_times(&self, record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
         Self::times(record, service, parties, true, decision);
+        let volunteer = parties.volunteer.0;
+        if self.dated.get(&volunteer).is_some_and(|mark| mark.3 == record) {
+            decision.changes.push(Change::MarkDated(volunteer, None));
+        }
     }
 
     /// Adds or removes what the overlap rule and the day limit look at. Groups are exempt from both.
@@ -412,6 +433,16 @@ impl State {
             let served = if remove { served.saturating_neg() } else { served };
             decision.changes.push(Change::AddDay(volunteer, day, served));
         }
+    }
+}
+
+/// What is owed of one record after a correction. One volunteer's at a time: the newer one's, if they differ.
+fn add_owed(before: Option<Owed>, more: Option<Owed>) -> Option<Owed> {
+    match (before, more) {
+        (Some(before), Some(more)) if (before.station, before.volunteer) == (more.station, more.volunteer) => {
+            before.minutes.plus(more.minutes).map(|minutes| Owed { minutes, ..more })
+        }
+        (before, more) => more.or(before),
     }
 }
 

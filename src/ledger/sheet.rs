@@ -146,7 +146,7 @@ impl State {
         let mut outcome = SheetOutcome::default();
         let (mut decision, mut applied, mut undo) = (Decision::default(), Vec::new(), Vec::new());
         for number in 0..sheet.events.len() {
-            let context = Context::new(sheet, number, self.size, now, &signers, facts);
+            let context = Context::new(sheet, number, self.size, now, &signers, (facts, &[]));
             let event_number = context.event;
             if let Err(refusal) = self.apply_event(&context, &mut decision, &mut applied, &mut undo) {
                 self.roll_back(&mut undo);
@@ -176,12 +176,8 @@ impl State {
         let size = self.size;
         for sheet in sheets {
             let facts = facts(self, sheet);
-            let result = self.check_sheet(sheet, now).map(|signers| {
-                (0..sheet.events.len())
-                    .map(|number| self.try_event(sheet, number, now, &signers, &facts, &mut undo))
-                    .collect()
-            });
-            all.push(result);
+            let result = self.check_sheet(sheet, now);
+            all.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts, &mut undo)));
             // So that references between sheets of one trial mean what they would mean.
             self.size = self.size.saturating_add(1);
         }
@@ -190,21 +186,31 @@ impl State {
         all
     }
 
-    fn try_event(
+    fn try_events(
         &mut self,
         sheet: &Sheet,
-        number: usize,
         now: Millis,
         signers: &[Key],
         facts: &Facts,
         undo: &mut Vec<Undo>,
-    ) -> Result<EventOutcome, Refusal> {
-        let context = Context::new(sheet, number, self.size, now, signers, facts);
-        let (mut decision, mut postings) = (Decision::default(), Vec::new());
-        self.apply_event(&context, &mut decision, &mut postings, undo)?;
-        let named = |applied: Applied| Some((self.account(applied.posting.account)?.id, applied));
-        let postings = postings.into_iter().filter_map(named).collect();
-        Ok(EventOutcome { postings, warnings: decision.warnings })
+    ) -> Vec<Result<EventOutcome, Refusal>> {
+        let mut refused = Vec::new();
+        let mut outcomes = Vec::with_capacity(sheet.events.len());
+        for number in 0..sheet.events.len() {
+            let context = Context::new(sheet, number, self.size, now, signers, (facts, &refused));
+            let event = context.event;
+            let (mut decision, mut postings) = (Decision::default(), Vec::new());
+            let outcome = self.apply_event(&context, &mut decision, &mut postings, undo).map(|()| {
+                let named = |applied: Applied| Some((self.account(applied.posting.account)?.id, applied));
+                let postings = postings.into_iter().filter_map(named).collect();
+                EventOutcome { postings, warnings: decision.warnings }
+            });
+            if outcome.is_err() {
+                refused.push(event);
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
     }
 
     fn apply_event(

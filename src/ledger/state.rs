@@ -222,7 +222,11 @@ impl State {
                 self.add_day(*volunteer, *day, *served_ms);
                 Undo::Day(*volunteer, *day, served_ms.saturating_neg())
             }
-            Change::MarkDated(volunteer, mark) => Undo::Dated(*volunteer, self.dated.insert(*volunteer, *mark)),
+            Change::MarkDated(volunteer, mark) => {
+                let before = self.dated.get(volunteer).copied();
+                restore(&mut self.dated, *volunteer, *mark);
+                Undo::Dated(*volunteer, before)
+            }
             Change::NoteRecord(record, note) => Undo::Record(*record, self.records.insert(*record, *note)),
             Change::AddClaim(claim) => {
                 self.claims.push(*claim);
@@ -291,11 +295,12 @@ impl State {
     }
 
     fn remove_span(&mut self, volunteer: AccountNumber, span: Span) {
-        if let Some(spans) = self.spans.get_mut(&volunteer) {
-            spans.retain(|other| other.record != span.record);
-            if spans.is_empty() {
-                self.spans.remove(&volunteer);
-            }
+        let spans = self.spans.entry(volunteer).or_default();
+        let before = spans.len();
+        spans.retain(|other| other.record != span.record);
+        assert!(spans.len() < before, "only a span that is kept is removed");
+        if spans.is_empty() {
+            self.spans.remove(&volunteer);
         }
     }
 
