@@ -27,8 +27,8 @@ use clap::{Parser, Subcommand};
 /// Said below every help.
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 refused by a rule of the ledger (nothing was written); 2 wrong usage, or a file that can't be read;
-3 the server can't be reached, or the outcome is unknown (do the same again: nothing is counted twice); 70 the service had
-to stop.
+3 the server can't be reached, or the outcome is unknown (a sheet that may have been recorded is kept in a file, to be sent
+again with `timebank submit` and counted once); 70 the service had to stop.
 
 Examples:
   timebank serve                              run a ledger on this machine

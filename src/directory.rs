@@ -90,13 +90,14 @@ fn encode<T: Serialize>(value: &T, at: &str) -> Result<Vec<u8>, StoreError> {
 }
 
 impl Directory {
-    /// Opens or creates the directory of a ledger in a folder, for one source.
+    /// Opens or creates the directory of a ledger in a folder, for one source. `ledger`: its genesis leaf hash, as two
+    /// ledgers may have the same origin.
     ///
     /// # Errors
     /// The store can't be opened.
-    pub fn open(folder: &Path, origin: &str, source: &str) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, ledger: &[u8], source: &str) -> Result<Self, StoreError> {
         // Ledgers don't share a store, so that none sees the links of another.
-        let name = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(origin.as_bytes())[..8]);
+        let name = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(ledger)[..8]);
         let folder = folder.join(name);
         std::fs::create_dir_all(&folder).map_err(|source| StoreError::Io { path: folder.clone(), source })?;
         Ok(Self { synced: SyncedDb::open(&folder)?, source: source.to_owned() })
@@ -274,11 +275,11 @@ mod tests {
         ];
         let sheet = vec![5; 200_000];
         {
-            let directory = Directory::open(folder.path(), "ledger", "source").unwrap();
+            let directory = Directory::open(folder.path(), b"ledger", "source").unwrap();
             directory.put_pending(sheet.clone(), links.clone()).unwrap();
             assert_eq!(directory.account("alice").unwrap(), None);
         }
-        let directory = Directory::open(folder.path(), "ledger", "source").unwrap();
+        let directory = Directory::open(folder.path(), b"ledger", "source").unwrap();
         let pending = directory.pending().unwrap();
         assert_eq!(pending, [Pending { number: 0, sheet, links }]);
         directory.finish(&pending[0], 42).unwrap();
@@ -293,7 +294,7 @@ mod tests {
     #[test]
     fn a_refused_sheet_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::open(folder.path(), "ledger", "source").unwrap();
+        let directory = Directory::open(folder.path(), b"ledger", "source").unwrap();
         let pending = directory.put_pending(vec![1], vec![Link::Applied { row: [1; 32] }]).unwrap();
         directory.drop_pending(&pending).unwrap();
         assert_eq!(directory.pending().unwrap(), []);
@@ -304,7 +305,7 @@ mod tests {
     fn sources_and_ledgers_do_not_see_each_other() {
         let folder = tempfile::tempdir().unwrap();
         for (origin, source) in [("one", "a"), ("one", "b"), ("two", "a")] {
-            let directory = Directory::open(folder.path(), origin, source).unwrap();
+            let directory = Directory::open(folder.path(), origin.as_bytes(), source).unwrap();
             assert_eq!(directory.account("alice").unwrap(), None, "{origin} {source}");
             let account = Link::Account { outside: "alice".into(), account: AccountId([1; 16]) };
             let pending = directory.put_pending(Vec::new(), vec![account]).unwrap();

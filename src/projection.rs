@@ -115,6 +115,10 @@ impl Projection {
     /// # Errors
     /// The files can't be read.
     pub fn receipt(&self, index: u64) -> Result<Option<proto::Receipt>, ProjectionError> {
+        // Rows are there a moment before the view knows the accounts that they name.
+        if index >= self.view().size {
+            return Ok(None);
+        }
         let Some((entry, events, postings, warnings)) = self.history.receipt_rows(index)? else { return Ok(None) };
         let mut receipt = empty_receipt(index, entry.recorded_at_ms, usize::from(events));
         let view = self.view();

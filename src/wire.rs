@@ -12,4 +12,5 @@ pub use event::policy_message;
 pub use leaf::{LEAF_LENGTH, header_hash, leaf, signatures_hash};
 pub use sheet::{
     Decoded, EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, SHEET_BYTES_MAX, SIGNERS_MAX, decode, decode_event,
+    is_origin,
 };

@@ -1,10 +1,11 @@
 //! `timebank account`
 
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::{
     arguments::account_id,
-    client::{self, Client, ClientArguments, receipt_json},
+    client::{Client, ClientArguments, receipt_json},
     output::{Failure, emit, hours, table, usage},
 };
 use crate::{
@@ -72,6 +73,9 @@ enum Action {
         /// Stations and pools: the region.
         #[arg(long)]
         region: Option<String>,
+        /// Its id, 32 hex digits, where something names it already: the overflow pool of a policy [default: random].
+        #[arg(long, value_parser = account_id)]
+        id: Option<AccountId>,
     },
     /// Show an account.
     Show {
@@ -102,7 +106,7 @@ enum Action {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let client = &arguments.client;
     match arguments.action {
-        Action::Open { kind, station, region } => open(client, kind.message(), region, station).await,
+        Action::Open { kind, station, region, id } => open(client, kind.message(), region, station, id).await,
         Action::Show { account } => show(client, account).await,
         Action::List { kind, station } => list(client, kind.map(Kinds::message), station).await,
         Action::Floor { account, minutes } => {
@@ -118,8 +122,9 @@ pub(crate) async fn open(
     kind: proto::AccountKind,
     region: Option<String>,
     station: Option<AccountId>,
+    id: Option<AccountId>,
 ) -> anyhow::Result<()> {
-    let account: [u8; 16] = signature::random();
+    let account = id.map_or_else(signature::random, |id| id.0);
     let event = proto::AccountOpened {
         account: account.to_vec().into(),
         kind: i32::from(kind),
@@ -127,11 +132,11 @@ pub(crate) async fn open(
         station: station.map(|station| station.0.to_vec().into()).unwrap_or_default(),
     };
     let mut client = arguments.connect().await?;
-    let signers = arguments.signers()?;
+    let mut signers = arguments.signers()?;
     let origin = signers.origin(&mut client).await?;
     let sheet = signers.sign(&origin, vec![Kind::AccountOpened(event)])?;
-    let response = client::submit(&mut client, sheet, proto::Until::Published).await?;
     let id = hex::encode(account);
+    let response = arguments.submit_or_keep(&mut client, sheet).await.with_context(|| format!("account {id}"))?;
     let mut value = receipt_json(&response);
     value["account"] = json!(id);
     emit(arguments.json, &value, || id.clone())

@@ -22,6 +22,13 @@ pub(crate) fn event_ref(text: &str) -> Result<EventRef, String> {
     Ok(EventRef { index: LogIndex(index), event })
 }
 
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+/// Days from now that a time may be given as: a century.
+const DAYS_AHEAD_MAX: i64 = 36_525;
+const EXPECTED_TIME: &str =
+    "expected a time as 2026-03-01T09:00, with an offset as 2026-03-01T09:00+08:00, as \"yesterday 09:00\", or as +30d";
+
 /// A moment and the offset it was written with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
@@ -32,10 +39,19 @@ pub(crate) struct Moment {
 impl FromStr for Moment {
     type Err = String;
 
-    /// RFC 3339; without an offset it is local time.
+    /// RFC 3339; without an offset it is local time. The date may be `today` or `yesterday`; `+30d` is 30 days from now.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |_| "expected a time as 2026-03-01T09:00, or with an offset as 2026-03-01T09:00+08:00".to_owned();
-        let text = text.replacen(' ', "T", 1);
+        let wrong = |_| EXPECTED_TIME.to_owned();
+        if let Some(days) = text.strip_prefix('+').and_then(|rest| rest.strip_suffix('d')) {
+            let days: i64 = digits(days).filter(|days| *days <= DAYS_AHEAD_MAX).ok_or(EXPECTED_TIME)?;
+            let now = jiff::Zoned::now();
+            let ms = now.timestamp().as_millisecond() + days * DAY_MS;
+            return Ok(Self { ms, offset_seconds: now.offset().seconds() });
+        }
+        let mut text = text.replacen(' ', "T", 1);
+        if let Some((day @ ("today" | "yesterday"), clock)) = text.split_once('T') {
+            text = format!("{}T{clock}", named_day(day)?);
+        }
         let offset = jiff::fmt::temporal::Pieces::parse(&text).ok().and_then(|pieces| pieces.to_numeric_offset());
         let zoned = if let Some(offset) = offset {
             text.parse::<Timestamp>().map_err(wrong)?.to_zoned(TimeZone::fixed(offset))
@@ -47,9 +63,18 @@ impl FromStr for Moment {
     }
 }
 
-/// A date as days since 1970-01-01.
+/// The date of `today` or `yesterday`, in the time zone of the machine.
+fn named_day(word: &str) -> Result<Date, String> {
+    let today = jiff::Zoned::now().date();
+    if word == "today" { Ok(today) } else { today.yesterday().map_err(|error| error.to_string()) }
+}
+
+/// A date as days since 1970-01-01; also `today` and `yesterday`, here.
 pub(crate) fn date(text: &str) -> Result<i32, String> {
-    let date = text.parse::<Date>().map_err(|_wrong| "expected a date as 2026-03-01".to_owned())?;
+    let date = match text {
+        "today" | "yesterday" => named_day(text)?,
+        _ => text.parse::<Date>().map_err(|_wrong| "expected a date as 2026-03-01, or today, or yesterday")?,
+    };
     let days = date.since(Date::constant(1970, 1, 1)).map_err(|error| error.to_string())?.get_days();
     Ok(days)
 }
@@ -67,7 +92,7 @@ pub(crate) fn offset(text: &str) -> Result<i32, String> {
     };
     let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
     let (hours, minutes): (i32, i32) =
-        (hours.parse().map_err(|_wrong| wrong())?, minutes.parse().map_err(|_wrong| wrong())?);
+        (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
     if hours > 14 || !(0..60).contains(&minutes) { Err(wrong()) } else { Ok(sign * (hours * 3_600 + minutes * 60)) }
 }
 
@@ -76,12 +101,19 @@ pub(crate) fn minutes_of_hours(text: &str) -> Result<i64, String> {
     let wrong = || "expected hours as 2, 2.5 or 2:30, that come to whole minutes".to_owned();
     if let Some((hours, minutes)) = text.split_once(':') {
         let (hours, minutes): (i64, i64) =
-            (hours.parse().map_err(|_wrong| wrong())?, minutes.parse().map_err(|_wrong| wrong())?);
-        return if (0..60).contains(&minutes) { Ok(hours.saturating_mul(60) + minutes) } else { Err(wrong()) };
+            (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
+        let total = hours.checked_mul(60).and_then(|total| total.checked_add(minutes));
+        return total.filter(|_| minutes < 60).ok_or_else(wrong);
     }
     let millionths = decimal_millionths(text).ok_or_else(wrong)?;
     let minutes = millionths * 60;
     if minutes % 1_000_000 == 0 { i64::try_from(minutes / 1_000_000).map_err(|_wrong| wrong()) } else { Err(wrong()) }
+}
+
+/// A number of digits alone, without a sign.
+fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if all { text.parse().ok() } else { None }
 }
 
 /// A decimal number in millionths, exact: no binary fraction comes near an hour.

@@ -1,11 +1,15 @@
 //! The client's side: connection, keys, and a sheet from events to receipt.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use prost::Message;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
+use tonic_types::StatusExt;
 
 use super::output::{Failure, emit, hours, table, time, usage};
 use crate::{
@@ -18,6 +22,12 @@ use crate::{
 
 /// How long a sheet signed here is valid: what the default policy allows, so that a sheet signed offline keeps.
 const VALIDITY_MS: i64 = 90 * 86_400_000;
+/// How often a sheet is sent before its sender is told that the outcome is unknown, and how long it waits in between:
+/// 0.2, 0.4, 0.8 and 1.6 s carry it over a full queue and a restart of a small ledger.
+const SUBMIT_ATTEMPTS_MAX: u32 = 5;
+const RETRY_WAIT: Duration = Duration::from_millis(200);
+/// Longest wait that a server may ask for.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Largest answer taken: a page of 1,000 rows is far below.
 const MESSAGE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
@@ -77,17 +87,43 @@ impl ClientArguments {
         for path in &self.cosign {
             keys.push(read(path)?.key);
         }
-        Ok(Signers { keys, origin })
+        Ok(Signers { keys, origin, validity_ms: VALIDITY_MS })
     }
 
     /// Signs events and submits them; prints the receipt.
     pub(crate) async fn submit_and_print(&self, events: Vec<Kind>) -> anyhow::Result<()> {
         let mut client = self.connect().await?;
-        let signers = self.signers()?;
+        let mut signers = self.signers()?;
         let origin = signers.origin(&mut client).await?;
         let sheet = signers.sign(&origin, events)?;
-        let response = submit(&mut client, sheet, proto::Until::Published).await?;
+        let response = self.submit_or_keep(&mut client, sheet).await?;
         print_receipt(self.json, &response)
+    }
+
+    /// Submits a sheet; where nobody knows whether it was recorded, keeps it in a file: doing the command again would sign
+    /// another sheet, and count twice.
+    pub(crate) async fn submit_or_keep(
+        &self,
+        client: &mut Client,
+        sheet: proto::Sheet,
+    ) -> anyhow::Result<proto::SubmitResponse> {
+        let error = match submit(client, sheet.clone(), proto::Until::Published).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        if !matches!(error.downcast_ref(), Some(Failure::Unreachable(_))) {
+            return Err(error);
+        }
+        let folder = self.folder().join("unsent");
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let path = folder.join(format!("{}.sheet", uuid::Uuid::now_v7()));
+        write_sheet(&path, &sheet)?;
+        Err(Failure::Unreachable(format!(
+            "{error}. It may be recorded or not: don't do it again, but send the very same sheet, which is counted once: \
+             timebank submit {}",
+            path.display()
+        ))
+        .into())
     }
 }
 
@@ -99,12 +135,22 @@ pub(crate) type Client = LedgerServiceClient<Channel>;
 pub(crate) struct Signers {
     pub(crate) keys: Vec<PrivateKey>,
     origin: String,
+    validity_ms: i64,
 }
 
 impl Signers {
-    /// The ledger the keys are for: what the key file says, or else what the server says.
-    pub(crate) async fn origin(&self, client: &mut Client) -> anyhow::Result<String> {
-        if self.origin.is_empty() { Ok(status(client).await?.origin) } else { Ok(self.origin.clone()) }
+    /// The ledger the keys are for: what the key file says, or else what the server says. From then on sheets are valid
+    /// as long as this ledger's policy allows.
+    pub(crate) async fn origin(&mut self, client: &mut Client) -> anyhow::Result<String> {
+        let status = status(client).await?;
+        self.bound_validity(&status);
+        if self.origin.is_empty() { Ok(status.origin) } else { Ok(self.origin.clone()) }
+    }
+
+    /// Signs no sheet that is valid for longer than the ledger's policy allows.
+    pub(crate) fn bound_validity(&mut self, status: &proto::GetStatusResponse) {
+        let days = status.policy.as_ref().map_or(i64::MAX, |policy| i64::from(policy.validity_days_max));
+        self.validity_ms = VALIDITY_MS.min(days.saturating_mul(86_400_000));
     }
 
     /// The ledger the keys are for, without asking a server.
@@ -122,7 +168,7 @@ impl Signers {
             origin,
             sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
             issued_at: Millis(now),
-            valid_until: Millis(now + VALIDITY_MS),
+            valid_until: Millis(now.saturating_add(self.validity_ms)),
             events,
         };
         let keys: Vec<&PrivateKey> = self.keys.iter().collect();
@@ -159,13 +205,28 @@ pub(crate) fn policy(status: &proto::GetStatusResponse) -> Policy {
     }
 }
 
+/// Submits a sheet; the very same sheet again where nobody knows what became of it: it is recorded once.
 pub(crate) async fn submit(
     client: &mut Client,
     sheet: proto::Sheet,
     until: proto::Until,
 ) -> anyhow::Result<proto::SubmitResponse> {
     let request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(until) };
-    Ok(client.submit(request).await.map_err(Failure::from)?.into_inner())
+    let mut wait = RETRY_WAIT;
+    for attempt in 1.. {
+        let status = match client.submit(request.clone()).await {
+            Ok(response) => return Ok(response.into_inner()),
+            Err(status) => status,
+        };
+        let told = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+        let failure = Failure::from(status);
+        if attempt == SUBMIT_ATTEMPTS_MAX || !matches!(failure, Failure::Unreachable(_)) {
+            return Err(failure.into());
+        }
+        tokio::time::sleep(told.unwrap_or(wait).min(RETRY_WAIT_MAX)).await;
+        wait *= 2;
+    }
+    Err(Failure::Unreachable("the server did not answer".to_owned()).into())
 }
 
 /// Writes a signed sheet to a file, to be submitted later.

@@ -2,6 +2,7 @@
 
 mod mapping;
 mod plan;
+mod report;
 mod row;
 mod table;
 
@@ -14,18 +15,18 @@ use std::{
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use prost::Message;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use self::{
     mapping::Mapping,
-    plan::{Chunk, Item, Outcome, Planner},
+    plan::{Chunk, Item, Later, Outcome, Planner},
+    report::Report,
     row::Reader,
     table::Table,
 };
 use super::{
     client::{self, Client, ClientArguments, Signers},
-    output::{Failure, emit, hours, usage},
+    output::{Failure, usage},
 };
 use crate::{
     directory::{Directory, Pending},
@@ -35,13 +36,13 @@ use crate::{
 /// Sheets of one trial, and their bytes: what the server takes in one call.
 const TRIAL_SHEETS_MAX: usize = 64;
 const TRIAL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
-/// Reasons shown where no file for rejects is named.
-const REASONS_SHOWN: usize = 10;
 
 /// Bring a station's spreadsheet into the ledger, and keep both in step.
 ///
 /// The same row again does nothing, a changed row becomes a correction, a deleted row (by the operation column, or absent
 /// from a --full file) a reversal. An import that was interrupted is run again: nothing is counted twice.
+///
+/// A file with an operation column holds all operations since the first, in their order; each is carried out once, ever.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -84,33 +85,26 @@ struct Import<'a> {
     directory: &'a Directory,
 }
 
-/// What an import did.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Report {
-    rows: usize,
-    recorded: usize,
-    corrected: usize,
-    reversed: usize,
-    unchanged: usize,
-    /// Rows (by number in the file's list) with the reason.
-    rejected: Vec<(usize, String)>,
-    source_us: i64,
-    credited_minutes: i64,
-}
-
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mapping = Mapping::read(&arguments.mapping)?;
     let table = Table::read(&arguments.file, &mapping)?;
-    if arguments.full && table.rows.is_empty() {
-        return Err(usage("--full: the file has no rows; every record of its source would be taken back"));
+    if arguments.full {
+        table.check_full().map_err(|problem| usage(format!("--full: {problem}")))?;
     }
     let mut client = arguments.client.connect().await?;
-    let signers = arguments.client.signers()?;
+    let mut signers = arguments.client.signers()?;
     let status = client::status(&mut client).await?;
+    signers.bound_validity(&status);
     let policy = client::policy(&status);
     let folder = arguments.directory.clone().unwrap_or_else(|| arguments.client.folder().join("directory"));
-    let directory = Directory::open(&folder, &status.origin, &mapping.source)
+    let directory = Directory::open(&folder, &status.genesis_leaf_hash, &mapping.source)
         .with_context(|| format!("the directory in {}", folder.display()))?;
+    if arguments.dry_run && !directory.pending()?.is_empty() {
+        return Err(usage(
+            "--dry-run: an import was interrupted, and whether its last sheet was recorded is not known here. Run it again \
+             without --dry-run first: nothing is counted twice",
+        ));
+    }
     let mut import = Import { client, signers, origin: status.origin, directory: &directory };
     if !arguments.dry_run {
         import.resend().await?;
@@ -123,14 +117,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let outcomes = if arguments.dry_run {
         import.try_all(&mut planner, &items, &bar).await?
     } else {
-        import.carry_out(&mut planner, &items, &bar).await?
+        import.carry_out(&mut planner, &items, &bar, arguments.full).await?
     };
     bar.finish_and_clear();
-    let report = report(&table, &items, &outcomes, &planner)?;
+    let report = Report::of(&table, &items, &outcomes, &planner)?;
     if let Some(path) = &arguments.rejects {
-        write_rejects(path, &table, &report)?;
+        report.write_rejects(path, (&table, &items), &mapping.columns.record)?;
     }
-    print(&arguments, &table, &report)
+    report.print(&arguments, &table, &items)
 }
 
 fn progress(items: usize) -> ProgressBar {
@@ -141,29 +135,46 @@ fn progress(items: usize) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_malformed| ProgressStyle::default_bar()))
 }
 
-/// Rows in the order of the file; with `full`, after them the records that the file no longer has.
+/// Rows in the order of the file; with `full`, before them the records that the file no longer has, so that what they
+/// free can be taken by others.
 fn items(mapping: &Mapping, table: &Table, directory: &Directory, full: bool) -> anyhow::Result<Vec<Item>> {
     let reader = Reader { mapping, table };
+    let operations = mapping.columns.operation.is_some();
     let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
-    let mut items: Vec<Item> = Vec::with_capacity(table.rows.len());
-    for line in &table.rows {
+    let mut first_line: HashMap<String, u64> = HashMap::new();
+    let mut rows: Vec<Item> = Vec::with_capacity(table.rows.len());
+    for (position, line) in table.rows.iter().enumerate() {
         // The same operation twice in one file is two operations: the digest counts which one this is.
         let cells = Sha256::digest(line.cells.join("\u{1f}"));
         let count = seen.entry(cells.into()).or_insert(0);
-        let digest = Sha256::new().chain_update(cells).chain_update(count.to_be_bytes()).finalize().into();
+        let digest: [u8; 32] = Sha256::new().chain_update(cells).chain_update(count.to_be_bytes()).finalize().into();
         *count += 1;
-        items.push(Item::Row { row: reader.row(line), digest });
+        let mut row = reader.row(line);
+        let first = *first_line.entry(row.record.clone()).or_insert(line.number);
+        if !operations && first != line.number && row.wish.is_ok() {
+            let column = &mapping.columns.record;
+            row.wish = Err(format!("{column}: {:?} stands on line {first} already; a record has one row", row.record));
+        }
+        let applied = operations && directory.applied(&digest)?;
+        rows.push(Item::Row { row, digest, position, applied, later: Later::None });
     }
-    if full {
-        let present: HashSet<&str> = items.iter().map(Item::record).collect();
-        let gone: Vec<Item> = directory
-            .records()?
-            .into_iter()
-            .filter(|(record, link)| !link.reversed && !present.contains(record.as_str()))
-            .map(|(record, _)| Item::Gone { record })
-            .collect();
-        items.extend(gone);
+    // What comes later in the file for the same record, from the end.
+    let mut later: HashMap<String, Later> = HashMap::new();
+    for item in rows.iter_mut().rev() {
+        if let Item::Row { row, applied, later: mine, .. } = item {
+            let known = later.entry(row.record.clone()).or_insert(Later::None);
+            *mine = *known;
+            *known = if *applied || *known == Later::CarriedOut { Later::CarriedOut } else { Later::ToDo };
+        }
     }
+    if !full {
+        return Ok(rows);
+    }
+    let present: HashSet<&str> = rows.iter().map(Item::record).collect();
+    let gone = directory.records()?.into_iter();
+    let gone = gone.filter(|(record, link)| !link.reversed && !present.contains(record.as_str()));
+    let mut items: Vec<Item> = gone.map(|(record, _)| Item::Gone { record }).collect();
+    items.extend(rows);
     Ok(items)
 }
 
@@ -206,32 +217,44 @@ impl Import<'_> {
         Ok(response.into_inner().regions.into_iter().map(|region| region.code).collect())
     }
 
+    /// Carries out what the items want, in order; with `again`, those that were rejected once more for as long as that
+    /// helps: in a full file rows may take each other's place.
     async fn carry_out(
         &mut self,
         planner: &mut Planner<'_>,
         items: &[Item],
         bar: &ProgressBar,
+        again: bool,
     ) -> anyhow::Result<Vec<Outcome>> {
-        let mut outcomes = vec![Outcome::Unchanged; items.len()];
-        let (mut start, mut rejected) = (0, HashMap::new());
-        while start < items.len() {
-            let chunk = planner.chunk(items, start, &rejected)?;
-            match self.attempt(&chunk).await? {
-                Attempt::Recorded => {
-                    planner.recorded();
-                    for (number, outcome) in chunk.outcomes {
-                        outcomes[number] = outcome;
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; items.len()];
+        let mut left = usize::MAX;
+        loop {
+            let (mut start, mut rejected) = (0, HashMap::new());
+            while start < items.len() {
+                let chunk = planner.chunk(items, start, &rejected)?;
+                match self.attempt(&chunk, items).await? {
+                    Attempt::Recorded => {
+                        planner.recorded();
+                        for (number, outcome) in chunk.outcomes {
+                            // What an earlier round did stays said: the later one finds nothing left to do.
+                            if outcomes[number].as_ref().is_none_or(Outcome::is_rejected) {
+                                outcomes[number] = Some(outcome);
+                            }
+                        }
+                        start = chunk.end;
+                        bar.set_position(start as u64);
                     }
-                    start = chunk.end;
-                    bar.set_position(start as u64);
+                    Attempt::Refused(refused) => rejected.extend(refused),
                 }
-                Attempt::Refused(refused) => rejected.extend(refused),
             }
+            if !again || rejected.is_empty() || rejected.len() >= left {
+                return Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Unchanged)).collect());
+            }
+            left = rejected.len();
         }
-        Ok(outcomes)
     }
 
-    async fn attempt(&mut self, chunk: &Chunk) -> anyhow::Result<Attempt> {
+    async fn attempt(&mut self, chunk: &Chunk, items: &[Item]) -> anyhow::Result<Attempt> {
         if chunk.events.is_empty() {
             if !chunk.links.is_empty() {
                 // Rows that change nothing, but must not be carried out again: no sheet, hence nothing to send.
@@ -253,7 +276,7 @@ impl Import<'_> {
         }
         self.directory.drop_pending(&pending)?;
         // A sheet is accepted whole or not at all: find every row that stands in its way.
-        let refused = self.refused(std::slice::from_ref(&sheet), &[chunk]).await?;
+        let refused = self.refused(std::slice::from_ref(&sheet), &[chunk], items).await?;
         if refused.is_empty() { Err(error) } else { Ok(Attempt::Refused(refused)) }
     }
 
@@ -261,20 +284,35 @@ impl Import<'_> {
         self.signers.sign(&self.origin, chunk.events.iter().map(|(kind, _)| kind.clone()).collect())
     }
 
-    /// Items whose events would be refused, each with the first reason.
-    async fn refused(&mut self, sheets: &[proto::Sheet], chunks: &[&Chunk]) -> anyhow::Result<Vec<(usize, String)>> {
+    /// Items whose events would be refused, each with the first reason. Of each record only the first: whether what comes
+    /// after it would be refused as well, only a trial without it can say.
+    async fn refused(
+        &mut self,
+        sheets: &[proto::Sheet],
+        chunks: &[&Chunk],
+        items: &[Item],
+    ) -> anyhow::Result<Vec<(usize, String)>> {
         let request = proto::DryRunRequest { sheets: sheets.to_vec() };
         let response = self.client.dry_run(request).await.map_err(Failure::from)?.into_inner();
         let mut refused: Vec<(usize, String)> = Vec::new();
+        let mut records: HashSet<&str> = HashSet::new();
         for (result, chunk) in response.results.iter().zip(chunks) {
-            if let Some(refusal) = &result.refused {
-                return Err(Failure::Refused(reason(refusal)).into());
-            }
-            for (event, (_, number)) in result.events.iter().zip(&chunk.events) {
-                if let Some(proto::dry_run_event::Outcome::Refused(refusal)) = &event.outcome
-                    && refused.iter().all(|(known, _)| known != number)
-                {
+            let mut refuse = |event: usize, refusal: &proto::Refusal| {
+                let Some((_, number)) = chunk.events.get(event) else { return false };
+                if items.get(*number).is_some_and(|item| records.insert(item.record())) {
                     refused.push((*number, reason(refusal)));
+                }
+                true
+            };
+            if let Some(refusal) = &result.refused {
+                let event = refusal.event.and_then(|event| usize::try_from(event).ok());
+                if !event.is_some_and(|event| refuse(event, refusal)) {
+                    return Err(Failure::Refused(reason(refusal)).into());
+                }
+            }
+            for (number, event) in result.events.iter().enumerate() {
+                if let Some(proto::dry_run_event::Outcome::Refused(refusal)) = &event.outcome {
+                    refuse(number, refusal);
                 }
             }
         }
@@ -289,28 +327,35 @@ impl Import<'_> {
         bar: &ProgressBar,
     ) -> anyhow::Result<Vec<Outcome>> {
         let mut outcomes = vec![Outcome::Unchanged; items.len()];
-        let (mut start, nothing) = (0, HashMap::new());
+        let (mut start, mut rejected) = (0, HashMap::new());
         while start < items.len() {
+            let before = planner.clone();
+            let mut end = start;
             let (mut sheets, mut chunks, mut bytes): (Vec<proto::Sheet>, Vec<Chunk>, usize) = Default::default();
-            while start < items.len() && sheets.len() < TRIAL_SHEETS_MAX && bytes < TRIAL_BYTES_MAX {
-                let chunk = planner.chunk(items, start, &nothing)?;
-                start = chunk.end;
-                for (number, outcome) in &chunk.outcomes {
-                    outcomes[*number] = outcome.clone();
-                }
+            while end < items.len() && sheets.len() < TRIAL_SHEETS_MAX && bytes < TRIAL_BYTES_MAX {
+                let chunk = planner.chunk(items, end, &rejected)?;
+                end = chunk.end;
                 if !chunk.events.is_empty() {
                     let sheet = self.sign(&chunk)?;
                     bytes += sheet.encoded_len();
                     sheets.push(sheet);
-                    chunks.push(chunk);
                 }
+                chunks.push(chunk);
             }
             if !sheets.is_empty() {
-                let chunks: Vec<&Chunk> = chunks.iter().collect();
-                for (number, reason) in self.refused(&sheets, &chunks).await? {
-                    outcomes[number] = Outcome::Rejected(reason);
+                let tried: Vec<&Chunk> = chunks.iter().filter(|chunk| !chunk.events.is_empty()).collect();
+                let refused = self.refused(&sheets, &tried, items).await?;
+                if !refused.is_empty() {
+                    // The same window again without them, as the import itself would.
+                    rejected.extend(refused);
+                    *planner = before;
+                    continue;
                 }
             }
+            for (number, outcome) in chunks.into_iter().flat_map(|chunk| chunk.outcomes) {
+                outcomes[number] = outcome;
+            }
+            start = end;
             planner.end_window();
             bar.set_position(start as u64);
         }
@@ -320,98 +365,6 @@ impl Import<'_> {
 
 fn reason(refusal: &proto::Refusal) -> String {
     format!("{}: {}. {}", refusal.code, refusal.message, refusal.remedy)
-}
-
-fn report(table: &Table, items: &[Item], outcomes: &[Outcome], planner: &Planner<'_>) -> anyhow::Result<Report> {
-    let mut report = Report { rows: table.rows.len(), ..Report::default() };
-    for (number, outcome) in outcomes.iter().enumerate() {
-        match outcome {
-            Outcome::Recorded => report.recorded += 1,
-            Outcome::Corrected => report.corrected += 1,
-            Outcome::Reversed => report.reversed += 1,
-            Outcome::Unchanged => report.unchanged += 1,
-            Outcome::Rejected(reason) => report.rejected.push((number, reason.clone())),
-        }
-    }
-    // What the file's records add up to now, in the source and in the ledger.
-    let records: HashSet<&str> = items.iter().map(Item::record).collect();
-    let refused: HashSet<&str> = report
-        .rejected
-        .iter()
-        .filter(|_| planner.trial)
-        .filter_map(|(number, _)| items.get(*number).map(Item::record))
-        .collect();
-    let mut records: Vec<&str> = records.difference(&refused).copied().collect();
-    records.sort_unstable();
-    for record in records {
-        if let Some(link) = planner.link(record)?.filter(|link| !link.reversed) {
-            report.source_us = report.source_us.saturating_add(link.source_us);
-            report.credited_minutes = report.credited_minutes.saturating_add(link.credited_minutes);
-        }
-    }
-    Ok(report)
-}
-
-fn write_rejects(path: &PathBuf, table: &Table, report: &Report) -> anyhow::Result<()> {
-    let mut writer = csv::Writer::from_path(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
-    let extra = ["line".to_owned(), "reason".to_owned()];
-    writer.write_record(table.header.iter().chain(&extra))?;
-    for (number, reason) in &report.rejected {
-        if let Some(line) = table.rows.get(*number) {
-            let mut cells = line.cells.clone();
-            cells.resize(table.header.len(), String::new());
-            cells.extend([line.number.to_string(), reason.clone()]);
-            writer.write_record(&cells)?;
-        }
-    }
-    writer.flush().with_context(|| path.display().to_string())
-}
-
-/// Hours of the source, to the microsecond they were kept with.
-fn source_hours(report: &Report) -> f64 {
-    // Exact to a thousandth of an hour far beyond what a ledger holds: 2^53 us are 2.5 million hours, and a quotient is
-    // rounded once.
-    #[allow(clippy::cast_precision_loss, reason = "see above; shown to people, never counted with")]
-    let hours = report.source_us as f64 / 3_600_000_000.0;
-    (hours * 1_000_000.0).round() / 1_000_000.0
-}
-
-fn print(arguments: &Arguments, table: &Table, report: &Report) -> anyhow::Result<()> {
-    let value = json!({
-        "rows": report.rows,
-        "recorded": report.recorded,
-        "corrected": report.corrected,
-        "reversed": report.reversed,
-        "unchanged": report.unchanged,
-        "rejected": report.rejected.len(),
-        "source_hours": source_hours(report),
-        "credited_minutes": report.credited_minutes,
-    });
-    emit(arguments.client.json, &value, || {
-        let mut text = format!(
-            "{}rows       {}\nrecorded   {}\ncorrected  {}\nreversed   {}\nunchanged  {}\nrejected   {}\n\
-             the file's records: {} h in the source, {} credited",
-            if arguments.dry_run { "dry run: nothing was written\n" } else { "" },
-            report.rows,
-            report.recorded,
-            report.corrected,
-            report.reversed,
-            report.unchanged,
-            report.rejected.len(),
-            source_hours(report),
-            hours(report.credited_minutes),
-        );
-        if arguments.rejects.is_none() {
-            for (number, reason) in report.rejected.iter().take(REASONS_SHOWN) {
-                let line = table.rows.get(*number).map_or(0, |line| line.number);
-                text = format!("{text}\nline {line}: {reason}");
-            }
-            if report.rejected.len() > REASONS_SHOWN {
-                text = format!("{text}\nand {} more: see --rejects FILE", report.rejected.len() - REASONS_SHOWN);
-            }
-        }
-        text
-    })
 }
 
 /// Ends the process where `TIMEBANK_TEST_CRASH` names this step, as a power cut would: for tests of the outbox. `STEP:N`

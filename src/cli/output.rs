@@ -8,6 +8,9 @@ use std::{
 use comfy_table::{CellAlignment, Table, presets};
 use tonic_types::StatusExt;
 
+/// The domain of the ledger's own errors.
+const ERROR_DOMAIN: &str = "timebank";
+
 /// Why a command ends with another code than 0.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -23,31 +26,24 @@ pub(crate) enum Failure {
 }
 
 impl From<tonic::Status> for Failure {
+    /// Only what the ledger itself says no to is refused. After anything else nobody knows what became of the call: a full
+    /// queue, a failed server, something in between.
     fn from(status: tonic::Status) -> Self {
-        let remedy = status.get_details_error_info().and_then(|info| info.metadata.get("remedy").cloned());
-        let known = remedy.is_some() || status.get_details_error_info().is_some();
         let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
-        let code = status.code();
-        match code {
-            tonic::Code::Unavailable
-            | tonic::Code::DeadlineExceeded
-            | tonic::Code::Cancelled
-            | tonic::Code::Unknown => {
-                Self::Unreachable(format!("the server can't be reached, or the outcome is unknown: {text}"))
-            }
-            tonic::Code::Ok
-            | tonic::Code::InvalidArgument
+        let ledger_says = status.get_details_error_info().is_some_and(|info| info.domain == ERROR_DOMAIN);
+        match status.code() {
+            tonic::Code::InvalidArgument
             | tonic::Code::NotFound
             | tonic::Code::AlreadyExists
             | tonic::Code::PermissionDenied
-            | tonic::Code::ResourceExhausted
+            | tonic::Code::Unauthenticated
             | tonic::Code::FailedPrecondition
-            | tonic::Code::Aborted
             | tonic::Code::OutOfRange
-            | tonic::Code::Unimplemented
-            | tonic::Code::Internal
-            | tonic::Code::DataLoss
-            | tonic::Code::Unauthenticated => Self::Refused(if known { text } else { format!("{code}: {text}") }),
+                if ledger_says =>
+            {
+                Self::Refused(text)
+            }
+            code => Self::Unreachable(format!("the server can't be reached, or the outcome is unknown: {code}: {text}")),
         }
     }
 }

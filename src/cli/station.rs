@@ -32,7 +32,7 @@ enum Action {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let kind = proto::AccountKind::Station;
     match arguments.action {
-        Action::Open { region } => account::open(&arguments.client, kind, Some(region), None).await,
+        Action::Open { region } => account::open(&arguments.client, kind, Some(region), None, None).await,
         Action::List => account::list(&arguments.client, Some(kind), None).await,
     }
 }

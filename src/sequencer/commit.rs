@@ -7,7 +7,7 @@ use super::{
     answer::Answers,
     fatal,
     publish::{Durable, Waiter},
-    sequence::{Batch, Passed},
+    sequence::{Batch, Passed, Tried},
     slot::Slot,
 };
 use crate::{
@@ -84,7 +84,15 @@ impl Committer {
                 Err(error) => fatal(&error.to_string()),
             }
         }
+        for (reply, error) in batch.refused {
+            answers.add(reply, Err(error));
+        }
         answers.deliver();
+        for Tried { results, reflected_index, reply, permit } in batch.tried {
+            // Nobody waits any more: nothing was written.
+            let _gone = reply.send((results, reflected_index));
+            drop(permit);
+        }
         if let Some(replay) = batch.snapshot
             && let Err(error) = self.projection.save(&replay)
         {

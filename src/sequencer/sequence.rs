@@ -5,7 +5,12 @@ use std::{
     sync::{Arc, PoisonError, mpsc::Receiver},
 };
 
-use super::{KeyBook, Submission, SubmitError, TreeGrowth, TrialResult, fatal, slot::Slot, verify::Verified};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    KeyBook, Submission, SubmitError, TreeGrowth, TrialReply, TrialResult, answer::Reply, fatal, slot::Slot,
+    verify::Verified,
+};
 use crate::{
     clock::Clock,
     ledger::{Change, Event, EventRef, Facts, Key, LogIndex, Millis, Refusal, SheetOutcome},
@@ -35,6 +40,9 @@ pub(super) struct Batch {
     pub(super) passed: Vec<Passed>,
     /// The same sheet came again: the receipt of this entry once it is durable.
     pub(super) repeated: Vec<(u64, Box<Submission>)>,
+    /// Refused sheets, and trials: what they rest on has to be durable before anybody hears of it.
+    pub(super) refused: Vec<(Reply, SubmitError)>,
+    pub(super) tried: Vec<Tried>,
     pub(super) growth: TreeGrowth,
     pub(super) root: Hash,
     /// State and tree after this batch, where it is time to save them.
@@ -52,10 +60,20 @@ impl Batch {
     pub(super) fn append(&mut self, next: Self) {
         self.passed.extend(next.passed);
         self.repeated.extend(next.repeated);
+        self.refused.extend(next.refused);
+        self.tried.extend(next.tried);
         self.growth.hashes.extend(next.growth.hashes);
         (self.root, self.snapshot) = (next.root, next.snapshot);
         self.bytes += next.bytes;
     }
+}
+
+/// A trial's results on their way.
+pub(super) struct Tried {
+    pub(super) results: Vec<TrialResult>,
+    pub(super) reflected_index: u64,
+    pub(super) reply: TrialReply,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// The sequencing thread's own.
@@ -95,10 +113,9 @@ impl Sequence {
                 match job {
                     Verified::Submit(submission, verdict) => self.sequence(submission, verdict, &mut batch),
                     Verified::Try(sheets, reply, permit) => {
-                        let size = self.replay.state.size();
-                        // Nobody waits any more: nothing to do.
-                        let _gone = reply.send((self.try_sheets(sheets), size.saturating_sub(1)));
-                        drop(permit);
+                        let reflected_index = self.replay.state.size().saturating_sub(1);
+                        let results = self.try_sheets(sheets);
+                        batch.tried.push(Tried { results, reflected_index, reply, permit });
                     }
                 }
                 if batch.bytes >= COMMIT_BYTES_MAX {
@@ -119,6 +136,8 @@ impl Sequence {
         Batch {
             passed: Vec::new(),
             repeated: Vec::new(),
+            refused: Vec::new(),
+            tried: Vec::new(),
             growth: TreeGrowth { first, hashes: Vec::new() },
             root: Hash::default(),
             snapshot: None,
@@ -128,7 +147,8 @@ impl Sequence {
 
     /// Hands the batch on, if it holds anything.
     fn hand_on(&mut self, batch: &mut Batch, outbox: &Slot) {
-        if batch.passed.is_empty() && batch.repeated.is_empty() {
+        let nothing = batch.passed.is_empty() && batch.repeated.is_empty();
+        if nothing && batch.refused.is_empty() && batch.tried.is_empty() {
             return;
         }
         batch.root = self.replay.frontier.root();
@@ -160,7 +180,7 @@ impl Sequence {
                 batch.passed.push(Passed { entry, outcome, submission });
             }
             Ok(Judged::Repeated(index)) => batch.repeated.push((index, submission)),
-            Err(error) => submission.reply.send(Err(error)),
+            Err(error) => batch.refused.push((submission.reply, error)),
         }
     }
 

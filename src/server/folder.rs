@@ -101,6 +101,27 @@ pub enum OpenError {
     /// The clock can't be right.
     #[error(transparent)]
     Clock(#[from] ClockImplausible),
+    /// The log is empty, and other parts of a ledger are there.
+    #[error(
+        "the log is empty, but {path} is there: the log of a ledger was lost. Restore it from a backup. A new ledger needs \
+         an empty folder"
+    )]
+    LogGone {
+        /// What is left.
+        path: PathBuf,
+    },
+    /// Only the genesis sets the policy.
+    #[error("--policy: the folder holds a ledger already, and its genesis fixed the policy. Start it without --policy")]
+    PolicyFixed,
+    /// The origin can't name a ledger.
+    #[error(
+        "--origin {origin:?}: expected 1 to 128 visible ASCII characters, without + and not beginning with DSSEv1, for \
+         example timebank.example/leeds"
+    )]
+    OriginInvalid {
+        /// Asked for.
+        origin: String,
+    },
     /// The genesis breaks a rule.
     #[error("the ledger can't be created: {0}")]
     Genesis(Refusal),
@@ -186,18 +207,30 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let io = |source| OpenError::Io { path: folder.clone(), source };
     std::fs::create_dir_all(folder).map_err(io)?;
     let store = Arc::new(SledStore::open(&folder.join("log"))?);
-    let creation = if store.size() == 0 { Some(create(options, store.as_ref())?) } else { None };
+    crate::store::sync_folder(folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+        .map_err(io)?;
+    let creation = if store.size() == 0 {
+        check_unused(folder)?;
+        Some(create(options, store.as_ref())?)
+    } else {
+        None
+    };
+    if creation.is_none() && options.policy.is_some() {
+        return Err(OpenError::PolicyFixed);
+    }
     let created = genesis(store.as_ref())?;
     if let Some(wanted) = options.origin.as_ref().filter(|origin| **origin != created.origin) {
         return Err(OpenError::OtherOrigin { wanted: wanted.clone(), found: created.origin });
     }
     let ledger_key = KeyFile::read(&folder.join("ledger.key"))?.key;
-    let service_key = KeyFile::read(&folder.join("service.key")).map(|file| file.key).ok();
-    let (projection, mut replay) = Projection::open(&folder.join("projections"), &created.origin, store.size())?;
-    catch_up(store.as_ref(), &projection, &mut replay)?;
-    if store.last_root()? != Some(replay.frontier.root()) {
-        return Err(OpenError::RootMismatch { size: store.size() });
-    }
+    let service_key = match KeyFile::read(&folder.join("service.key")) {
+        Ok(file) => Some(file.key),
+        Err(error) => {
+            tracing::warn!("{error}: holds that run out will not be expired by the service");
+            None
+        }
+    };
+    let (projection, replay) = replayed(folder, store.as_ref(), &created.origin)?;
     let checkpoint_file = CheckpointFile::new(folder.join("checkpoint"));
     let checkpoint = check_checkpoint(folder, &checkpoint_file, store.as_ref(), &created, &ledger_key)?;
     let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
@@ -219,6 +252,15 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     })
     .map_err(io)?;
     Ok((Ledger { store, projection, sequencer, threads, identity, service_key }, creation))
+}
+
+/// Nothing of a ledger is left in a folder whose log is empty: a log that was lost is not replaced by a new one.
+fn check_unused(folder: &Path) -> Result<(), OpenError> {
+    let left = ["checkpoint", "projections"].into_iter().find(|name| folder.join(name).exists());
+    match left {
+        Some(name) => Err(OpenError::LogGone { path: folder.join(name) }),
+        None => Ok(()),
+    }
 }
 
 /// A secret that only this ledger has, for cursors: they stay good over a restart.
@@ -245,6 +287,28 @@ fn genesis(store: &dyn LogStore) -> Result<crate::ledger::LedgerCreated, OpenErr
 
 fn genesis_leaf_hash(store: &dyn LogStore) -> Result<Hash, OpenError> {
     Ok(store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
+}
+
+/// The projections and the state of the whole log. A saved state that the log doesn't agree with costs a replay.
+fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projection, Replay), OpenError> {
+    let projections = folder.join("projections");
+    let (projection, mut replay) = Projection::open(&projections, origin, store.size())?;
+    let saved = replay.state.size();
+    let caught_up = catch_up(store, &projection, &mut replay).and_then(|()| {
+        let agree = store.last_root()? == Some(replay.frontier.root());
+        if agree { Ok(()) } else { Err(OpenError::RootMismatch { size: store.size() }) }
+    });
+    match caught_up {
+        Ok(()) => Ok((projection, replay)),
+        Err(error) if saved == 0 => Err(error),
+        Err(error) => {
+            tracing::warn!("the snapshot doesn't agree with the log ({error}): replaying all of it");
+            drop(projection);
+            let io = |source| OpenError::Io { path: projections.clone(), source };
+            std::fs::remove_dir_all(&projections).map_err(io)?;
+            replayed(folder, store, origin)
+        }
+    }
 }
 
 /// Replays what the saved state doesn't hold yet: every signature and every rule again.
@@ -317,7 +381,14 @@ fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenE
         (Ok(file), None) => file.origin,
         (Err(_), None) => random_origin(),
     };
-    let key = |name: &str| KeyFile::read_or_create(&folder.join(name), &origin).map(|file| file.key);
+    if !wire::is_origin(&origin) {
+        return Err(OpenError::OriginInvalid { origin });
+    }
+    let key = |name: &str| {
+        let file = KeyFile::read_or_create(&folder.join(name), &origin)?;
+        let (wanted, found) = (origin.clone(), file.origin);
+        if found == wanted { Ok(file.key) } else { Err(OpenError::OtherOrigin { wanted, found }) }
+    };
     let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key("operator.key")?);
     let now = Millis(jiff::Timestamp::now().as_millisecond());
     let policy = options.policy.clone().unwrap_or_default();

@@ -30,6 +30,9 @@ const LIST_PAGE: u32 = 100;
 /// Rows looked at for one page of a list that is filtered, under the readers' lock: some milliseconds.
 const LIST_SCANNED_MAX: usize = 100_000;
 
+/// What is expected of a filter beside a cursor.
+const RESTATED: &str = "the same as for the page before, or nothing: the cursor carries it";
+
 /// A cursor over a history: all that the first page was asked for, and where the next one begins.
 struct HistoryCursor {
     account: AccountId,
@@ -92,9 +95,38 @@ fn named(view: &View, id: AccountId) -> Result<AccountNumber, Status> {
     view.number(id).ok_or_else(|| no_account(id))
 }
 
-/// The number of the row to begin at in a list that has its rows in a fixed order.
-fn list_start(key: &[u8; 32], list: List, cursor: &str) -> Result<u64, Status> {
-    if cursor.is_empty() { Ok(0) } else { cursor::open::<8>(key, list, cursor).map(u64::from_le_bytes) }
+/// A cursor over a list that has its rows in a fixed order: what it is filtered by, and the row that comes next.
+#[derive(Clone, Copy)]
+struct ListCursor {
+    /// `proto.AccountKind`; 0: any.
+    kind: i32,
+    /// The account that rows belong to: of keys, or the payer of holds.
+    account: Option<AccountId>,
+    station: Option<AccountId>,
+    next: u64,
+}
+
+impl ListCursor {
+    const LENGTH: usize = 4 + 17 + 17 + 8;
+
+    fn to_bytes(self) -> Vec<u8> {
+        let optional = |id: Option<AccountId>| [&[u8::from(id.is_some())][..], &id.map_or([0; 16], |id| id.0)].concat();
+        let (account, station) = (optional(self.account), optional(self.station));
+        [&self.kind.to_le_bytes()[..], &account, &station, &self.next.to_le_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first_chunk::<4>()?;
+        let ([has_account, account @ ..], rest) = rest.split_first_chunk::<17>()?;
+        let ([has_station, station @ ..], rest) = rest.split_first_chunk::<17>()?;
+        let (next, _) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            kind: i32::from_le_bytes(*kind),
+            account: (*has_account == 1).then_some(AccountId(*account)),
+            station: (*has_station == 1).then_some(AccountId(*station)),
+            next: u64::from_le_bytes(*next),
+        })
+    }
 }
 
 /// A page out of rows that are numbered from `start` on; `next` is the number of the first row not looked at.
@@ -116,8 +148,29 @@ fn list<R, T>(rows: impl Iterator<Item = (u64, R)>, size: usize, mut row: impl F
 }
 
 impl Service {
-    fn seal(&self, list: List, next: Option<u64>) -> String {
-        next.map_or_else(String::new, |next| cursor::seal(&self.identity.cursor_key, list, &next.to_le_bytes()))
+    /// Where a page begins and what it is filtered by: as the request says, or as its cursor carries it.
+    fn list_cursor(&self, list: List, cursor: &str, asked: ListCursor) -> Result<ListCursor, Status> {
+        if cursor.is_empty() {
+            return Ok(asked);
+        }
+        let bytes = cursor::open::<{ ListCursor::LENGTH }>(&self.identity.cursor_key, list, cursor)?;
+        let carried = ListCursor::from_bytes(&bytes).ok_or_else(|| invalid("cursor", "a cursor"))?;
+        let account_field = if list == List::Holds { "payer" } else { "account" };
+        let checks = [
+            ("kind", asked.kind == 0 || asked.kind == carried.kind),
+            (account_field, asked.account.is_none() || asked.account == carried.account),
+            ("station", asked.station.is_none() || asked.station == carried.station),
+        ];
+        match checks.into_iter().find(|(_, same)| !same) {
+            Some((field, _)) => Err(invalid(field, RESTATED)),
+            None => Ok(carried),
+        }
+    }
+
+    fn seal(&self, list: List, carried: ListCursor, next: Option<u64>) -> String {
+        next.map_or_else(String::new, |next| {
+            cursor::seal(&self.identity.cursor_key, list, &ListCursor { next, ..carried }.to_bytes())
+        })
     }
 
     /// Waits until an entry is reflected.
@@ -174,22 +227,24 @@ impl Service {
     }
 
     pub(super) fn accounts(&self, request: &proto::ListAccountsRequest) -> Result<proto::ListAccountsResponse, Status> {
-        let kind =
-            proto::AccountKind::try_from(request.kind).map_err(|_unknown| invalid("kind", "a kind of account"))?;
+        let unknown = |_| invalid("kind", "a kind of account");
+        proto::AccountKind::try_from(request.kind).map_err(unknown)?;
         let station = optional_account_id("station", &request.station)?;
         let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
-        let start = list_start(&self.identity.cursor_key, List::Accounts, &request.cursor)?;
+        let asked = ListCursor { kind: request.kind, account: None, station, next: 0 };
+        let from = self.list_cursor(List::Accounts, &request.cursor, asked)?;
+        let kind = proto::AccountKind::try_from(from.kind).map_err(unknown)?;
         let view = self.projection.view();
-        let station = station.map(|id| named(&view, id)).transpose()?;
-        let skip = usize::try_from(start).unwrap_or(usize::MAX);
-        let rows = (start..).zip(view.accounts.iter().skip(skip));
+        let station = from.station.map(|id| named(&view, id)).transpose()?;
+        let skip = usize::try_from(from.next).unwrap_or(usize::MAX);
+        let rows = (from.next..).zip(view.accounts.iter().skip(skip));
         let listed = list(rows.map(|(number, account)| (number, (number, account))), size, |(number, account)| {
             let of_kind = kind == proto::AccountKind::Unspecified || kind_message(account.kind) == kind;
             let of_station = station.is_none() || account.station == station;
             let number = AccountNumber(u32::try_from(number).unwrap_or(u32::MAX));
             if of_kind && of_station { account_message(&view, number) } else { None }
         });
-        let next_cursor = self.seal(List::Accounts, listed.next);
+        let next_cursor = self.seal(List::Accounts, from, listed.next);
         Ok(proto::ListAccountsResponse { accounts: listed.rows, next_cursor, reflected_index: view.reflected_index() })
     }
 
@@ -281,11 +336,12 @@ impl Service {
         let station = optional_account_id("station", &request.station)?;
         let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
         // Holds come and go: the cursor names a place in the log, not a row.
-        let start = list_start(&self.identity.cursor_key, List::Holds, &request.cursor)?;
-        let start = EventRef { index: LogIndex(start >> 16), event: u16::try_from(start & 0xffff).unwrap_or(0) };
+        let asked = ListCursor { kind: 0, account: payer, station, next: 0 };
+        let from = self.list_cursor(List::Holds, &request.cursor, asked)?;
+        let start = EventRef { index: LogIndex(from.next >> 16), event: u16::try_from(from.next & 0xffff).unwrap_or(0) };
         let view = self.projection.view();
-        let payer = payer.map(|id| named(&view, id)).transpose()?;
-        let station = station.map(|id| named(&view, id)).transpose()?;
+        let payer = from.account.map(|id| named(&view, id)).transpose()?;
+        let station = from.station.map(|id| named(&view, id)).transpose()?;
         let rows = view.holds.range((Bound::Included(start), Bound::Unbounded));
         let rows = rows.map(|(at, hold)| ((at.index.0 << 16) | u64::from(at.event), (at, hold)));
         let listed = list(rows, size, |(at, hold)| {
@@ -299,18 +355,19 @@ impl Service {
                 expires_at_ms: hold.expires_at.0,
             })
         });
-        let next_cursor = self.seal(List::Holds, listed.next);
+        let next_cursor = self.seal(List::Holds, from, listed.next);
         Ok(proto::ListHoldsResponse { holds: listed.rows, next_cursor, reflected_index: view.reflected_index() })
     }
 
     pub(super) fn keys(&self, request: &proto::ListKeysRequest) -> Result<proto::ListKeysResponse, Status> {
         let account = optional_account_id("account", &request.account)?;
         let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
-        let start = list_start(&self.identity.cursor_key, List::Keys, &request.cursor)?;
+        let asked = ListCursor { kind: 0, account, station: None, next: 0 };
+        let from = self.list_cursor(List::Keys, &request.cursor, asked)?;
         let view = self.projection.view();
-        let account = account.map(|id| named(&view, id)).transpose()?;
-        let skip = usize::try_from(start).unwrap_or(usize::MAX);
-        let listed = list((start..).zip(view.keys.iter().skip(skip)), size, |key| {
+        let account = from.account.map(|id| named(&view, id)).transpose()?;
+        let skip = usize::try_from(from.next).unwrap_or(usize::MAX);
+        let listed = list((from.next..).zip(view.keys.iter().skip(skip)), size, |key| {
             (account.is_none() || key.account == account).then(|| proto::Key {
                 key_id: Bytes::copy_from_slice(&key.id.0),
                 public_key: Bytes::copy_from_slice(&key.public_key),
@@ -319,7 +376,7 @@ impl Service {
                 revoked: key.revoked,
             })
         });
-        let next_cursor = self.seal(List::Keys, listed.next);
+        let next_cursor = self.seal(List::Keys, from, listed.next);
         Ok(proto::ListKeysResponse { keys: listed.rows, next_cursor, reflected_index: view.reflected_index() })
     }
 
@@ -395,7 +452,7 @@ fn check_restated(
         ("at_index", request.at_index.is_none() || first.up_to_index == cursor.up_to_index),
     ];
     match checks.into_iter().find(|(_, same)| !same) {
-        Some((field, _)) => Err(invalid(field, "the same as for the page before, or nothing: the cursor carries it")),
+        Some((field, _)) => Err(invalid(field, RESTATED)),
         None => Ok(()),
     }
 }

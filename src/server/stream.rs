@@ -1,8 +1,8 @@
 //! Streams: submissions in order, and the log as it grows.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Status, Streaming};
 
@@ -19,10 +19,13 @@ use crate::{
 
 /// Sheets of one stream under way: enough for two commits of the smallest kind of sheets.
 const STREAM_SHEETS_MAX: usize = 4_096;
+/// Events of one stream whose answers were not taken yet: 65 of the largest sheets. A receipt takes some 400 bytes an
+/// event, so a stream that is fed and never read keeps 26 MB.
+const STREAM_EVENTS_MAX: usize = 65_536;
 /// Bytes of entries read ahead for a subscriber at a time.
 const READ_BYTES: usize = 256 * 1_024;
-/// Entries that wait for a slow reader.
-const READ_AHEAD_MAX: usize = 64;
+/// Entries that wait for a slow reader, besides those read at a time: 4 MiB of the largest.
+const READ_AHEAD_MAX: usize = 16;
 
 /// A stream of answers.
 pub(crate) type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -39,6 +42,7 @@ pub(super) fn submit(
     mut requests: Streaming<proto::SubmitStreamRequest>,
 ) -> Responses<proto::SubmitStreamResponse> {
     let (pending, waiting) = mpsc::channel(STREAM_SHEETS_MAX);
+    let room = Arc::new(Semaphore::new(STREAM_EVENTS_MAX));
     tokio::spawn(async move {
         let mut shutdown = service.shutdown.clone();
         loop {
@@ -46,18 +50,32 @@ pub(super) fn submit(
                 request = requests.next() => request,
                 _ = shutdown.wait_for(|stop| *stop) => None,
             };
+            let events = match &request {
+                Some(Ok(request)) => request.sheet.as_ref().map_or(1, |sheet| sheet.events.len()),
+                Some(Err(_)) => 1,
+                None => return,
+            };
+            // A sheet of more events than there may be is refused; it takes all the room until then.
+            let share = u32::try_from(events.clamp(1, STREAM_EVENTS_MAX)).unwrap_or(u32::MAX);
+            let share = tokio::select! {
+                share = Arc::clone(&room).acquire_many_owned(share) => share,
+                () = pending.closed() => return,
+                _ = shutdown.wait_for(|stop| *stop) => return,
+            };
             let item = match request {
                 None => return,
                 Some(Ok(request)) => take(&service, request).await,
                 Some(Err(status)) => Err(status),
             };
             let last = item.is_err();
-            if pending.send(item).await.is_err() || last {
+            if pending.send((item, share)).await.is_err() || last {
                 return;
             }
         }
     });
-    Box::pin(ReceiverStream::new(waiting).then(|item| async {
+    Box::pin(ReceiverStream::new(waiting).then(|(item, share)| async {
+        // The room is given back once the answer is on its way.
+        let _share = share;
         let outcome = match item? {
             Pending::Under(answer) => answer.await.unwrap_or(Err(SubmitError::ShuttingDown)),
             Pending::Failed(error) => Err(error),
@@ -75,7 +93,7 @@ async fn take(service: &Service, request: proto::SubmitStreamRequest) -> Result<
     })
 }
 
-/// Entries from an index on. What a slow reader hasn't taken yet stays in the log; nothing is kept for it here.
+/// Entries from an index on. What a slow reader hasn't taken yet stays in the log, but for a few entries read ahead.
 pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::SubscribeResponse> {
     let (entries, waiting) = mpsc::channel(READ_AHEAD_MAX);
     let (store, mut durable) = (service.store.clone(), service.projection.durable());

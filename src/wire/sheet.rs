@@ -153,9 +153,10 @@ fn header_fields(header: &proto::SheetHeader) -> Result<Sheet, Refusal> {
     })
 }
 
-/// The origin is also the name of the ledger's key in signed notes: no space, no plus. `DSSEv1` at its beginning would
+/// Whether a ledger may have this origin. It is also the name of the ledger's key in signed notes: no space, no plus. `DSSEv1` at its beginning would
 /// let a checkpoint pass for a pre-authentication encoding.
-fn is_origin(origin: &str) -> bool {
+#[must_use]
+pub fn is_origin(origin: &str) -> bool {
     (1..=ORIGIN_BYTES_MAX).contains(&origin.len())
         && origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+')
         && !origin.starts_with("DSSEv1")

@@ -25,6 +25,9 @@ pub(crate) struct Mapping {
     /// What separates the columns.
     #[serde(default = "comma")]
     pub(crate) delimiter: char,
+    /// Volunteers and stations stand there by the ids of their accounts, 32 hex digits.
+    #[serde(default)]
+    pub(crate) account_ids: bool,
     /// The records are brought over from an older system: exempt from the age limit, operators only.
     #[serde(default)]
     pub(crate) imported: bool,

@@ -26,6 +26,13 @@ const SALT_BYTES: usize = 20;
 /// Most events of one row: a region, a station, an account and the record.
 const ROW_EVENTS_MAX: usize = 4;
 
+/// Why an operation is not carried out that comes before one that was.
+const TOO_LATE: &str = "a later row of this record was carried out in an earlier import; this one would undo it. Add a row \
+                        at the end that says how the record should be";
+/// Why an operation that was carried out before does not stand.
+const NOT_CUMULATIVE: &str = "this very row was carried out in an earlier import, and others of this record after it that \
+                              are not in this file. A file of operations holds all of them since the first";
+
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -36,10 +43,36 @@ pub(crate) enum Outcome {
     Rejected(String),
 }
 
+impl Outcome {
+    pub(crate) const fn is_rejected(&self) -> bool {
+        matches!(self, Self::Rejected(_))
+    }
+}
+
+/// What a file has for the same record after a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Later {
+    None,
+    /// Only rows that were not carried out yet.
+    ToDo,
+    /// A row that was carried out in an earlier import.
+    CarriedOut,
+}
+
 /// A row to carry out, or a record that a full file no longer has.
 pub(crate) enum Item {
-    Row { row: Row, digest: [u8; 32] },
-    Gone { record: String },
+    Row {
+        row: Row,
+        digest: [u8; 32],
+        /// Its place among the file's rows.
+        position: usize,
+        /// An operation that was carried out in an earlier import.
+        applied: bool,
+        later: Later,
+    },
+    Gone {
+        record: String,
+    },
 }
 
 impl Item {
@@ -65,6 +98,7 @@ pub(crate) struct Chunk {
 }
 
 /// What holds for the whole import.
+#[derive(Clone)]
 pub(crate) struct Planner<'a> {
     pub(crate) mapping: &'a Mapping,
     pub(crate) directory: &'a Directory,
@@ -146,9 +180,15 @@ impl<'a> Planner<'a> {
     }
 
     fn item(&mut self, item: &Item, number: usize, chunk: &mut Chunk) -> Result<Outcome, StoreError> {
-        let Item::Row { row, digest } = item else { return self.absent(item.record(), number, chunk) };
-        if self.operations && self.directory.applied(digest)? {
-            return Ok(Outcome::Unchanged);
+        let Item::Row { row, digest, applied, later, .. } = item else {
+            return self.absent(item.record(), number, chunk);
+        };
+        if *applied {
+            let stands = *later != Later::None || row.wish.as_ref().map_or(Ok(true), |wish| self.stands(row, wish))?;
+            return Ok(if stands { Outcome::Unchanged } else { Outcome::Rejected(NOT_CUMULATIVE.to_owned()) });
+        }
+        if self.operations && *later == Later::CarriedOut {
+            return Ok(Outcome::Rejected(TOO_LATE.to_owned()));
         }
         let outcome = match &row.wish {
             Err(reason) => return Ok(Outcome::Rejected(reason.clone())),
@@ -159,6 +199,21 @@ impl<'a> Planner<'a> {
             chunk.links.push(Link::Applied { row: *digest });
         }
         Ok(outcome)
+    }
+
+    /// Whether the ledger has what the last row of a record wants.
+    fn stands(&self, row: &Row, wish: &Wish) -> Result<bool, StoreError> {
+        let link = self.link(&row.record)?.filter(|link| !link.reversed);
+        let (Some(link), Wish::Present(wanted)) = (&link, wish) else {
+            return Ok(link.is_none() && matches!(wish, Wish::Absent));
+        };
+        let station = self.known(&format!("station/{}", wanted.station))?;
+        let volunteer = self.known(&format!("volunteer/{}", wanted.volunteer))?;
+        let (Some(station), Some(volunteer), Ok(credited)) = (station, volunteer, self.credit(wanted)) else {
+            return Ok(false);
+        };
+        let service = self.service(wanted, volunteer, station, credited);
+        Ok(link.digest == <[u8; 32]>::from(Sha256::digest(service.encode_to_vec())))
     }
 
     /// What a record has become by now.
@@ -219,7 +274,13 @@ impl<'a> Planner<'a> {
             source_us: wanted.source_us,
         };
         match existing {
-            Some(link) if link.digest == digest => Ok(Outcome::Unchanged),
+            Some(link) if link.digest == digest => {
+                if link.source_us != wanted.source_us {
+                    // The ledger holds the same; the source says it more exactly now.
+                    self.keep(chunk, record, RecordLink { source_us: wanted.source_us, ..link });
+                }
+                Ok(Outcome::Unchanged)
+            }
             Some(link) => {
                 let event = proto::ServiceCorrected {
                     record: Some(event_ref_message(link.record)),
@@ -282,18 +343,10 @@ impl<'a> Planner<'a> {
         number: usize,
         chunk: &mut Chunk,
     ) -> Result<Result<AccountId, ()>, StoreError> {
-        if let Some(account) = self.accounts.get(outside) {
-            return Ok(Ok(*account));
-        }
-        if let Some(account) = self.directory.account(outside)? {
+        if let Some(account) = self.known(outside)? {
             return Ok(Ok(account));
         }
-        // An outside id may be the account itself.
-        let named = outside.split_once('/').and_then(|(_, id)| crate::cli::arguments::account_id(id).ok());
-        if let Some(account) = named {
-            return Ok(Ok(account));
-        }
-        if !self.open_accounts {
+        if !self.open_accounts || self.mapping.account_ids {
             return Ok(Err(()));
         }
         let account = AccountId(signature::random());
@@ -311,6 +364,18 @@ impl<'a> Planner<'a> {
         chunk.links.push(Link::Account { outside: outside.to_owned(), account });
         self.accounts.insert(outside.to_owned(), account);
         Ok(Ok(account))
+    }
+
+    /// The account of an outside id, if it has one.
+    fn known(&self, outside: &str) -> Result<Option<AccountId>, StoreError> {
+        if self.mapping.account_ids {
+            let id = outside.split_once('/').map_or(outside, |(_, id)| id);
+            return Ok(crate::cli::arguments::account_id(id).ok());
+        }
+        match self.accounts.get(outside) {
+            Some(account) => Ok(Some(*account)),
+            None => self.directory.account(outside),
+        }
     }
 
     fn define(&mut self, region: &str, number: usize, chunk: &mut Chunk) {

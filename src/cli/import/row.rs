@@ -60,7 +60,12 @@ pub(crate) struct Reader<'a> {
 impl Reader<'_> {
     pub(crate) fn row(&self, line: &Line) -> Row {
         let record = self.table.cell(line, &self.mapping.columns.record).to_owned();
-        let wish = self.wish(line, &record);
+        let (found, expected) = (line.cells.len(), self.table.header.len());
+        let wish = if found == expected {
+            self.wish(line, &record)
+        } else {
+            Err(format!("the row has {found} cells, the header {expected}: a comma too many or too few?"))
+        };
         Row { record, wish }
     }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path};
 
 use encoding_rs::Encoding;
 
-use super::mapping::Mapping;
+use super::{mapping::Mapping, plan::Item};
 use crate::cli::output::usage;
 
 /// Largest file: a year of a big city is 100 MB; all of it is held in memory.
@@ -34,6 +34,9 @@ impl Table {
         }
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let text = decode(&bytes, &mapping.encoding).map_err(wrong)?;
+        if !text.matches('"').count().is_multiple_of(2) {
+            return Err(wrong("a quote is opened and never closed, so that rows may be lost in it; save it again".into()));
+        }
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(u8::try_from(mapping.delimiter).unwrap_or(b','))
             .flexible(true)
@@ -60,6 +63,38 @@ impl Table {
             rows.push(Line { number, cells: record.iter().map(|cell| cell.trim().to_owned()).collect() });
         }
         Ok(Self { header, rows, positions })
+    }
+
+    /// The row of an item, unless it is one that the file no longer has.
+    pub(crate) fn line(&self, item: &Item) -> Option<&Line> {
+        match item {
+            Item::Row { position, .. } => self.rows.get(*position),
+            Item::Gone { .. } => None,
+        }
+    }
+
+    /// Whether the file can be trusted to hold every record: what it lacks is taken back.
+    pub(crate) fn check_full(&self) -> Result<(), String> {
+        if self.rows.is_empty() {
+            return Err("the file has no rows; every record of its source would be taken back".to_owned());
+        }
+        for line in &self.rows {
+            let number = line.number;
+            if line.cells.len() != self.header.len() {
+                return Err(format!(
+                    "line {number} has {} cells, the header {}; what the file lacks would be taken back, so mend it first",
+                    line.cells.len(),
+                    self.header.len()
+                ));
+            }
+            if line.cells.iter().any(|cell| cell.contains('\n')) {
+                return Err(format!(
+                    "the row at line {number} goes on over a line break, and other rows may be lost in it; save the file \
+                     without line breaks in cells"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The cell of a row under a column; empty where the row is shorter.
