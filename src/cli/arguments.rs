@@ -91,8 +91,7 @@ pub(crate) fn offset(text: &str) -> Result<i32, String> {
         _ => return Err(wrong()),
     };
     let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
-    let (hours, minutes): (i32, i32) =
-        (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
+    let (hours, minutes): (i32, i32) = (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
     if hours > 14 || !(0..60).contains(&minutes) { Err(wrong()) } else { Ok(sign * (hours * 3_600 + minutes * 60)) }
 }
 
@@ -100,8 +99,7 @@ pub(crate) fn offset(text: &str) -> Result<i32, String> {
 pub(crate) fn minutes_of_hours(text: &str) -> Result<i64, String> {
     let wrong = || "expected hours as 2, 2.5 or 2:30, that come to whole minutes".to_owned();
     if let Some((hours, minutes)) = text.split_once(':') {
-        let (hours, minutes): (i64, i64) =
-            (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
+        let (hours, minutes): (i64, i64) = (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
         let total = hours.checked_mul(60).and_then(|total| total.checked_add(minutes));
         return total.filter(|_| minutes < 60).ok_or_else(wrong);
     }

@@ -31,20 +31,21 @@ impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
         let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
         let ledger_says = status.get_details_error_info().is_some_and(|info| info.domain == ERROR_DOMAIN);
-        match status.code() {
+        let code = status.code();
+        let no = matches!(
+            code,
             tonic::Code::InvalidArgument
-            | tonic::Code::NotFound
-            | tonic::Code::AlreadyExists
-            | tonic::Code::PermissionDenied
-            | tonic::Code::Unauthenticated
-            | tonic::Code::FailedPrecondition
-            | tonic::Code::OutOfRange
-                if ledger_says =>
-            {
-                Self::Refused(text)
-            }
-            code => Self::Unreachable(format!("the server can't be reached, or the outcome is unknown: {code}: {text}")),
+                | tonic::Code::NotFound
+                | tonic::Code::AlreadyExists
+                | tonic::Code::PermissionDenied
+                | tonic::Code::Unauthenticated
+                | tonic::Code::FailedPrecondition
+                | tonic::Code::OutOfRange
+        );
+        if no && ledger_says {
+            return Self::Refused(text);
         }
+        Self::Unreachable(format!("the server can't be reached, or the outcome is unknown: {code}: {text}"))
     }
 }
 
@@ -110,4 +111,38 @@ pub(crate) fn hours(minutes: i64) -> String {
 /// A time of the ledger as people read it, in UTC.
 pub(crate) fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    /// Whether a status means that the ledger itself said no, so that a sheet was not recorded and never will be.
+    fn check(code: Code, domain: Option<&str>, refused: bool) {
+        let status = match domain {
+            Some(domain) => {
+                let details = ErrorDetails::with_error_info("Reason", domain, std::collections::HashMap::new());
+                Status::with_error_details(code, "why", details)
+            }
+            None => Status::new(code, "why"),
+        };
+        assert_eq!(matches!(Failure::from(status), Failure::Refused(_)), refused, "{code:?} {domain:?}");
+    }
+
+    #[test]
+    fn only_what_the_ledger_itself_refuses_is_refused() {
+        check(Code::InvalidArgument, Some("timebank"), true);
+        check(Code::FailedPrecondition, Some("timebank"), true);
+        check(Code::AlreadyExists, Some("timebank"), true);
+        check(Code::ResourceExhausted, Some("timebank"), false);
+        check(Code::Unavailable, Some("timebank"), false);
+        check(Code::Internal, Some("timebank"), false);
+        check(Code::Internal, None, false);
+        check(Code::InvalidArgument, None, false);
+        check(Code::PermissionDenied, Some("proxy.example"), false);
+        check(Code::DeadlineExceeded, None, false);
+    }
 }

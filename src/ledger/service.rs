@@ -122,7 +122,8 @@ impl State {
         let shortage = self.post_net(context, &net, &old, Some(parties.payer.0), decision)?;
         self.forget_times(record.at, record.service, &old, decision);
         Self::keep_times(record.at, service, &parties, decision);
-        let note = RecordNote { latest: context.at(), overflow: split.1, owed: add_owed(owed, shortage), reversed: false };
+        let note =
+            RecordNote { latest: context.at(), overflow: split.1, owed: add_owed(owed, shortage), reversed: false };
         decision.changes.push(Change::NoteRecord(record.at, note));
         Ok(())
     }

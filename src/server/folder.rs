@@ -207,8 +207,10 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let io = |source| OpenError::Io { path: folder.clone(), source };
     std::fs::create_dir_all(folder).map_err(io)?;
     let store = Arc::new(SledStore::open(&folder.join("log"))?);
-    crate::store::sync_folder(folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
-        .map_err(io)?;
+    crate::store::sync_folder(
+        folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    )
+    .map_err(io)?;
     let creation = if store.size() == 0 {
         check_unused(folder)?;
         Some(create(options, store.as_ref())?)

@@ -338,7 +338,8 @@ impl Service {
         // Holds come and go: the cursor names a place in the log, not a row.
         let asked = ListCursor { kind: 0, account: payer, station, next: 0 };
         let from = self.list_cursor(List::Holds, &request.cursor, asked)?;
-        let start = EventRef { index: LogIndex(from.next >> 16), event: u16::try_from(from.next & 0xffff).unwrap_or(0) };
+        let start =
+            EventRef { index: LogIndex(from.next >> 16), event: u16::try_from(from.next & 0xffff).unwrap_or(0) };
         let view = self.projection.view();
         let payer = from.account.map(|id| named(&view, id)).transpose()?;
         let station = from.station.map(|id| named(&view, id)).transpose()?;

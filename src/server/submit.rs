@@ -74,7 +74,10 @@ impl Service {
         if !(1..=TRIAL_SHEETS_MAX).contains(&request.sheets.len()) {
             return Err(invalid("sheets", "1 to 64 sheets"));
         }
-        let decoded: Vec<_> = request.sheets.iter().map(wire::decode).collect();
+        // 64,000 events take a while to decode: other callers of this thread go on meanwhile.
+        let decode = move || request.sheets.iter().map(wire::decode).collect::<Vec<_>>();
+        let decoded =
+            tokio::task::spawn_blocking(decode).await.map_err(|_ended| submit_status(&SubmitError::ShuttingDown))?;
         let sound = decoded.iter().filter_map(|decoded| decoded.as_ref().ok().cloned()).collect();
         let (tried, reflected_index) = self.sequencer.try_sheets(sound).await.map_err(|error| submit_status(&error))?;
         let mut tried = tried.into_iter();

@@ -66,9 +66,7 @@ pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
     if let Some((number, other)) = repeated {
         return Err(Refusal::event(number, "salt", Rejection::SaltRepeated { other }));
     }
-    for (number, event) in (0_u16..).zip(&events) {
-        check_keys(&fields.origin, number, event, &sheet.events[usize::from(number)])?;
-    }
+    check_keys(&fields.origin, &events, &sheet.events)?;
     Ok(Decoded {
         sheet: Sheet { events, ..fields },
         header_hash: leaf::header_hash(&sheet.header),
@@ -198,52 +196,51 @@ fn check_agreement(
     Ok(signatures)
 }
 
-/// Keys that an event enrols are sound and in their owners' possession.
-fn check_keys(origin: &str, number: u16, event: &Event, bytes: &Bytes) -> Result<(), Refusal> {
-    let refuse = |field: &'static str, rejection| Err(Refusal::event(number, field, rejection));
-    match event {
-        Event::KeyEnrolled(enrolled) => {
-            if !signature::is_enrollable(&enrolled.public_key) {
-                return refuse("key_enrolled.public_key", Rejection::PublicKeyInvalid);
-            }
-            if !possessed(origin, enrolled.public_key, event::possession(bytes)) {
-                return refuse("key_enrolled.possession", Rejection::PossessionInvalid);
-            }
-            Ok(())
-        }
-        Event::LedgerCreated(created) => {
-            let operators = created.operator_keys.iter().map(|key| ("ledger_created.operator_keys", key.1));
-            let others = [
-                ("ledger_created.ledger_key", created.ledger_key),
-                ("ledger_created.service_key", created.service_key.1),
-            ];
-            for (field, key) in operators.chain(others) {
-                if !signature::is_enrollable(&key) {
-                    return refuse(field, Rejection::PublicKeyInvalid);
-                }
-            }
-            if !possessed(origin, created.service_key.1, event::possession(bytes)) {
-                return refuse("ledger_created.service_possession", Rejection::PossessionInvalid);
-            }
-            Ok(())
-        }
-        Event::KeyRevoked { .. }
-        | Event::RegionDefined { .. }
-        | Event::AccountOpened(_)
-        | Event::FloorSet { .. }
-        | Event::ServiceRecorded(_)
-        | Event::ServiceCorrected(_)
-        | Event::ServiceReversed { .. }
-        | Event::MinutesTransferred { .. }
-        | Event::HoldPlaced { .. }
-        | Event::HoldReleased { .. }
-        | Event::HoldExpired { .. } => Ok(()),
-    }
+/// What should show that a key's owner holds it.
+struct Possession {
+    number: u16,
+    field: &'static str,
+    public_key: [u8; 32],
+    signature: Option<[u8; 64]>,
 }
 
-fn possessed(origin: &str, public_key: [u8; 32], possession: Option<[u8; 64]>) -> bool {
-    let message = signature::possession_message(origin, &public_key);
-    possession.is_some_and(|signature| signature::verify(Claim { public_key, signature, message: &message }))
+/// Keys that events enrol are sound and in their owners' possession. All possession proofs are verified as one batch.
+fn check_keys(origin: &str, events: &[Event], bytes: &[Bytes]) -> Result<(), Refusal> {
+    let mut proofs: Vec<Possession> = Vec::new();
+    for ((number, event), bytes) in (0_u16..).zip(events).zip(bytes) {
+        let sound = |field: &'static str, key: &[u8; 32]| {
+            let refusal = || Refusal::event(number, field, Rejection::PublicKeyInvalid);
+            if signature::is_enrollable(key) { Ok(()) } else { Err(refusal()) }
+        };
+        if let Event::KeyEnrolled(enrolled) = event {
+            sound("key_enrolled.public_key", &enrolled.public_key)?;
+            let (field, public_key) = ("key_enrolled.possession", enrolled.public_key);
+            proofs.push(Possession { number, field, public_key, signature: event::possession(bytes) });
+        }
+        if let Event::LedgerCreated(created) = event {
+            for (_, key) in &created.operator_keys {
+                sound("ledger_created.operator_keys", key)?;
+            }
+            sound("ledger_created.ledger_key", &created.ledger_key)?;
+            sound("ledger_created.service_key", &created.service_key.1)?;
+            let (field, public_key) = ("ledger_created.service_possession", created.service_key.1);
+            proofs.push(Possession { number, field, public_key, signature: event::possession(bytes) });
+        }
+    }
+    let messages: Vec<Vec<u8>> =
+        proofs.iter().map(|proof| signature::possession_message(origin, &proof.public_key)).collect();
+    let claim = |(proof, message): (&Possession, _)| Claim {
+        public_key: proof.public_key,
+        // One of another length is none: S is out of range here.
+        signature: proof.signature.unwrap_or([0xff; 64]),
+        message,
+    };
+    let claims: Vec<Claim<'_>> = proofs.iter().zip(messages.iter().map(Vec::as_slice)).map(claim).collect();
+    let verdicts = signature::verdicts(&claims);
+    match proofs.iter().zip(verdicts).find(|(_, possessed)| !possessed) {
+        Some((proof, _)) => Err(Refusal::event(proof.number, proof.field, Rejection::PossessionInvalid)),
+        None => Ok(()),
+    }
 }
 
 /// 16 bytes, if they are.

@@ -95,6 +95,10 @@ async fn a_log_that_lost_entries_is_not_served() {
     let output = command(ledger.folder.path()).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && error.contains("checkpoint is missing"), "{error}");
+    std::fs::remove_dir_all(&log).unwrap();
+    let output = command(ledger.folder.path()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("the log of a ledger was lost"), "{error}");
 }
 
 #[tokio::test]
@@ -358,4 +362,40 @@ async fn bad_input_is_named_and_the_server_goes_on() {
     assert_eq!(ledger.client.submit(proto::SubmitRequest::default()).await.unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(ledger.status().await.size, 2, "nothing of all that was written");
     ledger.submit(good, proto::Until::Durable).await.unwrap();
+}
+
+#[tokio::test]
+async fn cursors_of_lists_carry_their_filters() {
+    let mut ledger = Ledger::new().await;
+    let resident = i32::from(proto::AccountKind::Resident);
+    let mut request = proto::ListAccountsRequest { kind: resident, page_size: 1, ..Default::default() };
+    let first = ledger.client.list_accounts(request.clone()).await.unwrap().into_inner();
+    assert_eq!(first.accounts[0].account, bytes(&ledger.people[0]));
+    request.cursor = first.next_cursor;
+    request.kind = i32::from(proto::AccountKind::Station);
+    let status = ledger.client.list_accounts(request.clone()).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    request.kind = 0;
+    let second = ledger.client.list_accounts(request.clone()).await.unwrap().into_inner();
+    assert_eq!(second.accounts[0].account, bytes(&ledger.people[1]), "still residents alone");
+    let keys = proto::ListKeysRequest { cursor: request.cursor, ..Default::default() };
+    assert_eq!(ledger.client.list_keys(keys).await.unwrap_err().code(), Code::InvalidArgument, "of another list");
+}
+
+#[test]
+fn a_first_start_with_a_wrong_origin_leaves_no_keys_and_a_policy_is_for_the_first_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path()).args(["--origin", "has space"]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("--origin"), "{error}");
+    assert!(!folder.path().join("operator.key").exists());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (mut server, _client) = runtime.block_on(harness::serve(folder.path()));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let policy = folder.path().join("policy.toml");
+    std::fs::write(&policy, "cap_minutes = 0\n").unwrap();
+    let output = command(folder.path()).arg("--policy").arg(&policy).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("--policy"), "{error}");
 }

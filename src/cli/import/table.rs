@@ -35,7 +35,9 @@ impl Table {
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let text = decode(&bytes, &mapping.encoding).map_err(wrong)?;
         if !text.matches('"').count().is_multiple_of(2) {
-            return Err(wrong("a quote is opened and never closed, so that rows may be lost in it; save it again".into()));
+            return Err(wrong(
+                "a quote is opened and never closed, so that rows may be lost in it; save it again".into(),
+            ));
         }
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(u8::try_from(mapping.delimiter).unwrap_or(b','))

@@ -1,6 +1,8 @@
 //! Imports of real and of awkward files, by the real command against a real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod awkward;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -275,55 +277,4 @@ fn changed_rows_are_corrected_and_rows_gone_from_a_full_file_reversed() {
     assert_eq!(import(&rows(4, 40), &["--full"]), tried);
     assert_eq!(counts(&import(&rows(4, 40), &["--full"])), [4, 0, 0, 0, 4, 0]);
     assert_eq!(counts(&import(&rows(5, 40), &["--full"])), [5, 1, 0, 0, 4, 0], "a row that comes back is a new record");
-}
-
-#[test]
-fn awkward_files_are_read_and_bad_rows_told_apart() {
-    let ledger = Ledger::new();
-    let import = |mapping: &str, contents: &[u8]| {
-        let files = Files::new(mapping);
-        let file = files.csv(contents);
-        ledger.run(&["import", &file, "--mapping", &files.mapping, "--open-accounts"])
-    };
-    let report = |output: Output| -> Value {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    };
-    let source = |name: &str| MAPPING.replace("small", name);
-
-    let quoted = b"\xef\xbb\xbfid,person,place,day,minutes\r\n1,\"Anne, Leeds\",s1,2026-01-05,30\r\n2,\"a\"\"b\",s1,2026-01-05,45\r\n";
-    assert_eq!(counts(&report(import(&source("bom"), quoted))), [2, 2, 0, 0, 0, 0]);
-
-    let bad = "id,person,place,day,minutes\n,a,s,2026-01-05,30\n2,,s,2026-01-05,30\n3,a,s,05/01/2026,30\n4,a,s,2026-01-05,\n\
-               5,a,s,2026-01-05,0\n6,a,s,2026-01-05,-5\n7,a,s,2026-01-05,1e9\n8,a,s,2026-01-05,99999999999\n9,a,s,2126-01-05,30\n\
-               10,a,s,2026-01-05,30.5\n11,a,s\n12,a,s,2026-01-05,30\n";
-    assert_eq!(counts(&report(import(&source("bad"), bad.as_bytes()))), [12, 1, 0, 0, 0, 11]);
-
-    let latin = b"id,person,place,day,minutes\n1,Andr\xe9,s1,2026-01-05,30\n";
-    let refused = import(&source("latin"), latin);
-    assert_eq!(refused.status.code(), Some(2));
-    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(error.contains("line 2") && error.contains("encoding"), "{error}");
-    let named = format!("encoding = \"latin1\"\n{}", source("latin"));
-    assert_eq!(counts(&report(import(&named, latin))), [1, 1, 0, 0, 0, 0]);
-    let chinese = b"id,person,place,day,minutes\n1,\xd5\xc5\xc8\xfd,s1,2026-01-05,30\n";
-    let named = format!("encoding = \"gb18030\"\n{}", source("gb"));
-    assert_eq!(counts(&report(import(&named, chinese))), [1, 1, 0, 0, 0, 0]);
-
-    let missing = import(&source("missing"), b"id,person,place,date,minutes\n");
-    let error = String::from_utf8_lossy(&missing.stderr).into_owned();
-    assert_eq!(missing.status.code(), Some(2));
-    assert!(error.contains("day") && error.contains("date"), "{error}");
-    let mapping = import("source = \"x\"\nnonsense = 1\n[columns]\nrecord = \"id\"\n", b"id\n1\n");
-    assert!(mapping.status.code() == Some(2) && String::from_utf8_lossy(&mapping.stderr).contains("nonsense"));
-}
-
-#[test]
-fn unknown_people_are_rejected_unless_accounts_may_be_opened() {
-    let files = Files::new(MAPPING);
-    let file = files.csv(rows(3, 30));
-    let ledger = Ledger::new();
-    let report = ledger.json(&["import", &file, "--mapping", &files.mapping]);
-    assert_eq!(counts(&report), [3, 0, 0, 0, 0, 3]);
-    assert_eq!(ledger.status()["size"], 1);
 }

@@ -1,0 +1,168 @@
+//! Awkward files: bytes, rows, and files that follow one another.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use super::{Files, Ledger, MAPPING, counts, rows};
+
+#[test]
+fn awkward_files_are_read_and_bad_rows_told_apart() {
+    let ledger = Ledger::new();
+    let import = |mapping: &str, contents: &[u8]| {
+        let files = Files::new(mapping);
+        let file = files.csv(contents);
+        ledger.run(&["import", &file, "--mapping", &files.mapping, "--open-accounts"])
+    };
+    let report = |output: Output| -> Value {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let source = |name: &str| MAPPING.replace("small", name);
+
+    let quoted = b"\xef\xbb\xbfid,person,place,day,minutes\r\n1,\"Anne, Leeds\",s1,2026-01-05,30\r\n2,\"a\"\"b\",s1,2026-01-05,45\r\n";
+    assert_eq!(counts(&report(import(&source("bom"), quoted))), [2, 2, 0, 0, 0, 0]);
+
+    let bad = "id,person,place,day,minutes\n,a,s,2026-01-05,30\n2,,s,2026-01-05,30\n3,a,s,05/01/2026,30\n4,a,s,2026-01-05,\n\
+               5,a,s,2026-01-05,0\n6,a,s,2026-01-05,-5\n7,a,s,2026-01-05,1e9\n8,a,s,2026-01-05,99999999999\n9,a,s,2126-01-05,30\n\
+               10,a,s,2026-01-05,30.5\n11,a,s\n12,a,s,2026-01-05,30\n";
+    assert_eq!(counts(&report(import(&source("bad"), bad.as_bytes()))), [12, 1, 0, 0, 0, 11]);
+
+    let latin = b"id,person,place,day,minutes\n1,Andr\xe9,s1,2026-01-05,30\n";
+    let refused = import(&source("latin"), latin);
+    assert_eq!(refused.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(error.contains("line 2") && error.contains("encoding"), "{error}");
+    let named = format!("encoding = \"latin1\"\n{}", source("latin"));
+    assert_eq!(counts(&report(import(&named, latin))), [1, 1, 0, 0, 0, 0]);
+    let chinese = b"id,person,place,day,minutes\n1,\xd5\xc5\xc8\xfd,s1,2026-01-05,30\n";
+    let named = format!("encoding = \"gb18030\"\n{}", source("gb"));
+    assert_eq!(counts(&report(import(&named, chinese))), [1, 1, 0, 0, 0, 0]);
+
+    let missing = import(&source("missing"), b"id,person,place,date,minutes\n");
+    let error = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(error.contains("day") && error.contains("date"), "{error}");
+    let mapping = import("source = \"x\"\nnonsense = 1\n[columns]\nrecord = \"id\"\n", b"id\n1\n");
+    assert!(mapping.status.code() == Some(2) && String::from_utf8_lossy(&mapping.stderr).contains("nonsense"));
+}
+
+#[test]
+fn unknown_people_are_rejected_unless_accounts_may_be_opened() {
+    let files = Files::new(MAPPING);
+    let file = files.csv(rows(3, 30));
+    let ledger = Ledger::new();
+    let report = ledger.json(&["import", &file, "--mapping", &files.mapping]);
+    assert_eq!(counts(&report), [3, 0, 0, 0, 0, 3]);
+    assert_eq!(ledger.status()["size"], 1);
+}
+
+const OPERATIONS: &str = "source = \"ops\"\naccount_kind = \"group\"\nimported = true\n[columns]\nrecord = \"id\"\nvolunteer = \"who\"\n\
+                          station = \"at\"\nstart = \"from\"\nend = \"to\"\noperation = \"op\"\n";
+const TIMES: &str = "source = \"times\"\nimported = true\n[columns]\nrecord = \"id\"\nvolunteer = \"who\"\nstation = \"at\"\nstart = \"from\"\nend = \"to\"\n";
+
+/// A row of a file of operations: one hour or more on one morning.
+fn operation(word: &str, id: &str, from: u32, to: u32) -> String {
+    format!("{word},{id},ann,s1,2026-01-05T{from:02}:00Z,2026-01-05T{to:02}:00Z\n")
+}
+
+/// A file's import: its counts, and what its records come to.
+fn import(ledger: &Ledger, mapping: &str, text: &str, more: &[&str]) -> ([u64; 6], i64) {
+    let files = Files::new(mapping);
+    let file = files.csv(text);
+    let report = ledger.json(&[&["import", &file, "--mapping", &files.mapping, "--open-accounts"][..], more].concat());
+    (counts(&report), report["credited_minutes"].as_i64().unwrap())
+}
+
+fn operations(rows: &[String]) -> String {
+    format!("op,id,who,at,from,to\n{}", rows.concat())
+}
+
+fn times(rows: &[(&str, u32, u32)]) -> String {
+    let row =
+        |(id, from, to): &(&str, u32, u32)| format!("{id},ann,s1,2026-01-05T{from:02}:00Z,2026-01-05T{to:02}:00Z\n");
+    format!("id,who,at,from,to\n{}", rows.iter().map(row).collect::<String>())
+}
+
+#[test]
+fn a_refused_operation_does_not_carry_the_next_of_its_record_with_it() {
+    let ledger = Ledger::new();
+    let resident = OPERATIONS.replace("group", "resident");
+    // Nine hours are too long for one record; three are not.
+    let text = operations(&[operation("add", "1", 9, 18), operation("change", "1", 9, 12)]);
+    let tried = import(&ledger, &resident, &text, &["--dry-run"]);
+    assert_eq!(import(&ledger, &resident, &text, &[]), ([2, 1, 0, 0, 0, 1], 180));
+    assert_eq!(tried, ([2, 1, 0, 0, 0, 1], 180), "a dry run says what happens");
+    assert_eq!(ledger.status()["balance_sum"], 0);
+}
+
+#[test]
+fn an_operation_that_comes_late_undoes_nothing() {
+    let ledger = Ledger::new();
+    let resident = OPERATIONS.replace("group", "resident");
+    let text = operations(&[
+        operation("add", "1", 9, 10),
+        operation("add", "2", 11, 12),
+        // In the way of record 1 for now.
+        operation("change", "2", 9, 11),
+        operation("change", "1", 14, 15),
+        operation("change", "2", 16, 17),
+    ]);
+    assert_eq!(import(&ledger, &resident, &text, &[]), ([5, 2, 2, 0, 0, 1], 120));
+    assert_eq!(import(&ledger, &resident, &text, &[]), ([5, 0, 0, 0, 4, 1], 120));
+}
+
+#[test]
+fn operations_that_are_not_all_in_the_file_are_told_apart_from_what_stands() {
+    let ledger = Ledger::new();
+    let (add, delete) = (operation("add", "1", 9, 10), operation("delete", "1", 9, 10));
+    let one = |row: &String| operations(std::slice::from_ref(row));
+    assert_eq!(import(&ledger, OPERATIONS, &one(&add), &[]), ([1, 1, 0, 0, 0, 0], 60));
+    assert_eq!(import(&ledger, OPERATIONS, &one(&delete), &[]), ([1, 0, 0, 1, 0, 0], 0));
+    assert_eq!(import(&ledger, OPERATIONS, &one(&add), &[]), ([1, 0, 0, 0, 0, 1], 0), "not all operations are here");
+    let all = operations(&[add.clone(), delete, add]);
+    assert_eq!(import(&ledger, OPERATIONS, &all, &[]), ([3, 1, 0, 0, 2, 0], 60));
+}
+
+#[test]
+fn a_full_file_with_new_ids_is_in_step_after_one_import() {
+    let ledger = Ledger::new();
+    assert_eq!(import(&ledger, TIMES, &times(&[("1", 9, 10), ("2", 10, 11)]), &["--full"]), ([2, 2, 0, 0, 0, 0], 120));
+    let renamed = times(&[("a", 9, 10), ("b", 10, 11)]);
+    assert_eq!(import(&ledger, TIMES, &renamed, &["--full"]), ([2, 2, 0, 2, 0, 0], 120));
+    // The first can only move once the second has.
+    let moved = times(&[("a", 10, 11), ("b", 11, 12)]);
+    assert_eq!(import(&ledger, TIMES, &moved, &["--full"]), ([2, 0, 2, 0, 0, 0], 120));
+}
+
+#[test]
+fn a_full_file_that_lost_rows_in_a_quote_takes_nothing_back() {
+    let ledger = Ledger::new();
+    let good = times(&[("1", 9, 10), ("2", 10, 11), ("3", 11, 12)]);
+    assert_eq!(import(&ledger, TIMES, &good, &["--full"]), ([3, 3, 0, 0, 0, 0], 180));
+    let status = ledger.status();
+    for (bad, problem) in [
+        (good.replacen("2,ann", "2,\"ann", 1), "quote"),
+        (good.replacen("1,ann", "1,\"ann", 1).replacen("3,ann", "3,\"ann", 1), "line"),
+        (good.replacen("2,ann", "2,ann,x", 1), "cells"),
+        ("id,who,at,from,to\n".to_owned(), "no rows"),
+    ] {
+        let files = Files::new(TIMES);
+        let file = files.csv(bad);
+        let output = ledger.run(&["import", &file, "--mapping", &files.mapping, "--full"]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(problem), "{error}");
+    }
+    assert_eq!(ledger.status(), status);
+}
+
+#[test]
+fn a_row_that_cannot_be_right_stands_in_nobodys_way() {
+    let ledger = Ledger::new();
+    let text = "id,person,place,day,minutes\n1,ann,s1,1899-12-30,30\n2,ann,s1,2026-01-05,30\n2,ann,s1,2026-01-06,60\n\
+                3,ann,s1,2026-01-05,2,5\n4,d41d8cd98f00b204e9800998ecf8427e,s1,2026-01-05,15\n";
+    for expected in [([5, 2, 0, 0, 0, 3], 45), ([5, 0, 0, 0, 2, 3], 45)] {
+        assert_eq!(import(&ledger, MAPPING, text, &[]), expected, "{text}");
+    }
+}
