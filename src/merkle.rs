@@ -10,9 +10,11 @@
 mod hash;
 mod proof;
 mod tile;
+mod tiled;
 mod tree;
 
 pub use hash::{Hash, empty_root, leaf_hash, node_hash};
 pub use proof::{ProofError, consistency_proof, inclusion_proof, root_at, verify_consistency, verify_inclusion};
-pub use tile::{TILE_WIDTH, TileLevel, entries_path, tile_levels, tile_path};
+pub use tile::{TILE_WIDTH, TileFile, TileLevel, parse_bundle, parse_tile, push_entry, tile_bytes, tile_levels};
+pub use tiled::{TiledError, TiledLog};
 pub use tree::{Frontier, FrontierError, root_of_leaves, stored_hash_count, stored_hash_number};

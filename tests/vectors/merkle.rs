@@ -6,8 +6,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use timebank::merkle::{
-    Frontier, Hash, ProofError, consistency_proof, inclusion_proof, leaf_hash, root_at, root_of_leaves,
-    stored_hash_number, tile_levels, tile_path, verify_consistency, verify_inclusion,
+    Frontier, Hash, ProofError, TileFile, consistency_proof, inclusion_proof, leaf_hash, root_at, root_of_leaves,
+    stored_hash_number, tile_levels, verify_consistency, verify_inclusion,
 };
 
 use crate::json;
@@ -121,7 +121,7 @@ fn tiles_are_those_of_the_specification() {
     let Some(facts) = json("c2sp/tile-path-facts.json") else { return };
     for case in facts["index_encoding"].as_array().expect("paths") {
         let path = format!("tile/0/{}", case["path"].as_str().expect("a path"));
-        assert_eq!(tile_path(0, number(&case["index"]), None), path);
+        assert_eq!(TileFile::Hashes { level: 0, index: number(&case["index"]), partial: None }.to_string(), path);
     }
     for size in [256, 70_000] {
         let tree = facts[format!("tree_{size}")].as_object().expect("a tree").clone();
