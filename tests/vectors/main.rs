@@ -4,6 +4,7 @@
 mod checkpoint;
 mod merkle;
 mod signature;
+mod tiles;
 
 use std::{env, fs, path::Path};
 
