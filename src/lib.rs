@@ -21,6 +21,8 @@ pub mod config;
 #[cfg(feature = "service")]
 pub mod directory;
 #[cfg(feature = "service")]
+pub mod mirror;
+#[cfg(feature = "service")]
 pub mod pipeline;
 #[cfg(feature = "service")]
 pub mod projection;

@@ -14,7 +14,7 @@ pub use self::{
     memory::{Fault, MemoryStore},
     sled::SledStore,
 };
-use crate::merkle::Hash;
+use crate::{merkle::Hash, wire};
 
 /// A sheet as accepted into the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub struct StoredEntry {
     pub signatures: Vec<Bytes>,
     /// The events' bytes as received.
     pub events: Vec<Bytes>,
+}
+
+impl StoredEntry {
+    /// The bytes that the tree is over.
+    #[must_use]
+    pub fn leaf(&self) -> [u8; wire::LEAF_LENGTH] {
+        let (header, signatures) = (wire::header_hash(&self.header), wire::signatures_hash(&self.signatures));
+        wire::leaf(self.index, self.recorded_at_ms, &header, &signatures)
+    }
 }
 
 /// What goes to the disk at once.

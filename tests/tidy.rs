@@ -10,7 +10,7 @@ use std::{
 const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
     &["wire", "signature", "checkpoint", "replay"],
-    &["store", "projection", "pipeline", "sequencer", "clock", "directory"],
+    &["store", "projection", "pipeline", "sequencer", "clock", "directory", "mirror"],
     &["server", "cli", "config"],
 ];
 

@@ -196,10 +196,7 @@ where
     }
 
     /// Checks the bytes of a bundle, and gives back those of the entries that the tree has of it.
-    ///
-    /// # Errors
-    /// As [`TiledLog::bundle`].
-    pub fn check_bundle(&mut self, file: TileFile, bytes: &[u8]) -> Result<Vec<u8>, TiledError<E>> {
+    fn check_bundle(&mut self, file: TileFile, bytes: &[u8]) -> Result<Vec<u8>, TiledError<E>> {
         let (TileFile::Hashes { index, .. } | TileFile::Entries { index, .. }) = file;
         let malformed = TiledError::Malformed { file, width: file.width(), what: "entries" };
         let entries = parse_bundle(bytes).filter(|entries| Ok(file.width()) == u64::try_from(entries.len()));
@@ -215,6 +212,22 @@ where
             }
         }
         Ok(checked)
+    }
+
+    /// Whether the bytes are those of a bundle of the tree.
+    ///
+    /// # Errors
+    /// There is no such bundle, or the tile of its hashes can't be read.
+    pub fn holds(&mut self, file: TileFile, bytes: &[u8]) -> Result<bool, TiledError<E>> {
+        match self.check_bundle(file, bytes) {
+            Ok(checked) => Ok(checked == bytes),
+            Err(TiledError::Malformed { file: found, .. } | TiledError::EntryMismatch { file: found, .. })
+                if found == file =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads every tile and every entry; `seen` gets each bundle with its place.
