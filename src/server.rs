@@ -2,6 +2,7 @@
 
 mod cursor;
 mod folder;
+mod http;
 mod messages;
 mod read;
 mod status;

@@ -1,4 +1,4 @@
-//! The threads that speak gRPC: one a core, each with its own connections.
+//! The threads that speak gRPC and HTTP: one a core, each with its own connections.
 
 use std::{io, net::TcpStream, thread::JoinHandle, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio::{
     sync::{mpsc, watch},
 };
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
-use tonic::transport::Server;
+use tonic::{service::Routes, transport::Server};
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use super::Service;
+use super::{Service, http};
 use crate::{
     proto::{self, ledger_service_server::LedgerServiceServer},
     sequencer::Desk,
@@ -118,12 +118,17 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, accepted
         connection.set_nodelay(true)?;
         tokio::net::TcpStream::from_std(connection)
     });
+    let mut grpc = Routes::new(health);
+    if let Some(reflection) = reflection {
+        grpc = grpc.add_service(reflection);
+    }
+    let public = http::routes(&service);
+    let ledger = LedgerServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let server = Server::builder()
+        .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .add_service(health)
-        .add_optional_service(reflection)
-        .add_service(LedgerServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_routes(http::beside(grpc.add_service(ledger), public))
         .serve_with_incoming_shutdown(incoming, stopped(told));
     let late = async {
         stopped(asked).await;

@@ -23,6 +23,7 @@ pub(crate) struct Ledger {
     pub(crate) folder: TempDir,
     pub(crate) server: Child,
     pub(crate) client: LedgerServiceClient<Channel>,
+    pub(crate) url: String,
     pub(crate) origin: String,
     pub(crate) operator: PrivateKey,
     pub(crate) station: [u8; 16],
@@ -35,22 +36,22 @@ pub(crate) fn command(folder: &Path) -> Command {
     command
 }
 
-pub(crate) async fn serve(folder: &Path) -> (Child, LedgerServiceClient<Channel>) {
+pub(crate) async fn serve(folder: &Path) -> (Child, LedgerServiceClient<Channel>, String) {
     let mut server = command(folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let line = lines.map_while(Result::ok).find(|line| line.starts_with("serving ")).expect("it serves");
     let url = line.rsplit_once(" on ").unwrap().1.to_owned();
-    (server, LedgerServiceClient::connect(url).await.unwrap())
+    (server, LedgerServiceClient::connect(url.clone()).await.unwrap(), url)
 }
 
 impl Ledger {
     /// A server with a station and two residents in entry 1.
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (server, client) = serve(folder.path()).await;
+        let (server, client, url) = serve(folder.path()).await;
         let KeyFile { key: operator, origin } = KeyFile::read(&folder.path().join("operator.key")).unwrap();
         let (station, people) = ([1; 16], [[2; 16], [3; 16]]);
-        let mut ledger = Self { folder, server, client, origin, operator, station, people };
+        let mut ledger = Self { folder, server, client, url, origin, operator, station, people };
         let region = proto::RegionDefined { code: "leeds".to_owned(), parent: String::new() };
         let resident = |account| open(account, proto::AccountKind::Resident, "", Some(station));
         let events = vec![
@@ -125,7 +126,7 @@ impl Ledger {
         // It may be dead already.
         let _dead = self.server.kill();
         self.server.wait().unwrap();
-        (self.server, self.client) = serve(self.folder.path()).await;
+        (self.server, self.client, self.url) = serve(self.folder.path()).await;
     }
 
     pub(crate) async fn page(

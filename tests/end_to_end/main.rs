@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod harness;
+mod http;
 mod retries;
 #[path = "../support/mod.rs"]
 mod support;
@@ -390,7 +391,7 @@ fn a_first_start_with_a_wrong_origin_leaves_no_keys_and_a_policy_is_for_the_firs
     assert!(!output.status.success() && error.contains("--origin"), "{error}");
     assert!(!folder.path().join("operator.key").exists());
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (mut server, _client) = runtime.block_on(harness::serve(folder.path()));
+    let (mut server, _client, _url) = runtime.block_on(harness::serve(folder.path()));
     server.kill().unwrap();
     server.wait().unwrap();
     let policy = folder.path().join("policy.toml");

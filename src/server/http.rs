@@ -1,0 +1,110 @@
+//! Plain HTTP, for everybody: the published checkpoint, and the tiles and bundles of the entries under it. What they hold
+//! is public by design; nothing else is answered over HTTP/1.1.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderName, StatusCode, Uri, Version, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::sync::{Semaphore, watch};
+use tonic::service::Routes;
+
+use super::Service;
+use crate::{
+    merkle::TileFile,
+    mirror,
+    sequencer::Published,
+    store::{LogStore, StoreError},
+};
+
+/// A checkpoint is at most a second old; a cache may add as much.
+const CACHE_CHECKPOINT: &str = "public, max-age=1";
+/// A file of the tree never changes: a year, the longest that caches are asked for.
+const CACHE_FILE: &str = "public, max-age=31536000, immutable";
+/// What isn't there may be there with the next checkpoint.
+const CACHE_NOTHING: &str = "no-store";
+/// Files put together at a time on one thread: a bundle of the largest sheets reads 64 MiB for its 21 KiB, and must not
+/// do so as often as anybody asks.
+const READS_MAX: usize = 1;
+
+#[derive(Clone)]
+struct Public {
+    store: Arc<dyn LogStore>,
+    published: watch::Receiver<Published>,
+    reads: Arc<Semaphore>,
+}
+
+/// The public files of a ledger.
+pub(super) fn routes(service: &Service) -> Router {
+    let (store, published) = (Arc::clone(&service.store), service.sequencer.published());
+    Router::new().route("/checkpoint", get(checkpoint)).route("/tile/{*file}", get(tile)).with_state(Public {
+        store,
+        published,
+        reads: Arc::new(Semaphore::new(READS_MAX)),
+    })
+}
+
+/// gRPC and the public files on one port. gRPC stays HTTP/2: a page in a browser on this machine can speak HTTP/1.1 to
+/// any port of it, and nobody has checked yet who reads.
+pub(super) fn beside(grpc: Routes, public: Router) -> Routes {
+    Routes::from(grpc.into_axum_router().layer(middleware::from_fn(only_http2)).merge(public))
+}
+
+async fn only_http2(request: Request, next: Next) -> Response {
+    if request.version() == Version::HTTP_2 {
+        return next.run(request).await;
+    }
+    answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", CACHE_NOTHING, "only /checkpoint and /tile/ are here\n")
+}
+
+async fn checkpoint(State(public): State<Public>) -> Response {
+    let note = public.published.borrow().note.clone();
+    answer(StatusCode::OK, "text/plain; charset=utf-8", CACHE_CHECKPOINT, note)
+}
+
+async fn tile(State(public): State<Public>, uri: Uri) -> Response {
+    let file = uri.path().strip_prefix('/').and_then(TileFile::parse);
+    let content = match file {
+        Some(file) => public.content(file).await,
+        None => Ok(None),
+    };
+    match content {
+        Ok(Some(bytes)) => answer(StatusCode::OK, "application/octet-stream", CACHE_FILE, bytes),
+        Ok(None) => {
+            answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", CACHE_NOTHING, "no such file is published\n")
+        }
+        Err(error) => {
+            tracing::error!("{} could not be put together: {error}", uri.path());
+            answer(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", CACHE_NOTHING, "try again\n")
+        }
+    }
+}
+
+impl Public {
+    /// A file's bytes, read beside the thread that answers.
+    async fn content(self, file: TileFile) -> Result<Option<Vec<u8>>, StoreError> {
+        let size = self.published.borrow().size;
+        if file.size_min().is_none_or(|needed| needed > size) {
+            return Ok(None);
+        }
+        let Ok(permit) = self.reads.acquire_owned().await else { return Ok(None) };
+        let read = move || {
+            // Given back when the read is over, not when whoever asked is gone.
+            let _permit = permit;
+            mirror::content(self.store.as_ref(), size, file)
+        };
+        let failed = |error: tokio::task::JoinError| Err(StoreError::Backend(error.to_string()));
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(failed)
+    }
+}
+
+fn answer(status: StatusCode, kind: &'static str, cache: &'static str, body: impl IntoResponse) -> Response {
+    let headers: [(HeaderName, &str); 3] =
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (status, headers, body).into_response()
+}
