@@ -10,6 +10,7 @@ mod history;
 mod hold;
 mod import;
 mod key;
+mod mirror;
 mod output;
 mod record;
 mod region;
@@ -61,6 +62,7 @@ enum Command {
     History(history::Arguments),
     Watch(watch::Arguments),
     Submit(submit::Arguments),
+    Mirror(mirror::Arguments),
     Import(import::Arguments),
     Completions(completions::Arguments),
 }
@@ -98,6 +100,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::History(arguments) => history::run(arguments).await,
         Command::Watch(arguments) => watch::run(arguments).await,
         Command::Submit(arguments) => submit::run(arguments).await,
+        Command::Mirror(arguments) => mirror::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }

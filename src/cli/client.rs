@@ -51,7 +51,7 @@ pub(crate) struct ClientArguments {
     pub(crate) json: bool,
 }
 
-fn default_server() -> String {
+pub(crate) fn default_server() -> String {
     format!("http://{}", config::DEFAULT_ADDRESS)
 }
 
@@ -62,16 +62,7 @@ impl ClientArguments {
 
     /// Connects.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
-        let address = if self.server.contains("://") { self.server.clone() } else { format!("http://{}", self.server) };
-        let endpoint = tonic::transport::Endpoint::from_shared(address)
-            .map_err(|error| usage(format!("--server {}: {error}. Expected http://HOST:PORT", self.server)))?;
-        let channel = endpoint.connect().await.map_err(|_refused| {
-            let server = &self.server;
-            Failure::Unreachable(format!(
-                "no server answers at {server}. Start one with `timebank serve`, or give --server"
-            ))
-        })?;
-        Ok(LedgerServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        Ok(client(channel(&self.server).await?))
     }
 
     /// The signers, the author first.
@@ -125,6 +116,24 @@ impl ClientArguments {
         ))
         .into())
     }
+}
+
+/// Connects to a server.
+pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
+    let address = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
+    let endpoint = tonic::transport::Endpoint::from_shared(address)
+        .map_err(|error| usage(format!("--server {server}: {error}. Expected http://HOST:PORT")))?;
+    let channel = endpoint.connect().await.map_err(|_refused| {
+        Failure::Unreachable(format!(
+            "no server answers at {server}. Start one with `timebank serve`, or give --server"
+        ))
+    })?;
+    Ok(channel)
+}
+
+/// The ledger's service over a connection.
+pub(crate) fn client(channel: Channel) -> Client {
+    LedgerServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 /// A connection.

@@ -4,7 +4,7 @@
 
 use std::{fmt, iter, num::NonZeroU8};
 
-use super::hash::Hash;
+use super::hash;
 
 /// Hashes of a full tile, entries of a full bundle.
 pub const TILE_WIDTH: u64 = 256;
@@ -36,7 +36,7 @@ pub fn tile_levels(size: u64) -> impl Iterator<Item = TileLevel> {
 }
 
 /// A file of a tiled log beside its checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TileFile {
     /// A tile: hashes of one level.
     Hashes {
@@ -115,7 +115,7 @@ pub fn tile_bytes<E>(
     level: u8,
     index: u64,
     width: u64,
-    mut node: impl FnMut(u32, u64) -> Result<Hash, E>,
+    mut node: impl FnMut(u32, u64) -> Result<hash::Hash, E>,
 ) -> Result<Vec<u8>, E> {
     let first = index.saturating_mul(TILE_WIDTH);
     let mut bytes = Vec::new();
@@ -127,7 +127,7 @@ pub fn tile_bytes<E>(
 
 /// The hashes of a tile; none where the bytes aren't whole hashes.
 #[must_use]
-pub fn parse_tile(bytes: &[u8]) -> Option<Vec<Hash>> {
+pub fn parse_tile(bytes: &[u8]) -> Option<Vec<hash::Hash>> {
     let (hashes, rest) = bytes.as_chunks::<32>();
     Some(hashes.to_vec()).filter(|_| rest.is_empty())
 }

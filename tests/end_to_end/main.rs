@@ -3,6 +3,7 @@
 
 mod harness;
 mod http;
+mod mirror;
 mod retries;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,0 +1,161 @@
+//! `timebank mirror`
+
+mod source;
+
+use std::{fmt, io::IsTerminal, path::PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use tonic::transport::Channel;
+
+use self::source::Source;
+use super::{
+    client,
+    output::{Failure, emit},
+};
+use crate::{
+    checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, VerifierKey},
+    merkle::TiledError,
+    mirror::{self, MirrorError, Scope, Update},
+};
+
+/// Keep a public copy of the log in a folder.
+///
+/// The folder holds a signed checkpoint, the tree in tiles, and the 81-byte leaves: static files in the C2SP tlog-tiles
+/// layout that any web server can hand out. They tell nobody's key, count or account. Each run goes on where the last one
+/// was; it refuses a log that got shorter or has another past than the folder.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank mirror /srv/www/timebank
+  timebank mirror --server http://127.0.0.1:7464 --vkey 'timebank.example.org/leeds+1a2b3c4d+AQ...' copy
+  timebank mirror --all copy                   look at every file, and write damaged ones again
+  timebank mirror --check --vkey 'timebank.example.org/leeds+1a2b3c4d+AQ...' copy")]
+pub(crate) struct Arguments {
+    /// The folder; it is made where there is none.
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// The server.
+    #[arg(long, value_name = "URL", env = "TIMEBANK_SERVER", default_value_t = client::default_server())]
+    server: String,
+    /// The ledger's key, as its first start printed it [default: what the server says, which is then taken on trust].
+    #[arg(long, value_name = "VKEY")]
+    vkey: Option<VerifierKey>,
+    /// Look at all files of the folder, not only at new ones.
+    #[arg(long)]
+    all: bool,
+    /// Ask no server: only check every file of the folder against its own checkpoint.
+    #[arg(long, requires = "vkey", conflicts_with = "all")]
+    check: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match &arguments.vkey {
+        Some(vkey) if arguments.check => check(&arguments, vkey.clone()).await,
+        _ => follow(arguments).await,
+    }
+}
+
+async fn check(arguments: &Arguments, vkey: VerifierKey) -> anyhow::Result<()> {
+    let (folder, json) = (arguments.folder.clone(), arguments.json);
+    let checked = tokio::task::spawn_blocking(move || mirror::verify(&folder, &vkey)).await?;
+    let Checkpoint { origin, size, .. } = checked.map_err(|error| failure(&error))?;
+    let value = json!({ "origin": origin, "size": size, "verified": true });
+    emit(json, &value, || format!("{origin}: all {size} entries and their tiles lead to the signed checkpoint"))
+}
+
+async fn follow(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { folder, server, vkey, all, json, .. } = arguments;
+    let channel = client::channel(&server).await?;
+    let trusted = vkey.is_none() && !folder.join(mirror::CHECKPOINT).exists();
+    let vkey = match vkey {
+        Some(vkey) => vkey,
+        None => said_by_server(channel.clone()).await?,
+    };
+    let note = source::get(channel.clone(), mirror::CHECKPOINT.to_owned(), NOTE_BYTES_MAX).await;
+    let note = note.map_err(Failure::Unreachable)?;
+    let note = note.ok_or_else(|| Failure::Refused(format!("{server} publishes no checkpoint")))?;
+    let size = unverified_size(&note);
+    let (scope, key) = (if all { Scope::All } else { Scope::New }, vkey.clone());
+    let mut source = Source::new(channel, size);
+    let updated = tokio::task::spawn_blocking(move || {
+        let bar = progress(size);
+        let result =
+            mirror::update(&folder, &note, &key, scope, |file| source.fetch(file), |done| bar.set_position(done));
+        bar.finish_and_clear();
+        result
+    });
+    let update = updated.await?.map_err(|error| failure(&error))?;
+    report(json, &update, &vkey, trusted)
+}
+
+/// What the log's tiles will be asked for; whether it is true shows when they are read.
+fn unverified_size(note: &[u8]) -> u64 {
+    let checkpoint = Note::parse(note).ok().and_then(|note| Checkpoint::parse(note.text()).ok());
+    checkpoint.map_or(0, |checkpoint| checkpoint.size)
+}
+
+/// The key that the server names. A folder that is there already was signed by the right one: another is refused.
+async fn said_by_server(channel: Channel) -> anyhow::Result<VerifierKey> {
+    let status = client::status(&mut client::client(channel)).await?;
+    let refused = |error| Failure::Refused(format!("the server's key {:?} is none: {error}", status.ledger_vkey));
+    Ok(status.ledger_vkey.parse().map_err(refused)?)
+}
+
+fn report(json: bool, update: &Update, vkey: &VerifierKey, trusted: bool) -> anyhow::Result<()> {
+    let Update { old, size, written, repaired } = update;
+    let value = json!({
+        "origin": vkey.name(),
+        "vkey": vkey.to_string(),
+        "vkey_taken_on_trust": trusted,
+        "old_size": old,
+        "size": size,
+        "files_written": written,
+        "files_repaired": repaired,
+    });
+    emit(json, &value, || {
+        let from = old.map_or_else(String::new, |old| format!(", {old} before"));
+        let mut text = format!("{}: {size} entries{from}; {written} files written", vkey.name());
+        if *repaired > 0 {
+            text = format!("{text}, {repaired} of them in place of damaged ones");
+        }
+        if trusted {
+            text = format!(
+                "{text}\nThe key is what the server says, compare it with what its operator published:\n  {vkey}"
+            );
+        }
+        text
+    })
+}
+
+fn progress(size: u64) -> ProgressBar {
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} entries, {per_sec}, {eta} left");
+    let bar = ProgressBar::with_draw_target(Some(size), target);
+    bar.with_style(style.unwrap_or_else(|_malformed| ProgressStyle::default_bar()))
+}
+
+/// The exit code: 1 where the log isn't what it was or what it says, 2 where the folder can't be used, 3 where the log
+/// can't be read.
+fn failure<E: fmt::Display>(error: &MirrorError<E>) -> Failure {
+    let text = error.to_string();
+    match error {
+        MirrorError::Io { .. } | MirrorError::InUse { .. } | MirrorError::OtherLog { .. } => Failure::Usage(text),
+        MirrorError::Tiled(TiledError::Source { .. }) => Failure::Unreachable(text),
+        MirrorError::Checkpoint(_)
+        | MirrorError::Shrunk { .. }
+        | MirrorError::Forked { .. }
+        | MirrorError::Tiled(
+            TiledError::Missing { .. }
+            | TiledError::Malformed { .. }
+            | TiledError::RootMismatch { .. }
+            | TiledError::TileMismatch { .. }
+            | TiledError::EntryMismatch { .. }
+            | TiledError::OutOfRange { .. },
+        ) => Failure::Refused(text),
+    }
+}
