@@ -23,7 +23,7 @@ pub use content::content;
 use crate::{
     checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
     merkle::{Hash, TILE_WIDTH, TileFile, TiledError, TiledLog, tile_levels},
-    store::{atomic_write, sync_folder},
+    store::{atomic_write_from, remove_temporary, sync_folder},
 };
 
 /// Name of the checkpoint, in the folder and below the log's prefix.
@@ -132,6 +132,7 @@ pub fn update<E>(
     let io = |path: &Path, source| MirrorError::Io { path: path.to_owned(), source };
     make_folder(folder).map_err(|source| io(folder, source))?;
     let _lock = lock(folder)?;
+    remove_temporary(folder).map_err(|source| io(folder, source))?;
     let new = checkpoint::open(note, key, key.name()).map_err(MirrorError::Checkpoint)?;
     let old = folder_checkpoint(folder, key)?;
     let mut log = continued(old.as_ref(), &new, note, fetch)?;
@@ -145,7 +146,7 @@ pub fn update<E>(
             Err(source) => return Err(io(&path, source)),
         };
         if let Some(bytes) = missing(&mut log, file, there.as_deref())? {
-            write(&path, &bytes).map_err(|source| io(&path, source))?;
+            write(folder, &path, &bytes).map_err(|source| io(&path, source))?;
             update.written += 1;
             update.repaired += u64::from(there.is_some());
         }
@@ -162,7 +163,7 @@ pub fn update<E>(
     }
     let path = folder.join(CHECKPOINT);
     if fs::read(&path).ok().as_deref() != Some(note) {
-        write(&path, note).map_err(|source| io(&path, source))?;
+        write(folder, &path, note).map_err(|source| io(&path, source))?;
     }
     Ok(update)
 }
@@ -253,9 +254,9 @@ where
     Ok(Some(expected).filter(|expected| there != Some(expected)))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), make_folder)?;
-    atomic_write(path, bytes, 0o644)
+    atomic_write_from(folder, path, bytes, 0o644)
 }
 
 /// Makes a folder and those above it; the name of each is on the disk before anything is put into it.

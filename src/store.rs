@@ -10,7 +10,7 @@ use bytes::Bytes;
 pub(crate) use self::sled::{SyncedDb, backend};
 pub use self::{
     block::CHUNK_BYTES_MAX,
-    checkpoint_file::{CheckpointFile, atomic_write, sync_folder},
+    checkpoint_file::{CheckpointFile, atomic_write, atomic_write_from, remove_temporary, sync_folder},
     memory::{Fault, MemoryStore},
     sled::SledStore,
 };

@@ -9,18 +9,47 @@ use std::{
 
 use super::StoreError;
 
+/// How the names of files begin that are not finished.
+const TEMPORARY_PREFIX: &str = ".timebank-";
+
 /// Replaces a file so that after a power cut it is the old one or the new one.
 ///
 /// # Errors
 /// Those of the file system; the old file is untouched then.
 pub fn atomic_write(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    atomic_write_from(folder_of(path), path, bytes, mode)
+}
+
+/// The same, written in another folder of the same file system before it gets its name: what a kill leaves behind is in
+/// one place then.
+///
+/// # Errors
+/// As [`atomic_write`].
+pub fn atomic_write_from(beside: &Path, path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    sync_folder(folder_of(path))
+}
+
+/// Removes what a kill left behind in a folder that nobody else is writing to.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove_temporary(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) && entry.file_type()?.is_file() {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Brings a folder's list of names to the disk.

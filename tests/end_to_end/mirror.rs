@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use timebank::{
@@ -140,4 +140,32 @@ async fn a_folder_is_not_changed_by_a_log_that_does_not_continue_it() {
     grow(&mut ledger, 3..400).await;
     refused(&ledger.url, "its past was rewritten");
     assert_eq!(published(&ledger, &key.parse().unwrap()).size, 401);
+}
+
+#[tokio::test]
+async fn a_mirror_that_is_killed_leaves_a_folder_that_holds_what_it_says() {
+    let mut ledger = Ledger::new().await;
+    let (folder, key) = (ledger.folder.path().join("public"), vkey(&mut ledger).await.to_string());
+    let mut kills = 0;
+    for round in 0..6 {
+        grow(&mut ledger, round * 300..(round + 1) * 300).await;
+        for delay_ms in [5, 20, 35] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
+            let mut process =
+                command.args(["mirror", "--server", &ledger.url]).arg(&folder).stdout(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(delay_ms));
+            kills += u32::from(process.try_wait().unwrap().is_none());
+            // It may be done already.
+            let _done = process.kill();
+            process.wait().unwrap();
+            if folder.join("checkpoint").exists() {
+                assert_eq!(json(&mirror(&["--json", "--check", "--vkey", &key], &folder))["verified"], true);
+            }
+        }
+    }
+    assert!(kills > 0, "some were killed before they were done");
+    assert_eq!(json(&mirror(&["--json", "--server", &ledger.url], &folder))["size"], 1_802);
+    assert_eq!(json(&mirror(&["--json", "--check", "--vkey", &key], &folder))["size"], 1_802);
+    let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.collect::<std::collections::BTreeSet<_>>(), ["checkpoint", "tile"].map(str::to_owned).into());
 }
