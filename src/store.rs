@@ -5,8 +5,6 @@ mod checkpoint_file;
 mod memory;
 mod sled;
 
-use bytes::Bytes;
-
 pub(crate) use self::sled::{SyncedDb, backend};
 pub use self::{
     block::CHUNK_BYTES_MAX,
@@ -14,31 +12,8 @@ pub use self::{
     memory::{Fault, MemoryStore},
     sled::SledStore,
 };
-use crate::{merkle::Hash, wire};
-
-/// A sheet as accepted into the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEntry {
-    /// Its index.
-    pub index: u64,
-    /// When it was recorded, in ms.
-    pub recorded_at_ms: i64,
-    /// The header's bytes as received.
-    pub header: Bytes,
-    /// The signatures as received.
-    pub signatures: Vec<Bytes>,
-    /// The events' bytes as received.
-    pub events: Vec<Bytes>,
-}
-
-impl StoredEntry {
-    /// The bytes that the tree is over.
-    #[must_use]
-    pub fn leaf(&self) -> [u8; wire::LEAF_LENGTH] {
-        let (header, signatures) = (wire::header_hash(&self.header), wire::signatures_hash(&self.signatures));
-        wire::leaf(self.index, self.recorded_at_ms, &header, &signatures)
-    }
-}
+use crate::merkle::Hash;
+pub use crate::wire::StoredEntry;
 
 /// What goes to the disk at once.
 #[derive(Debug, Clone, PartialEq, Eq)]

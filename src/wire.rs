@@ -3,11 +3,13 @@
 
 mod author;
 mod canonical;
+mod entry;
 mod event;
 mod leaf;
 mod sheet;
 
 pub use author::{Draft, sign};
+pub use entry::StoredEntry;
 pub use event::policy_message;
 pub use leaf::{LEAF_LENGTH, header_hash, leaf, signatures_hash};
 pub use sheet::{

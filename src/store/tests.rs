@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+use bytes::Bytes;
+
 use std::path::Path;
 
 use super::*;
