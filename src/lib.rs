@@ -5,6 +5,7 @@
 #[allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
 pub mod proto;
 
+pub mod archive;
 pub mod checkpoint;
 pub mod ledger;
 pub mod merkle;

@@ -9,8 +9,8 @@ use std::{
 /// Modules by floor. `proto` is generated and holds nothing but messages: every floor above the rules may name it.
 const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
-    &["wire", "signature", "checkpoint", "replay"],
-    &["store", "projection", "pipeline", "sequencer", "clock", "directory", "mirror"],
+    &["wire", "signature", "checkpoint", "archive", "replay"],
+    &["store", "projection", "mirror", "pipeline", "sequencer", "clock", "directory"],
     &["server", "cli", "config"],
 ];
 
