@@ -62,7 +62,7 @@ impl ClientArguments {
 
     /// Connects.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
-        Ok(client(channel(&self.server).await?))
+        connect(&self.server).await
     }
 
     /// The signers, the author first.
@@ -119,6 +119,11 @@ impl ClientArguments {
 }
 
 /// Connects to a server.
+pub(crate) async fn connect(server: &str) -> anyhow::Result<Client> {
+    Ok(client(channel(server).await?))
+}
+
+/// The connection to a server.
 pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
     let address = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
     let endpoint = tonic::transport::Endpoint::from_shared(address)

@@ -8,12 +8,11 @@ mod table;
 
 use std::{
     collections::{HashMap, HashSet},
-    io::IsTerminal,
     path::PathBuf,
 };
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +25,7 @@ use self::{
 };
 use super::{
     client::{self, Client, ClientArguments, Signers},
-    output::{Failure, usage},
+    output::{Failure, progress, usage},
 };
 use crate::{
     directory::{Directory, Pending},
@@ -113,7 +112,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let items = items(&mapping, &table, &directory, arguments.full)?;
     let mode = (arguments.open_accounts, arguments.dry_run);
     let mut planner = Planner::new(&mapping, &directory, &policy, mode, regions);
-    let bar = progress(items.len());
+    let bar = progress(Some(items.len() as u64), "rows");
     let outcomes = if arguments.dry_run {
         import.try_all(&mut planner, &items, &bar).await?
     } else {
@@ -125,14 +124,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         report.write_rejects(path, (&table, &items), &mapping.columns.record)?;
     }
     report.print(&arguments, &table, &items)
-}
-
-fn progress(items: usize) -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(items as u64), target);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {per_sec}, {eta} left");
-    bar.with_style(style.unwrap_or_else(|_malformed| ProgressStyle::default_bar()))
 }
 
 /// Rows in the order of the file; with `full`, before them the records that the file no longer has, so that what they

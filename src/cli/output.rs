@@ -6,6 +6,7 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tonic_types::StatusExt;
 
 /// The domain of the ledger's own errors.
@@ -111,6 +112,18 @@ pub(crate) fn hours(minutes: i64) -> String {
 /// A time of the ledger as people read it, in UTC.
 pub(crate) fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+}
+
+/// Progress with rate, for whoever watches; with the time left where the end is known.
+pub(crate) fn progress(length: Option<u64>, items: &str) -> ProgressBar {
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let template = match length {
+        Some(_) => format!("{{bar:40}} {{pos}}/{{len}} {items}, {{per_sec}}, {{eta}} left"),
+        None => format!("{{pos}} {items}, {{per_sec}}"),
+    };
+    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_malformed| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(length, target).with_style(style)
 }
 
 #[cfg(test)]
