@@ -5,6 +5,7 @@ mod folder;
 mod http;
 mod messages;
 mod read;
+mod restore;
 mod status;
 mod stream;
 mod submit;
@@ -17,6 +18,7 @@ use tonic::{Request, Response, Status};
 
 pub use self::{
     folder::{Creation, Ledger, OpenError, OpenOptions, open},
+    restore::{RestoreError, RestoreOptions, Restored, restore},
     worker::RunError,
 };
 use crate::{

@@ -89,6 +89,15 @@ pub enum OpenError {
         /// How.
         source: std::io::Error,
     },
+    /// The ledger can't sign.
+    #[error(
+        "{path} is missing: without the ledger's key nothing can be signed, so nothing is served. Put it back from a \
+         backup; until then the log can be exported and audited with --data"
+    )]
+    LedgerKeyMissing {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A key file is missing or damaged.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -224,7 +233,11 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     if let Some(wanted) = options.origin.as_ref().filter(|origin| **origin != created.origin) {
         return Err(OpenError::OtherOrigin { wanted: wanted.clone(), found: created.origin });
     }
-    let ledger_key = KeyFile::read(&folder.join("ledger.key"))?.key;
+    let path = folder.join("ledger.key");
+    if !path.exists() {
+        return Err(OpenError::LedgerKeyMissing { path });
+    }
+    let ledger_key = KeyFile::read(&path)?.key;
     let service_key = match KeyFile::read(&folder.join("service.key")) {
         Ok(file) => Some(file.key),
         Err(error) => {
@@ -272,12 +285,12 @@ fn cursor_key(ledger_key: &PrivateKey) -> [u8; 32] {
 }
 
 /// The ledger key as others verify its notes with it.
-fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, OpenError> {
+pub(super) fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, OpenError> {
     VerifierKey::new(origin, public_key)
         .map_err(|_unfit| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "its ledger key is none" }.into())
 }
 
-fn genesis(store: &dyn LogStore) -> Result<crate::ledger::LedgerCreated, OpenError> {
+pub(super) fn genesis(store: &dyn LogStore) -> Result<crate::ledger::LedgerCreated, OpenError> {
     let corrupt = || StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
     let entry = store.entry(0)?.ok_or_else(corrupt)?;
     let event = entry.events.first().and_then(|bytes| wire::decode_event(bytes).ok());
@@ -334,7 +347,7 @@ fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) 
     })
 }
 
-fn old_event(store: &dyn LogStore, at: crate::ledger::EventRef) -> Result<Option<Event>, StoreError> {
+pub(super) fn old_event(store: &dyn LogStore, at: crate::ledger::EventRef) -> Result<Option<Event>, StoreError> {
     let entry = store.entry(at.index.0)?;
     Ok(entry.and_then(|entry| wire::decode_event(entry.events.get(usize::from(at.event))?).ok()))
 }

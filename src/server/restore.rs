@@ -1,0 +1,326 @@
+//! A data folder made of an archive, once every entry of it was replayed. It is built beside its place and moved there
+//! whole, so that what is there is complete or not there.
+
+use std::{
+    fs::File,
+    io::BufReader,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use super::folder::{genesis, old_event, vkey};
+use crate::{
+    archive::{ArchiveError, Reader},
+    checkpoint::{self, CheckpointError, VerifierKey},
+    config::{KeyFile, KeyFileError},
+    ledger::{Event, EventRef, LedgerCreated, Refusal},
+    merkle::{Hash, root_at, stored_hash_count, stored_hash_number},
+    pipeline::{self, Keys, Prepared, ReplayError, Replayed},
+    projection::{Committed, Projection, ProjectionError},
+    replay::{Divergence, Replay},
+    store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, sync_folder},
+};
+
+/// The key files that a data folder may hold.
+const KEY_FILES: [&str; 3] = ["ledger.key", "service.key", "operator.key"];
+
+/// What to restore.
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    /// The archive.
+    pub archive: PathBuf,
+    /// The data folder to make: not there yet, or empty.
+    pub folder: PathBuf,
+    /// A folder with the ledger's keys, as a backup of its data folder has them. Its checkpoint counts, if it has one.
+    pub keys: Option<PathBuf>,
+    /// The ledger key that the archive's genesis has to name.
+    pub ledger_key: Option<VerifierKey>,
+}
+
+/// What was restored.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// The ledger.
+    pub origin: String,
+    /// Entries.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Hash,
+    /// The key that its genesis names.
+    pub ledger_vkey: String,
+    /// Leaf hash of entry 0.
+    pub genesis_leaf_hash: Hash,
+    /// Names of the key files that it has.
+    pub keys: Vec<&'static str>,
+}
+
+/// Why nothing was restored. Where the folder was to be, nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Something is where the folder is to be.
+    #[error(
+        "{path} is there and not empty; a restore never touches what is there. Name a folder that does not exist yet"
+    )]
+    NotEmpty {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The file system failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// How.
+        source: std::io::Error,
+    },
+    /// A key file can't be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The archive is damaged, or no archive.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// Whoever asked for it wants it no more.
+    #[error("interrupted; nothing was restored")]
+    Interrupted,
+    /// The archive has nothing in it.
+    #[error("the archive holds no entries: there is nothing to restore")]
+    Empty,
+    /// The new log's store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The new projections can't be kept.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+    /// It is an archive of another ledger than asked for.
+    #[error("the archive's genesis names the ledger key {found}, not {wanted}: it is of another ledger, or forged")]
+    OtherLedger {
+        /// Asked for.
+        wanted: String,
+        /// There.
+        found: String,
+    },
+    /// An entry can't be decoded.
+    #[error("entry {index} of the archive can't be decoded: {refusal}. The archive is not of an honest ledger")]
+    Undecodable {
+        /// Which.
+        index: u64,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// An entry doesn't follow from those before it.
+    #[error("the archive does not obey the ledger's rules: {0}. The archive is not of an honest ledger")]
+    Diverged(Divergence),
+    /// The checkpoint isn't the ledger's.
+    #[error("the archive's checkpoint is not one of its ledger key: {0}")]
+    Checkpoint(CheckpointError),
+    /// The checkpoint is over other entries.
+    #[error("the archive's {size} entries are not those of its signed checkpoint: their tree has another root")]
+    RootMismatch {
+        /// Entries.
+        size: u64,
+    },
+    /// The checkpoint beside the keys is none of this ledger.
+    #[error("{path} is no checkpoint of this ledger: {source}")]
+    KeptCheckpoint {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: CheckpointError,
+    },
+    /// The archive is too old to go on from.
+    #[error(
+        "the archive has {size} entries, but {path} is signed over {signed}: acknowledged entries are missing. Restore a \
+         newer archive; one that goes on from here would be convicted of two histories"
+    )]
+    EntriesMissing {
+        /// The newer checkpoint.
+        path: PathBuf,
+        /// In the archive.
+        size: u64,
+        /// Signed.
+        signed: u64,
+    },
+    /// The archive has another history.
+    #[error("the archive's first {signed} entries are not those that {path} is signed over: one of the two is forged")]
+    OtherHistory {
+        /// The other checkpoint.
+        path: PathBuf,
+        /// Signed.
+        signed: u64,
+    },
+}
+
+impl From<ReplayError<StoreError>> for RestoreError {
+    fn from(error: ReplayError<StoreError>) -> Self {
+        match error {
+            ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
+            ReplayError::Diverged(divergence) => Self::Diverged(divergence),
+            ReplayError::Old(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Makes a data folder of an archive after replaying it: signatures, rules, tree, checkpoint. `progress` is told the
+/// entries so far, and may end it.
+///
+/// # Errors
+/// The folder, the keys, then the first thing that is wrong with the archive.
+pub fn restore(
+    options: &RestoreOptions,
+    progress: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Restored, RestoreError> {
+    let folder = &options.folder;
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RestoreError::Io { path, source }
+    };
+    if std::fs::read_dir(folder).map_or_else(|_| folder.exists(), |mut files| files.next().is_some()) {
+        return Err(RestoreError::NotEmpty { path: folder.clone() });
+    }
+    let keys = read_keys(options.keys.as_deref())?;
+    let file = File::open(&options.archive).map_err(io(&options.archive))?;
+    let reader = Reader::new(BufReader::new(file))?;
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(io(parent))?;
+    let beside = tempfile::Builder::new().prefix(".restore-").tempdir_in(parent).map_err(io(parent))?;
+    let restored = build(beside.path(), reader, options, &keys, progress)?;
+    sync_folder(beside.path()).map_err(io(beside.path()))?;
+    // Takes the place of an empty folder, and fails where meanwhile it isn't.
+    std::fs::rename(beside.path(), folder).map_err(io(folder))?;
+    let _moved = beside.keep();
+    sync_folder(parent).map_err(io(parent))?;
+    Ok(restored)
+}
+
+/// Key files by name. The ledger's has to be there: without it the others are of no use.
+fn read_keys(folder: Option<&Path>) -> Result<Vec<(&'static str, KeyFile)>, RestoreError> {
+    let Some(folder) = folder else { return Ok(Vec::new()) };
+    let there = KEY_FILES.into_iter().filter(|name| *name == "ledger.key" || folder.join(name).exists());
+    there.map(|name| Ok((name, KeyFile::read(&folder.join(name))?))).collect()
+}
+
+/// Fills an empty folder. Nothing has it open afterwards.
+fn build(
+    folder: &Path,
+    mut reader: Reader<BufReader<File>>,
+    options: &RestoreOptions,
+    keys: &[(&'static str, KeyFile)],
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Restored, RestoreError> {
+    let origin = reader.origin().to_owned();
+    let store = SledStore::open(&folder.join("log"))?;
+    let (projection, mut replay) = Projection::open(&folder.join("projections"), &origin, 0)?;
+    let mut key = None;
+    let read = || Ok(reader.next_entries()?.unwrap_or_default());
+    pipeline::run(Keys::new(), read, |chunk| {
+        take(chunk, &store, &projection, &mut replay)?;
+        if key.is_none() {
+            key = Some(check_ledger(&store, options, keys)?);
+        }
+        if progress(store.size()).is_break() { Err(RestoreError::Interrupted) } else { Ok(()) }
+    })?;
+    let (Some(key), Some(note), size) = (key, reader.note(), store.size()) else { return Err(RestoreError::Empty) };
+    let signed = checkpoint::open(note.as_bytes(), &key, &origin).map_err(RestoreError::Checkpoint)?;
+    let root = replay.frontier.root();
+    if signed.root_hash().map_err(RestoreError::Checkpoint)? != root {
+        return Err(RestoreError::RootMismatch { size });
+    }
+    if let Some(folder) = &options.keys {
+        check_kept(folder.join("checkpoint"), &store, &key)?;
+    }
+    for (name, file) in keys {
+        file.create(&folder.join(name))?;
+    }
+    projection.save(&replay)?;
+    store.check_blobs()?;
+    CheckpointFile::new(folder.join("checkpoint")).write(note)?;
+    Ok(Restored {
+        origin,
+        size,
+        root,
+        ledger_vkey: key.to_string(),
+        genesis_leaf_hash: store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?,
+        keys: keys.iter().map(|(name, _)| *name).collect(),
+    })
+}
+
+/// Replays entries, then keeps them: one commit a frame.
+fn take(
+    chunk: Vec<Prepared>,
+    store: &SledStore,
+    projection: &Projection,
+    replay: &mut Replay,
+) -> Result<(), RestoreError> {
+    let first = store.size();
+    let (mut replayed, mut tree_hashes): (Vec<Replayed>, _) = (Vec::with_capacity(chunk.len()), Vec::new());
+    for prepared in chunk {
+        // What it refers to may be in this very chunk, which isn't stored yet.
+        let old = |at: EventRef| match at.index.0.checked_sub(first).map(usize::try_from) {
+            Some(Ok(position)) => Ok(event_of(replayed.get(position), at)),
+            Some(Err(_)) => Ok(None),
+            None => old_event(store, at),
+        };
+        let next = pipeline::replay(replay, prepared, old, |hash| tree_hashes.push(hash))?;
+        replayed.push(next);
+    }
+    let entries = replayed.iter().map(|replayed| replayed.entry.clone()).collect();
+    let (first_tree_hash, root) = (stored_hash_count(first), replay.frontier.root());
+    store.commit(&Commit { entries, first_tree_hash, tree_hashes, root })?;
+    let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
+    projection.apply(&committed, root)?;
+    Ok(())
+}
+
+fn event_of(replayed: Option<&Replayed>, at: EventRef) -> Option<Event> {
+    replayed?.decoded.sheet.events.get(usize::from(at.event)).cloned()
+}
+
+/// The ledger key that the genesis names, if it is the one asked for and the key files are this ledger's.
+fn check_ledger(
+    store: &SledStore,
+    options: &RestoreOptions,
+    keys: &[(&'static str, KeyFile)],
+) -> Result<VerifierKey, RestoreError> {
+    let no_genesis = |_error| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
+    let created = genesis(store).map_err(no_genesis)?;
+    let key = vkey(&created.origin, created.ledger_key).map_err(no_genesis)?;
+    if let Some(wanted) = options.ledger_key.as_ref().filter(|wanted| **wanted != key) {
+        return Err(RestoreError::OtherLedger { wanted: wanted.to_string(), found: key.to_string() });
+    }
+    for (name, file) in keys {
+        if !is_named(&created, name, file.key.public_key()) {
+            let path = options.keys.as_deref().unwrap_or(Path::new("")).join(name);
+            return Err(KeyFileError::OtherKey { path }.into());
+        }
+    }
+    Ok(key)
+}
+
+/// Whether a genesis names the key of a file. Operators come and go: theirs need not be one of the first.
+fn is_named(created: &LedgerCreated, name: &str, public_key: [u8; 32]) -> bool {
+    match name {
+        "ledger.key" => created.ledger_key == public_key,
+        "service.key" => created.service_key.1 == public_key,
+        _ => true,
+    }
+}
+
+/// The checkpoint of a backup, if there is one, must be over a beginning of the log.
+fn check_kept(path: PathBuf, store: &SledStore, key: &VerifierKey) -> Result<(), RestoreError> {
+    let Some(note) = CheckpointFile::new(path.clone()).read()? else { return Ok(()) };
+    let opened = checkpoint::open(note.as_bytes(), key, key.name());
+    let opened = opened.and_then(|checkpoint| Ok((checkpoint.size, checkpoint.root_hash()?)));
+    let (signed, root) = match opened {
+        Ok(opened) => opened,
+        Err(source) => return Err(RestoreError::KeptCheckpoint { path, source }),
+    };
+    let size = store.size();
+    if signed > size {
+        return Err(RestoreError::EntriesMissing { path, size, signed });
+    }
+    let node = |level, index| {
+        let number = stored_hash_number(level, index);
+        store.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
+    };
+    if root_at(signed, node)? == root { Ok(()) } else { Err(RestoreError::OtherHistory { path, signed }) }
+}
