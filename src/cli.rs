@@ -6,6 +6,7 @@ mod balance;
 mod client;
 mod completions;
 mod correct;
+mod export;
 mod history;
 mod hold;
 mod import;
@@ -14,6 +15,7 @@ mod mirror;
 mod output;
 mod record;
 mod region;
+mod restore;
 mod serve;
 mod station;
 mod status;
@@ -64,6 +66,8 @@ enum Command {
     Submit(submit::Arguments),
     Mirror(mirror::Arguments),
     Import(import::Arguments),
+    Export(export::Arguments),
+    Restore(restore::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -102,6 +106,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Submit(arguments) => submit::run(arguments).await,
         Command::Mirror(arguments) => mirror::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
+        Command::Export(arguments) => export::run(arguments).await,
+        Command::Restore(arguments) => restore::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! The real server over a real socket, by a client made of the bindings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod archive;
 mod harness;
 mod http;
 mod mirror;
