@@ -22,8 +22,13 @@ pub const FRAME_BYTES_MAX: usize = 1_024 * 1_024;
 pub enum Place {
     /// What the file begins with.
     Header,
-    /// A frame, counted from 0.
-    Frame(u64),
+    /// A frame.
+    Frame {
+        /// Counted from 0.
+        number: u64,
+        /// Index of its first entry.
+        first_index: u64,
+    },
     /// What the file ends with.
     Trailer,
 }
@@ -32,7 +37,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Header => f.write_str("header"),
-            Self::Frame(number) => write!(f, "frame {number}"),
+            Self::Frame { number, first_index } => write!(f, "frame {number}, from entry {first_index} on,"),
             Self::Trailer => f.write_str("trailer"),
         }
     }
@@ -99,6 +104,24 @@ pub enum ArchiveError {
         /// Which.
         index: u64,
     },
+}
+
+impl ArchiveError {
+    /// The first entry that can't be vouched for, where it is known.
+    #[must_use]
+    pub const fn first_index(&self) -> Option<u64> {
+        match self {
+            Self::Io { place, .. } | Self::CutOff { place } | Self::Damaged { place, .. } => match place {
+                Place::Frame { first_index, .. } => Some(*first_index),
+                Place::Header | Place::Trailer => None,
+            },
+            Self::OutOfPlace { expected, .. } => Some(*expected),
+            Self::EntryTooLarge { index } => Some(*index),
+            Self::NotAnArchive | Self::FormatUnknown { .. } | Self::TrailingBytes | Self::CheckpointOfOther { .. } => {
+                None
+            }
+        }
+    }
 }
 
 /// That a note is a checkpoint of this log at this size. Who signed it isn't looked at: that takes the ledger's key.

@@ -2,6 +2,7 @@
 
 mod account;
 mod arguments;
+mod audit;
 mod balance;
 mod client;
 mod completions;
@@ -17,6 +18,7 @@ mod record;
 mod region;
 mod restore;
 mod serve;
+mod source;
 mod station;
 mod status;
 mod submit;
@@ -66,6 +68,7 @@ enum Command {
     Submit(submit::Arguments),
     Mirror(mirror::Arguments),
     Import(import::Arguments),
+    Audit(audit::Arguments),
     Export(export::Arguments),
     Restore(restore::Arguments),
     Completions(completions::Arguments),
@@ -106,6 +109,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Submit(arguments) => submit::run(arguments).await,
         Command::Mirror(arguments) => mirror::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
+        Command::Audit(arguments) => audit::run(arguments).await,
         Command::Export(arguments) => export::run(arguments).await,
         Command::Restore(arguments) => restore::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),

@@ -14,6 +14,8 @@ pub mod signature;
 pub mod wire;
 
 #[cfg(feature = "service")]
+pub mod audit;
+#[cfg(feature = "service")]
 pub mod cli;
 #[cfg(feature = "service")]
 pub mod clock;

@@ -10,7 +10,7 @@ use std::{
 const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
     &["wire", "signature", "checkpoint", "archive", "replay"],
-    &["store", "projection", "mirror", "pipeline", "sequencer", "clock", "directory"],
+    &["store", "projection", "mirror", "pipeline", "audit", "sequencer", "clock", "directory"],
     &["server", "cli", "config"],
 ];
 

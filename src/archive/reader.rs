@@ -78,7 +78,7 @@ impl<R: Read> Reader<R> {
         if self.note.is_some() {
             return Ok(None);
         }
-        let place = Place::Frame(self.frames);
+        let place = Place::Frame { number: self.frames, first_index: self.count };
         let mut kind = [0];
         read_exact(&mut self.read, &mut kind, place)?;
         match kind {
@@ -89,7 +89,7 @@ impl<R: Read> Reader<R> {
     }
 
     fn frame(&mut self) -> Result<Vec<StoredEntry>, ArchiveError> {
-        let place = Place::Frame(self.frames);
+        let place = Place::Frame { number: self.frames, first_index: self.count };
         let damaged = |problem| ArchiveError::Damaged { place, problem };
         let mut bytes = [0; FRAME_HEADER_BYTES];
         read_exact(&mut self.read, &mut bytes, place)?;

@@ -96,8 +96,9 @@ impl<W: Write> Writer<W> {
         let compressed = block::compress(&self.pending);
         // Both are far below 2^32: see FRAME_BYTES_MAX and COMPRESSED_BYTES_MAX.
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let first_index = self.count - u64::from(self.pending_entries);
         let header = FrameHeader {
-            first_index: self.count - u64::from(self.pending_entries),
+            first_index,
             entries: self.pending_entries,
             length: length(&self.pending),
             compressed_length: length(&compressed),
@@ -106,7 +107,8 @@ impl<W: Write> Writer<W> {
         }
         .encode();
         let written = self.write.write_all(&header).and_then(|()| self.write.write_all(&compressed));
-        written.map_err(|source| ArchiveError::Io { place: Place::Frame(self.frames), source })?;
+        written
+            .map_err(|source| ArchiveError::Io { place: Place::Frame { number: self.frames, first_index }, source })?;
         self.previous = sha256(&[&header, &compressed]);
         self.pending.clear();
         self.pending_entries = 0;

@@ -1,17 +1,15 @@
 //! `timebank export`
 
-mod source;
-
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
 use tokio::sync::watch;
 
-use self::source::Source;
 use super::{
     client,
     output::{Failure, emit, progress, usage},
+    source::Source,
 };
 use crate::{
     archive::{ArchiveError, Writer},
@@ -74,7 +72,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let kept = arguments.checkpoint.as_deref().map(read_note).transpose()?;
     let (source, newest) = match &arguments.data {
         Some(folder) => Source::folder(folder)?,
-        None => Source::server(&arguments.server, stopped.clone()).await?,
+        None => Source::server(&arguments.server, 0, stopped.clone()).await?,
     };
     let (note, checkpoint) = goal(kept, newest, arguments.size)?;
     let (out, force) = (arguments.out.clone(), arguments.force);

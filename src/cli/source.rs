@@ -1,11 +1,11 @@
-//! Where the entries of an export come from.
+//! Where the entries of an export or an audit come from.
 
 use std::{path::Path, time::Duration};
 
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tonic::Streaming;
 
-use super::super::{
+use super::{
     client,
     output::{Failure, usage},
 };
@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// How long a server may stay silent: a commit under full load takes a fraction of a second.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A log to read in order.
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A server that sends it.
     Server { runtime: Handle, entries: Streaming<proto::SubscribeResponse>, stopped: watch::Receiver<bool> },
     /// A folder that nobody serves meanwhile.
@@ -26,19 +26,23 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// A server's log, and its newest checkpoint.
-    pub(super) async fn server(server: &str, stopped: watch::Receiver<bool>) -> anyhow::Result<(Self, String)> {
+    /// A server's log from an index on, and its newest checkpoint.
+    pub(crate) async fn server(
+        server: &str,
+        from_index: u64,
+        stopped: watch::Receiver<bool>,
+    ) -> anyhow::Result<(Self, String)> {
         let mut client = client::connect(server).await?;
         let checkpoint = timeout(SILENCE_MAX, client.get_checkpoint(proto::GetCheckpointRequest {}));
         let note = checkpoint.await.map_err(silent)?.map_err(Failure::from)?.into_inner().checkpoint;
-        let request = proto::SubscribeRequest { from_index: 0 };
+        let request = proto::SubscribeRequest { from_index };
         let entries = timeout(SILENCE_MAX, client.subscribe(request)).await.map_err(silent)?;
         let entries = entries.map_err(Failure::from)?.into_inner();
         Ok((Self::Server { runtime: Handle::current(), entries, stopped }, note))
     }
 
     /// A data folder's log, and its newest checkpoint.
-    pub(super) fn folder(folder: &Path) -> anyhow::Result<(Self, String)> {
+    pub(crate) fn folder(folder: &Path) -> anyhow::Result<(Self, String)> {
         if !folder.join("log").join("db").exists() {
             return Err(usage(format!("--data {}: there is no ledger in it", folder.display())));
         }
@@ -48,7 +52,7 @@ impl Source {
     }
 
     /// The entries from `index` on that come next, at least one.
-    pub(super) fn next(&mut self, index: u64) -> anyhow::Result<Vec<StoredEntry>> {
+    pub(crate) fn next(&mut self, index: u64) -> anyhow::Result<Vec<StoredEntry>> {
         match self {
             Self::Folder(store) => {
                 let entries = store.entries(index, pipeline::CHUNK_BYTES)?;
@@ -61,7 +65,7 @@ impl Source {
                     message = timeout(SILENCE_MAX, entries.message()) => message.map_err(silent)?,
                     _ = stopped.wait_for(|stop| *stop) => return Err(unreachable("interrupted")),
                 };
-                let ended = || unreachable("the server ended the stream before its last entry; export again");
+                let ended = || unreachable("the server ended the stream before its last entry; try again");
                 let entry = message.map_err(Failure::from)?.ok_or_else(ended)?.entry;
                 let none = || Failure::Refused(format!("the server sent no sheet for entry {index}"));
                 Ok(vec![entry.and_then(StoredEntry::from_message).ok_or_else(none)?])
@@ -74,6 +78,6 @@ fn unreachable(problem: &str) -> anyhow::Error {
     Failure::Unreachable(problem.to_owned()).into()
 }
 
-fn silent(_elapsed: tokio::time::error::Elapsed) -> anyhow::Error {
+pub(crate) fn silent(_elapsed: tokio::time::error::Elapsed) -> anyhow::Error {
     unreachable(&format!("the server said nothing for {} s", SILENCE_MAX.as_secs()))
 }

@@ -1,0 +1,156 @@
+//! What an audit says at its end.
+
+use serde_json::{Value, json};
+
+use crate::{
+    archive::ArchiveError,
+    audit::{Audit, Finding, OldEvents, Pin},
+    cli::output::{Failure, emit},
+    merkle::Hash,
+};
+
+/// A divergence, as it is told.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Divergence {
+    code: &'static str,
+    message: String,
+    /// The first entry that can't be vouched for.
+    entry: Option<u64>,
+    event: Option<u16>,
+    field: String,
+    rule: &'static str,
+    expected: Option<String>,
+    found: Option<String>,
+}
+
+impl From<&Finding> for Divergence {
+    fn from(finding: &Finding) -> Self {
+        let values = finding.values();
+        let refusal = finding.refusal();
+        Self {
+            code: finding.code(),
+            message: finding.to_string(),
+            entry: finding.index(),
+            event: refusal.and_then(|refusal| refusal.event),
+            field: refusal.map_or_else(String::new, |refusal| refusal.field.to_string()),
+            rule: refusal.map_or("", |refusal| refusal.rejection.code()),
+            expected: values.as_ref().map(|values| values.0.clone()),
+            found: values.map(|values| values.1),
+        }
+    }
+}
+
+impl From<&ArchiveError> for Divergence {
+    fn from(error: &ArchiveError) -> Self {
+        Self { code: "ArchiveDamaged", message: error.to_string(), entry: error.first_index(), ..Self::default() }
+    }
+}
+
+impl From<&str> for Divergence {
+    fn from(problem: &str) -> Self {
+        Self { code: "SourceIncomplete", message: problem.to_owned(), ..Self::default() }
+    }
+}
+
+/// What was audited, and the verdict.
+#[derive(Debug)]
+pub(super) struct Report {
+    genesis: Option<Pin>,
+    entries: u64,
+    events: u64,
+    accounts: usize,
+    verdict: Result<(u64, Hash), Divergence>,
+}
+
+impl Report {
+    pub(super) fn new<O: OldEvents>(audit: &Audit<O>, verdict: Result<(u64, Hash), Divergence>) -> Self {
+        Self {
+            genesis: audit.genesis().cloned(),
+            entries: audit.size(),
+            events: audit.events(),
+            accounts: audit.replay().map_or(0, |replay| replay.state.accounts().len()),
+            verdict,
+        }
+    }
+
+    fn json(&self, pinned: bool) -> Value {
+        let genesis = self.genesis.as_ref();
+        let finding = self.verdict.as_ref().err().map(|found| {
+            json!({
+                "code": found.code,
+                "message": found.message,
+                "entry": found.entry,
+                "event": found.event,
+                "field": found.field,
+                "rule": found.rule,
+                "expected": found.expected,
+                "found": found.found,
+            })
+        });
+        let verified = self.verdict.as_ref().ok();
+        json!({
+            "verdict": if finding.is_none() { "verified" } else { "diverged" },
+            "origin": genesis.map(|genesis| genesis.ledger_key.name()),
+            "ledger_key": genesis.map(|genesis| genesis.ledger_key.to_string()),
+            "genesis_leaf_hash": genesis.map(|genesis| hex::encode(genesis.genesis_leaf_hash)),
+            "pinned": pinned,
+            "entries": self.entries,
+            "events": self.events,
+            "accounts": self.accounts,
+            "checkpoint_size": verified.map(|(size, _)| size),
+            "root": verified.map(|(_, root)| hex::encode(root)),
+            "finding": finding,
+        })
+    }
+
+    /// Prints the report; a divergence is an error as well.
+    pub(super) fn print(&self, pinned: bool, as_json: bool) -> anyhow::Result<()> {
+        emit(as_json, &self.json(pinned), || self.text(pinned))?;
+        match &self.verdict {
+            Ok(_) => Ok(()),
+            Err(found) => Err(Failure::Refused(format!("the audit failed: {}", found.message)).into()),
+        }
+    }
+
+    fn text(&self, pinned: bool) -> String {
+        let mut text = match &self.verdict {
+            Ok((size, root)) => format!(
+                "verified: {} entries, {} events, {} accounts; every signature, every rule, the tree and the signed checkpoint\n\
+                 checkpoint     {size} entries\nroot           {}",
+                self.entries,
+                self.events,
+                self.accounts,
+                hex::encode(root)
+            ),
+            Err(found) => {
+                let mut text =
+                    format!("NOT verified ({}): {} entries before it are in order", found.code, self.entries);
+                if let Some(entry) = found.entry {
+                    text = format!("{text}\nentry          {entry}");
+                }
+                if let Some(event) = found.event {
+                    text = format!("{text}\nevent          {event}");
+                }
+                if !found.rule.is_empty() {
+                    text = format!("{text}\nrule           {}", found.rule);
+                }
+                if !found.field.is_empty() {
+                    text = format!("{text}\nfield          {}", found.field);
+                }
+                if let (Some(expected), Some(was)) = (&found.expected, &found.found) {
+                    text = format!("{text}\nexpected       {expected}\nfound          {was}");
+                }
+                text
+            }
+        };
+        if let Some(genesis) = &self.genesis {
+            let leaf = hex::encode(genesis.genesis_leaf_hash);
+            text = format!("{text}\nledger key     {}\ngenesis leaf   {leaf}", genesis.ledger_key);
+        }
+        if !pinned {
+            text += "\nno pin: the ledger's identity was taken from the source itself. Compare key and genesis leaf with what \
+                     was printed when the ledger was created, and keep them in a file for --pin";
+        }
+        text
+    }
+}
