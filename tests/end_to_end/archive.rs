@@ -16,7 +16,10 @@ use timebank::{
     store::StoredEntry,
 };
 
-use crate::harness::{Ledger, command, serve};
+use crate::{
+    harness::{Ledger, command, serve},
+    support,
+};
 
 fn timebank(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_timebank")).args(arguments).output().unwrap()
@@ -120,6 +123,31 @@ async fn an_archive_restores_a_ledger_that_exports_the_very_same_archive_and_goe
     assert_eq!(ledger.status().await, before);
     record(&mut ledger, 5).await;
     assert_eq!(ledger.status().await.size, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_refers_back_within_a_frame_and_across_frames_is_restored() {
+    let (mut ledger, folder) = ledger(2).await;
+    ledger.accept(vec![support::reverse(support::at(2, 0))]).await;
+    // 18 sheets of some 65,000 bytes are more than one frame holds.
+    for sheet in 0..18_u64 {
+        let account = |number: u64| (u128::from(sheet * 1_000 + number) + (1 << 100)).to_be_bytes();
+        let opened = |number| support::open(account(number), proto::AccountKind::Resident, "", Some(ledger.station));
+        ledger.accept((0..1_000).map(opened).collect()).await;
+    }
+    let sheet = ledger.sheet(vec![support::reverse(support::at(3, 0))]);
+    ledger.submit(sheet, proto::Until::Published).await.unwrap();
+    let archive = export(&ledger, &folder, "archive");
+    let bytes = fs::read(&archive).unwrap();
+    let mut reader = Reader::new(bytes.as_slice()).unwrap();
+    let frames = std::iter::from_fn(|| reader.next_entries().unwrap()).count();
+    assert!(frames > 1, "{frames} frame");
+
+    let restored = folder.path().join("restored");
+    done(&["restore", "--archive", text(&archive), "--data", text(&restored)]);
+    let back = folder.path().join("back");
+    done(&["export", "--data", text(&restored), "--out", text(&back)]);
+    assert_eq!(bytes, fs::read(&back).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
