@@ -28,6 +28,8 @@ const SUBMIT_ATTEMPTS_MAX: u32 = 5;
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 /// Longest wait that a server may ask for.
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for a connection: three lost packets of a handshake cost 7 s.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Largest answer taken: a page of 1,000 rows is far below.
 const MESSAGE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
@@ -128,7 +130,7 @@ pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
     let address = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
     let endpoint = tonic::transport::Endpoint::from_shared(address)
         .map_err(|error| usage(format!("--server {server}: {error}. Expected http://HOST:PORT")))?;
-    let channel = endpoint.connect().await.map_err(|_refused| {
+    let channel = endpoint.connect_timeout(CONNECT_WAIT_MAX).connect().await.map_err(|_refused| {
         Failure::Unreachable(format!(
             "no server answers at {server}. Start one with `timebank serve`, or give --server"
         ))
