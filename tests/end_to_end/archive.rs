@@ -11,7 +11,9 @@ use std::{
 use tempfile::TempDir;
 use timebank::{
     archive::{Reader, Writer},
-    checkpoint, proto,
+    checkpoint,
+    config::KeyFile,
+    proto,
     signature::PrivateKey,
     store::StoredEntry,
 };
@@ -260,6 +262,30 @@ async fn forged_archives_are_refused_with_the_entry_that_is_wrong() {
     bytes[300] ^= 1;
     fs::write(&forged, bytes).unwrap();
     check("the archive's frame 0 is damaged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_its_checkpoint_is_not_over_is_not_exported() {
+    let (mut ledger, folder) = ledger(2).await;
+    stop(&mut ledger);
+    let data = ledger.folder.path();
+    let key = KeyFile::read(&data.join("ledger.key")).unwrap().key;
+    for (size, expected) in [
+        (4, "the source's first 4 entries are not those that the checkpoint was signed over"),
+        (3, "the source's first 3 entries are not those that the checkpoint was signed over"),
+        (5, "the log has 4 entries, fewer than its checkpoint"),
+        (0, "the source's first 0 entries are not those"),
+    ] {
+        let note = checkpoint::sign(&ledger.origin, size, &[7; 32], key.signing_key());
+        fs::write(data.join("checkpoint"), note).unwrap();
+        let out = folder.path().join("out");
+        let message = refused(1, &["export", "--data", text(data), "--out", text(&out)]);
+        assert!(message.contains(expected), "{message}");
+        assert_eq!(names(folder.path()), Vec::<String>::new());
+    }
+    let nowhere = folder.path().join("nowhere");
+    let message = refused(2, &["export", "--data", text(&nowhere), "--out", text(&folder.path().join("out"))]);
+    assert!(message.contains("there is no ledger in it") && !nowhere.exists(), "{message}");
 }
 
 /// Passes so many bytes of each answer on, then hangs up.
