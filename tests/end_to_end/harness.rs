@@ -28,6 +28,8 @@ pub(crate) struct Ledger {
     pub(crate) operator: PrivateKey,
     pub(crate) station: [u8; 16],
     pub(crate) people: [[u8; 16]; 2],
+    /// The full hour before it was made: hours counted from now would be others once the clock strikes.
+    began: i64,
 }
 
 pub(crate) fn command(folder: &Path) -> Command {
@@ -51,7 +53,8 @@ impl Ledger {
         let (server, client, url) = serve(folder.path()).await;
         let KeyFile { key: operator, origin } = KeyFile::read(&folder.path().join("operator.key")).unwrap();
         let (station, people) = ([1; 16], [[2; 16], [3; 16]]);
-        let mut ledger = Self { folder, server, client, url, origin, operator, station, people };
+        let began = jiff::Timestamp::now().as_millisecond() / HOUR * HOUR;
+        let mut ledger = Self { folder, server, client, url, origin, operator, station, people, began };
         let region = proto::RegionDefined { code: "leeds".to_owned(), parent: String::new() };
         let resident = |account| open(account, proto::AccountKind::Resident, "", Some(station));
         let events = vec![
@@ -80,9 +83,9 @@ impl Ledger {
         self.sheet_by(&[&self.operator], events)
     }
 
-    /// Half an hour of service in the `number`-th hour back from now: 24 of them are a long day, but a legal one.
+    /// Half an hour of service in the `number`-th hour back from the ledger's beginning: 24 of them are a long day, but a legal one.
     pub(crate) fn half_hour(&self, person: usize, number: i64) -> Kind {
-        let end = jiff::Timestamp::now().as_millisecond() / HOUR * HOUR - number * HOUR;
+        let end = self.began - number * HOUR;
         record(proto::Service {
             station: bytes(&self.station),
             served: Some(interval(end - HOUR / 2, end)),
