@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -14,6 +15,7 @@ use timebank::{
     checkpoint,
     config::KeyFile,
     proto,
+    server::{RestoreError, RestoreOptions, restore},
     signature::PrivateKey,
     store::StoredEntry,
 };
@@ -196,6 +198,26 @@ async fn without_its_keys_a_restored_folder_is_read_and_not_served() {
 
     let message = refused(2, &["restore", "--archive", text(&archive), "--data", text(&restored)]);
     assert!(message.contains("is there and not empty; a restore never touches what is there"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_restore_leaves_nothing_and_an_empty_folder_is_taken() {
+    let (ledger, folder) = ledger(1).await;
+    let archive = export(&ledger, &folder, "archive");
+    let restored = folder.path().join("restored");
+    let options = RestoreOptions { archive, folder: restored.clone(), keys: None, ledger_key: None };
+    let interrupted = restore(&options, |_| ControlFlow::Break(())).unwrap_err();
+    assert!(matches!(interrupted, RestoreError::Interrupted), "{interrupted}");
+    assert_eq!(names(folder.path()), ["archive"]);
+
+    fs::create_dir(&restored).unwrap();
+    let mut seen = 0;
+    let done = restore(&options, |entries| {
+        seen = entries;
+        ControlFlow::Continue(())
+    });
+    assert_eq!((done.unwrap().size, seen), (3, 3));
+    assert_eq!(names(folder.path()), ["archive", "restored"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
