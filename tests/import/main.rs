@@ -2,74 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod awkward;
+#[path = "../support/server.rs"]
+mod server;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::Stdio,
 };
 
 use serde_json::Value;
+use server::Ledger;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_timebank");
-
-/// A server on a data folder, killed when it goes.
-struct Ledger {
-    folder: TempDir,
-    server: Child,
-    url: String,
-}
-
-fn serve(folder: &Path) -> (Child, String) {
-    let mut server = Command::new(BINARY)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let url = lines.map_while(Result::ok).find_map(|line| {
-        line.strip_prefix("serving ").and_then(|rest| rest.rsplit_once(" on ")).map(|(_, url)| url.to_owned())
-    });
-    (server, url.expect("the server says where it serves"))
-}
-
 impl Ledger {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (server, url) = serve(folder.path());
-        Self { folder, server, url }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
-        command.args(arguments).args(["--json", "--server", &self.url, "--data"]).arg(self.folder.path());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.run(arguments);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {error}");
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    fn kill(&mut self) {
-        self.server.kill().unwrap();
-        self.server.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        (self.server, self.url) = serve(self.folder.path());
-    }
-
     /// The status, without the checkpoint, which may follow up to a second later.
     fn status(&self) -> Value {
         let mut status = self.json(&["status"]);
@@ -88,14 +34,6 @@ impl Ledger {
             .collect();
         sums.sort();
         sums
-    }
-}
-
-impl Drop for Ledger {
-    fn drop(&mut self) {
-        // It may be dead already.
-        let _dead = self.server.kill();
-        let _reaped = self.server.wait();
     }
 }
 
