@@ -2,6 +2,8 @@
 
 use clap::CommandFactory;
 
+use super::output::line;
+
 /// Print completions for a shell.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -12,8 +14,8 @@ pub(crate) struct Arguments {
     shell: clap_complete::Shell,
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "commands all have this shape")]
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    clap_complete::generate(arguments.shell, &mut super::Cli::command(), "timebank", &mut std::io::stdout().lock());
-    Ok(())
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut super::Cli::command(), "timebank", &mut script);
+    line(String::from_utf8_lossy(&script).trim_end())
 }
