@@ -9,7 +9,7 @@ use super::{
     client::{self, Client, ClientArguments, receipt_json},
     output::{Failure, emit, table, usage},
 };
-use crate::proto;
+use crate::{proto, wire};
 
 /// Submit sheets that were signed offline. The same sheet again changes nothing.
 #[derive(Debug, clap::Args)]
@@ -28,8 +28,7 @@ pub(crate) struct Arguments {
 /// What became of one file.
 struct Outcome {
     file: PathBuf,
-    result: Result<proto::SubmitResponse, String>,
-    unreachable: bool,
+    result: anyhow::Result<proto::SubmitResponse>,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -43,19 +42,36 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let row = |outcome: &Outcome| {
             let text = match &outcome.result {
                 Ok(response) => format!("entry {}", response.receipt.as_ref().map_or(0, |receipt| receipt.index)),
-                Err(error) => error.clone(),
+                Err(error) => format!("{error:#}"),
             };
             vec![outcome.file.display().to_string(), text]
         };
         table(&["file", "outcome"], &[], outcomes.iter().map(row))
     })?;
-    let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
-    if failed == 0 {
-        return Ok(());
+    verdict(&outcomes)
+}
+
+/// How the command ends: with the failure that asks most of whoever submits.
+fn verdict(outcomes: &[Outcome]) -> anyhow::Result<()> {
+    let (mut unreadable, mut refused, mut unknown) = (0, 0, 0);
+    for error in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()) {
+        match error.downcast_ref() {
+            Some(Failure::Unreachable(_)) => unknown += 1,
+            Some(Failure::Refused(_)) => refused += 1,
+            Some(Failure::Usage(_)) | None => unreadable += 1,
+        }
     }
-    let text = format!("{failed} of {} sheets were not recorded", outcomes.len());
-    let unreachable = outcomes.iter().any(|outcome| outcome.unreachable);
-    Err(if unreachable { Failure::Unreachable(text) } else { Failure::Refused(text) }.into())
+    let (failed, all) = (unreadable + refused + unknown, outcomes.len());
+    match (unknown, refused, unreadable) {
+        (0, 0, 0) => Ok(()),
+        (0, 0, _) => Err(usage(format!("{failed} of {all} files can't be read as sheets, and were not submitted"))),
+        (0, _, _) => Err(Failure::Refused(format!("{failed} of {all} sheets were not recorded")).into()),
+        _ => Err(Failure::Unreachable(format!(
+            "of {unknown} of {all} sheets nobody knows whether they were recorded: submit the same files again, each is \
+             counted once"
+        ))
+        .into()),
+    }
 }
 
 async fn submit(client: &mut Client, file: PathBuf) -> Outcome {
@@ -63,19 +79,22 @@ async fn submit(client: &mut Client, file: PathBuf) -> Outcome {
         Ok(sheet) => client::submit(client, sheet, proto::Until::Published).await,
         Err(error) => Err(error),
     };
-    let unreachable = result.as_ref().is_err_and(|error| matches!(error.downcast_ref(), Some(Failure::Unreachable(_))));
-    Outcome { file, result: result.map_err(|error| error.to_string()), unreachable }
+    Outcome { file, result }
 }
 
+/// Reads a sheet. One whose bytes are out of order is told apart here: the ledger would name a field of it, and not that
+/// the file is to blame.
 fn read(file: &std::path::Path) -> anyhow::Result<proto::Sheet> {
     let bytes = std::fs::read(file).map_err(|error| usage(format!("{}: {error}", file.display())))?;
-    proto::Sheet::decode(bytes.as_slice())
-        .map_err(|error| usage(format!("{} is no sheet, or damaged: {error}", file.display())))
+    let damaged = |error: String| usage(format!("{} is no sheet, or damaged: {error}", file.display()));
+    let sheet = proto::Sheet::decode(bytes.as_slice()).map_err(|error| damaged(error.to_string()))?;
+    wire::decode(&sheet).map_err(|refusal| damaged(refusal.to_string()))?;
+    Ok(sheet)
 }
 
 fn outcome_json(outcome: &Outcome) -> Value {
     match &outcome.result {
         Ok(response) => json!({ "file": outcome.file, "receipt": receipt_json(response) }),
-        Err(error) => json!({ "file": outcome.file, "error": error }),
+        Err(error) => json!({ "file": outcome.file, "error": format!("{error:#}") }),
     }
 }
