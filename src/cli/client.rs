@@ -127,9 +127,13 @@ pub(crate) async fn connect(server: &str) -> anyhow::Result<Client> {
 
 /// The connection to a server.
 pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
-    let address = if server.contains("://") { server.to_owned() } else { format!("http://{server}") };
-    let endpoint = tonic::transport::Endpoint::from_shared(address)
-        .map_err(|error| usage(format!("--server {server}: {error}. Expected http://HOST:PORT")))?;
+    let wrong = |problem: String| usage(format!("--server {server}: {problem}. Expected http://HOST:PORT"));
+    let (scheme, address) = server.split_once("://").unwrap_or(("http", server));
+    if !scheme.eq_ignore_ascii_case("http") {
+        return Err(wrong(format!("{scheme} is not spoken, there is no TLS yet")));
+    }
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))
+        .map_err(|error| wrong(error.to_string()))?;
     let channel = endpoint.connect_timeout(CONNECT_WAIT_MAX).connect().await.map_err(|_refused| {
         Failure::Unreachable(format!(
             "no server answers at {server}. Start one with `timebank serve`, or give --server"
