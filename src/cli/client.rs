@@ -107,16 +107,26 @@ impl ClientArguments {
         if !matches!(error.downcast_ref(), Some(Failure::Unreachable(_))) {
             return Err(error);
         }
+        let advice = match self.keep(&sheet) {
+            Ok(path) => format!(
+                "don't do it again, but send the very same sheet, which is counted once: timebank submit {}",
+                path.display()
+            ),
+            Err(problem) => format!(
+                "the sheet could not be kept to be sent again ({problem:#}), so look for it with `timebank history` before \
+                 you do it again"
+            ),
+        };
+        Err(Failure::Unreachable(format!("{error}. It may be recorded or not: {advice}")).into())
+    }
+
+    /// Keeps a sheet in a file of the data folder.
+    fn keep(&self, sheet: &proto::Sheet) -> anyhow::Result<PathBuf> {
         let folder = self.folder().join("unsent");
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let path = folder.join(format!("{}.sheet", uuid::Uuid::now_v7()));
-        write_sheet(&path, &sheet)?;
-        Err(Failure::Unreachable(format!(
-            "{error}. It may be recorded or not: don't do it again, but send the very same sheet, which is counted once: \
-             timebank submit {}",
-            path.display()
-        ))
-        .into())
+        write_sheet(&path, sheet)?;
+        Ok(path)
     }
 }
 

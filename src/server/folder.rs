@@ -8,6 +8,7 @@
 //! operator.key    the operator's; serving needs it only once, for the genesis
 //! projections/    derived: delete any of it while the service is down
 //! directory/      links between outside ids and accounts, kept by imports
+//! unsent/         sheets of commands that got no answer, kept to be submitted again
 //! ```
 
 use std::{
