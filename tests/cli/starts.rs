@@ -1,0 +1,126 @@
+//! Starts of the server: where it listens, which policies it takes, which clocks it believes.
+
+use std::{fs, path::Path};
+
+use timebank::{
+    config::KeyFile,
+    ledger::{Facts, Millis, Policy, SheetId},
+    replay::Replay,
+    store::{Commit, LogStore, SledStore, StoredEntry},
+    wire,
+};
+
+use crate::{
+    failure,
+    server::{Ledger, serve_command, start, timebank},
+    support::{DAY, ORIGIN, genesis, key},
+};
+
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = timebank(&["serve", "--data"]).arg(folder).args(arguments).output().unwrap();
+    let (code, error) = failure(&output);
+    assert_eq!(code, Some(2), "{arguments:?}: {error}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("serving"), "{arguments:?}");
+    error
+}
+
+#[test]
+fn only_this_machine_is_listened_to() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:7464", "255.255.255.255:0"] {
+        let error = refused(&folder, &["--listen", address]);
+        assert!(error.contains(address) && error.contains("127.0.0.1") && error.contains("SSH tunnel"), "{error}");
+    }
+    for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999"] {
+        let error = refused(&folder, &["--listen", address]);
+        assert!(error.contains(address) && error.contains("HOST:PORT"), "{error}");
+    }
+    assert!(!folder.exists(), "a start that is refused makes nothing");
+}
+
+#[test]
+fn a_port_or_folder_that_is_taken_is_named() {
+    let ledger = Ledger::new();
+    let other = tempfile::tempdir().unwrap();
+    let address = ledger.url.strip_prefix("http://").unwrap();
+    let error = refused(other.path(), &["--listen", address]);
+    assert!(error.contains(address) && error.contains("in use"), "{error}");
+    let error = refused(ledger.folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert!(error.contains("in use by another process"), "{error}");
+}
+
+#[test]
+fn a_policy_with_a_field_that_nobody_knows_is_refused_by_its_name() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, policy) = (home.path().join("data"), home.path().join("policy.toml"));
+    let arguments = ["--listen", "127.0.0.1:0", "--policy", policy.to_str().unwrap()];
+    let wrong = [
+        ("flor_minutes = -60", "flor_minutes"),
+        ("[[tariffs]]\ncategory = \"garden\"\nminutes_an_hour = 90", "minutes_an_hour"),
+        ("[[tariffs]]\ncategory = \"garden\"", "minutes_per_hour"),
+        ("roundings = [\"sideways\"]", "sideways"),
+        ("day_minutes_max = 0", "day_minutes_max"),
+        ("cap_minutes = 600", "overflow_pool"),
+    ];
+    for (text, named) in wrong {
+        fs::write(&policy, text).unwrap();
+        let error = refused(&folder, &arguments);
+        assert!(error.contains(named) && error.contains("policy.toml"), "{text}: {error}");
+    }
+    assert!(!folder.exists(), "a start that is refused makes nothing");
+    fs::write(&policy, "floor_minutes = -60").unwrap();
+    let (mut server, _url) = start(serve_command(&folder).args(["--policy", policy.to_str().unwrap()]));
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+/// A data folder whose only entry was recorded so many days ago.
+fn old_ledger(folder: &Path, days: i64) {
+    for (name, seed) in [("ledger.key", 99), ("operator.key", 1), ("service.key", 2)] {
+        KeyFile { key: key(seed), origin: ORIGIN.to_owned() }.create(&folder.join(name)).unwrap();
+    }
+    let then = Millis(jiff::Timestamp::now().as_millisecond() - days * DAY);
+    let draft = wire::Draft {
+        origin: ORIGIN,
+        sheet_id: SheetId([1; 16]),
+        issued_at: then,
+        valid_until: Millis(then.0 + DAY),
+        events: vec![genesis(&Policy::default())],
+    };
+    let sheet = wire::sign(draft, &[&key(1)]).unwrap();
+    let decoded = wire::decode(&sheet).unwrap();
+    let (mut replay, mut tree_hashes) = (Replay::new(ORIGIN), Vec::new());
+    replay.append(&decoded, then, &Facts::default(), |hash| tree_hashes.push(hash)).unwrap();
+    let entry = StoredEntry {
+        index: 0,
+        recorded_at_ms: then.0,
+        header: sheet.header,
+        signatures: sheet.signatures,
+        events: sheet.events,
+    };
+    let root = replay.frontier.root();
+    let store = SledStore::open(&folder.join("log")).unwrap();
+    store.commit(&Commit { entries: vec![entry], first_tree_hash: 0, tree_hashes, root }).unwrap();
+}
+
+#[test]
+fn a_clock_far_from_the_log_is_believed_only_on_the_operators_word() {
+    let folder = tempfile::tempdir().unwrap();
+    old_ledger(folder.path(), 400);
+    let arguments = ["--listen", "127.0.0.1:0"];
+    let error = refused(folder.path(), &arguments);
+    assert!(error.contains("ClockImplausible") && error.contains("--accept-clock"), "{error}");
+    let hours_ago = |hours: i64| (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).to_string();
+    let error = refused(folder.path(), &[&arguments as &[&str], &["--accept-clock", &hours_ago(2)]].concat());
+    assert!(error.contains("ClockImplausible"), "another time than the clock says: {error}");
+    let error = refused(folder.path(), &[&arguments as &[&str], &["--accept-clock", "noon"]].concat());
+    assert!(error.contains("--accept-clock") && error.contains("2026-03-01T09:00"), "{error}");
+
+    let (server, url) = start(serve_command(folder.path()).args(["--accept-clock", &hours_ago(0)]));
+    let mut ledger = Ledger { folder, server, url };
+    assert_eq!(ledger.json(&["region", "define", "leeds"])["index"], 1);
+    ledger.kill();
+    ledger.restart();
+    assert_eq!(ledger.json(&["status"])["size"], 2, "with an entry of today, nobody has to vouch any more");
+}
