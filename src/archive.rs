@@ -37,7 +37,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Header => f.write_str("header"),
-            Self::Frame { number, first_index } => write!(f, "frame {number}, from entry {first_index} on,"),
+            Self::Frame { number, first_index } => write!(f, "frame {number} (entries from {first_index} on)"),
             Self::Trailer => f.write_str("trailer"),
         }
     }

@@ -27,6 +27,7 @@ pub struct Reader<R> {
     /// SHA-256 of the part before. It moves on only with a part that is in order, so that after an error nothing follows.
     previous: Digest32,
     note: Option<String>,
+    suspect: Vec<StoredEntry>,
 }
 
 impl<R: Read> Reader<R> {
@@ -51,7 +52,7 @@ impl<R: Read> Reader<R> {
         let origin = String::from_utf8(origin).ok().filter(|origin| is_origin(origin));
         let origin = origin.ok_or(ArchiveError::Damaged { place, problem: "its origin is none" })?;
         let previous = sha256(&[&encode_header(&origin)]);
-        Ok(Self { read, origin, count: 0, frames: 0, previous, note: None })
+        Ok(Self { read, origin, count: 0, frames: 0, previous, note: None, suspect: Vec::new() })
     }
 
     /// The ledger. It is what was written once a frame, or the trailer, has been read.
@@ -88,6 +89,12 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// After contents that are not those that were written: what they unpack to all the same, if to anything, so that
+    /// whoever replays it can say which entry was changed. Nothing vouches for it.
+    pub fn suspect(&self) -> &[StoredEntry] {
+        &self.suspect
+    }
+
     fn frame(&mut self) -> Result<Vec<StoredEntry>, ArchiveError> {
         let place = Place::Frame { number: self.frames, first_index: self.count };
         let damaged = |problem| ArchiveError::Damaged { place, problem };
@@ -99,17 +106,10 @@ impl<R: Read> Reader<R> {
         }
         let compressed = read_part(&mut self.read, header.compressed_length as usize, place)?;
         if sha256(&[&compressed]) != header.compressed_digest {
+            self.suspect = unpack(&header, &compressed, self.count).unwrap_or_default();
             return Err(damaged("its contents are not those that were written"));
         }
-        let mut bytes = vec![0; header.length as usize];
-        let length = block::decompress_into(&compressed, &mut bytes);
-        if length.ok() != Some(bytes.len()) {
-            return Err(damaged("its contents do not unpack to their length"));
-        }
-        let entries = decode_entries(bytes.into(), self.count).map_err(damaged)?;
-        if usize::try_from(header.entries).ok() != Some(entries.len()) {
-            return Err(damaged("it holds more or fewer entries than it claims"));
-        }
+        let entries = unpack(&header, &compressed, self.count).map_err(damaged)?;
         self.previous = sha256(&[&header.encode(), &compressed]);
         self.count += u64::from(header.entries);
         self.frames += 1;
@@ -162,6 +162,20 @@ fn decode_entries(mut bytes: Bytes, first_index: u64) -> Result<Vec<StoredEntry>
             return Err("an entry in it has a part that is longer than any ledger takes");
         }
         entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// The entries in a frame's contents.
+fn unpack(header: &FrameHeader, compressed: &[u8], first_index: u64) -> Result<Vec<StoredEntry>, &'static str> {
+    let mut bytes = vec![0; header.length as usize];
+    let length = block::decompress_into(compressed, &mut bytes);
+    if length.ok() != Some(bytes.len()) {
+        return Err("its contents do not unpack to their length");
+    }
+    let entries = decode_entries(bytes.into(), first_index)?;
+    if usize::try_from(header.entries).ok() != Some(entries.len()) {
+        return Err("it holds more or fewer entries than it claims");
     }
     Ok(entries)
 }

@@ -127,6 +127,21 @@ fn audit_archive(path: &std::path::Path, pin: Option<Pin>) -> anyhow::Result<Rep
             (_, None) => Err(Stop::Audit(Finding::GenesisMissing.into())),
         }
     });
+    let ended = match ended {
+        Err(Stop::Archive(damage @ ArchiveError::Damaged { .. })) => {
+            // Which of the frame's entries it is, a replay may tell.
+            let mut keys: Keys = match audit.replay() {
+                Some(replay) => replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect(),
+                None => Keys::new(),
+            };
+            let suspect = pipeline::prepare(reader.suspect().to_vec(), &mut keys);
+            match audit.take(suspect, |_| Ok(None)) {
+                Err(AuditError::Found(finding)) => Err(Stop::Audit(AuditError::Found(finding))),
+                Ok(_) | Err(AuditError::Io(_)) => Err(Stop::Archive(damage)),
+            }
+        }
+        ended => ended,
+    };
     outcome(&audit, ended)
 }
 

@@ -99,12 +99,14 @@ fn announce(creation: &Creation) -> anyhow::Result<()> {
            origin        {}\n  \
            ledger key    {}\n  \
            genesis leaf  {}\n  \
-           operator key  {} (only you can read it: keep a copy in a safe place)\n\
-         An auditor pins the first three: write them down where the operator can't change them.",
-        creation.origin,
-        creation.ledger_vkey,
-        hex::encode(creation.genesis_leaf_hash),
+           operator key  {} (only you can read it: keep a copy in a safe place)\n  \
+           pin           {}\n\
+         An auditor pins the first three: give them the pin now, to be kept where the operator can't change it.",
+        creation.pin.ledger_key.name(),
+        creation.pin.ledger_key,
+        hex::encode(creation.pin.genesis_leaf_hash),
         creation.operator_key.display(),
+        creation.pin_file.display(),
     ))
 }
 

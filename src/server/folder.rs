@@ -18,6 +18,7 @@ use std::{
 
 use super::Identity;
 use crate::{
+    audit::Pin,
     checkpoint::{self, CheckpointError, VerifierKey},
     clock::{Clock, ClockImplausible, SystemTimeSource},
     config::{KeyFile, KeyFileError},
@@ -71,12 +72,10 @@ impl std::fmt::Debug for dyn LogStore {
 pub struct Creation {
     /// The operator's key file.
     pub operator_key: PathBuf,
-    /// The ledger's origin.
-    pub origin: String,
-    /// The ledger key as a C2SP verifier key.
-    pub ledger_vkey: String,
-    /// Leaf hash of entry 0.
-    pub genesis_leaf_hash: Hash,
+    /// What auditors pin, as a file.
+    pub pin_file: PathBuf,
+    /// What auditors pin.
+    pub pin: Pin,
 }
 
 /// Why a data folder can't be served.
@@ -434,12 +433,11 @@ fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenE
     let leaf = wire::leaf(0, now.0, &decoded.header_hash, &decoded.signatures_hash);
     let root = replay.frontier.root();
     store.commit(&Commit { entries: vec![entry], first_tree_hash: 0, tree_hashes, root })?;
-    Ok(Creation {
-        operator_key: path,
-        ledger_vkey: vkey(&origin, ledger_key.public_key())?.to_string(),
-        genesis_leaf_hash: leaf_hash(&leaf),
-        origin,
-    })
+    let pin = Pin { ledger_key: vkey(&origin, ledger_key.public_key())?, genesis_leaf_hash: leaf_hash(&leaf) };
+    let pin_file = folder.join("ledger.pin");
+    crate::store::atomic_write(&pin_file, pin.to_text().as_bytes(), 0o644)
+        .map_err(|source| OpenError::Io { path: pin_file.clone(), source })?;
+    Ok(Creation { operator_key: path, pin_file, pin })
 }
 
 fn random_origin() -> String {

@@ -45,6 +45,8 @@ pub struct Ledger {
     pub other_staff: PrivateKey,
     pub alice: PrivateKey,
     pub bob: PrivateKey,
+    /// The log as it would be stored.
+    pub entries: Vec<timebank::wire::StoredEntry>,
     sheets: Vec<Decoded>,
     next_id: u64,
 }
@@ -148,6 +150,17 @@ pub fn release(hold: Option<proto::EventRef>) -> Kind {
     Kind::HoldReleased(proto::HoldReleased { hold })
 }
 
+/// A sheet as the log keeps it.
+pub fn stored(index: u64, recorded_at_ms: i64, sheet: &proto::Sheet) -> timebank::wire::StoredEntry {
+    timebank::wire::StoredEntry {
+        index,
+        recorded_at_ms,
+        header: sheet.header.clone(),
+        signatures: sheet.signatures.clone(),
+        events: sheet.events.clone(),
+    }
+}
+
 pub fn expire(hold: Option<proto::EventRef>) -> Kind {
     Kind::HoldExpired(proto::HoldExpired { hold })
 }
@@ -164,6 +177,7 @@ impl Ledger {
             other_staff: key(4),
             alice: key(5),
             bob: key(6),
+            entries: Vec::new(),
             sheets: Vec::new(),
             next_id: 1,
         };
@@ -233,6 +247,7 @@ impl Ledger {
             timebank::replay::resolve_facts(&self.replay.state, &decoded.sheet, &Default::default(), known).unwrap();
         let outcome = self.replay.append(&decoded, Millis(self.now), &facts, |_| ())?;
         self.sheets.push(decoded);
+        self.entries.push(stored(self.entries.len() as u64, self.now, sheet));
         Ok(outcome)
     }
 
