@@ -141,7 +141,7 @@ fn entries_that_are_gone_doubled_moved_or_added_are_named() {
     check(&ledger, "no genesis", |entries| drop(entries.remove(0)), "GenesisMissing", Some(0));
     check(&ledger, "doubled", |entries| entries.insert(3, entries[3].clone()), "IndexGap", Some(4));
     let renumbered = |entries: &mut Vec<StoredEntry>| {
-        let time = entries[last as usize].recorded_at_ms;
+        let time = entries.last().unwrap().recorded_at_ms;
         entries.push(StoredEntry { index: last + 1, recorded_at_ms: time, ..entries[3].clone() });
     };
     check(&ledger, "doubled at the end", renumbered, "RuleBroken", Some(last + 1));
