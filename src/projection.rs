@@ -3,6 +3,7 @@
 //!
 //! **Invariant**: readers see only what is durable. The committer calls [`Projection::apply`] after the sync.
 
+pub mod digest;
 pub mod history;
 pub mod rows;
 mod snapshot;

@@ -1,6 +1,7 @@
 //! The gRPC edge: one service, health and reflection.
 
 mod cursor;
+mod digest;
 mod folder;
 mod http;
 mod messages;
@@ -13,7 +14,10 @@ mod worker;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 use tonic::{Request, Response, Status};
 
 pub use self::{
@@ -39,6 +43,8 @@ pub(crate) struct Service {
     pub(crate) sequencer: Sequencer,
     pub(crate) identity: Arc<Identity>,
     pub(crate) shutdown: watch::Receiver<bool>,
+    /// Digests under way: one reads every row there is.
+    pub(crate) digests: Arc<Semaphore>,
 }
 
 /// What the ledger says of itself.
@@ -63,8 +69,14 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Ledger { store, projection, sequencer, threads, identity, service_key } = ledger;
     let (stop, stopping) = watch::channel(false);
-    let service =
-        Service { store, projection, sequencer: sequencer.clone(), identity: Arc::new(identity), shutdown: stopping };
+    let service = Service {
+        store,
+        projection,
+        sequencer: sequencer.clone(),
+        identity: Arc::new(identity),
+        shutdown: stopping,
+        digests: Arc::new(Semaphore::new(1)),
+    };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LedgerServiceServer<Service>>().await;
     let expiry = tokio::spawn(submit::expire_holds(service.clone(), service_key));
@@ -174,6 +186,13 @@ impl LedgerService for Service {
 
     async fn list_regions(&self, _: Request<proto::ListRegionsRequest>) -> Answer<proto::ListRegionsResponse> {
         Ok(Response::new(self.regions()))
+    }
+
+    async fn get_state_digest(
+        &self,
+        request: Request<proto::GetStateDigestRequest>,
+    ) -> Answer<proto::GetStateDigestResponse> {
+        self.state_digest(request.into_inner()).await.map(Response::new)
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Answer<Self::SubscribeStream> {

@@ -1,25 +1,31 @@
 //! `timebank audit`
 
+mod claims;
 mod report;
 
-use std::{fs::File, io::BufReader, path::PathBuf};
+use std::{fs::File, io::BufReader, path::PathBuf, time::Duration};
 
 use clap::ArgGroup;
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
-use self::report::Report;
+use self::{
+    claims::Claims,
+    report::{Divergence, Report},
+};
 use super::{
-    client,
+    client::{self, Client},
     output::{Failure, progress, usage},
-    source::Source,
+    source::{SILENCE_MAX, Source, silent},
 };
 use crate::{
     archive::{ArchiveError, Reader},
     audit::{Audit, AuditError, Finding, OldEvents, Pin, Scratch},
     checkpoint::{Checkpoint, Note},
     merkle::Hash,
-    pipeline::{self, Keys},
+    pipeline::{self, Keys, Replayed},
+    projection::{Committed, Projection},
+    proto,
     store::{LogStore, SledStore, StoredEntry},
 };
 
@@ -56,12 +62,18 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// How often, and how long, a checkpoint over what was answered is waited for: one is due within a second.
+const CHECKPOINT_TRIES: u32 = 50;
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(200);
+
 /// Why an audit stopped.
 #[derive(Debug)]
 enum Stop {
     Audit(AuditError),
     Archive(ArchiveError),
     Source(anyhow::Error),
+    /// The server answers something else than its log adds up to.
+    Claim(Divergence),
 }
 
 impl From<AuditError> for Stop {
@@ -83,8 +95,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         (None, None, server) => {
             let server = server.unwrap_or_else(client::default_server);
-            let (source, note) = Source::server(&server, 0, stopped).await?;
-            tokio::task::spawn_blocking(move || audit_server(source, &note, pin))
+            tokio::spawn(async move { audit_server(&server, pin, stopped).await })
         }
     };
     let report = tokio::select! {
@@ -148,7 +159,7 @@ fn audit_archive(path: &std::path::Path, pin: Option<Pin>) -> anyhow::Result<Rep
 fn audit_folder(source: Source, note: &str, pin: Option<Pin>) -> anyhow::Result<Report> {
     let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
     let store: &SledStore = &store;
-    let mut audit = Audit::new(pin, signed_size(note), store as &dyn LogStore);
+    let mut audit = Audit::new(pin, parsed(note).map(|checkpoint| checkpoint.size), store as &dyn LogStore);
     let bar = progress(Some(store.size()), "entries");
     let mut next = 0;
     let read = || {
@@ -166,14 +177,57 @@ fn audit_folder(source: Source, note: &str, pin: Option<Pin>) -> anyhow::Result<
     outcome(&audit, ended)
 }
 
-fn audit_server(mut source: Source, note: &str, pin: Option<Pin>) -> anyhow::Result<Report> {
-    let goal = signed_size(note);
+/// Everything a server answers, gathered first, and its log from the first entry to a checkpoint that covers all of it.
+async fn audit_server(server: &str, pin: Option<Pin>, stopped: watch::Receiver<bool>) -> anyhow::Result<Report> {
+    let mut client = client::connect(server).await?;
+    let claims = Claims::gather(&mut client).await?;
+    let note = checkpoint_over(&mut client, claims.last_index() + 1).await?;
+    let (source, _) = Source::server(server, 0, stopped).await?;
+    let folder = tempfile::tempdir()?;
+    let origin = parsed(&note).map_or_else(String::new, |checkpoint| checkpoint.origin);
+    let (own, _) = Projection::open(folder.path(), &origin, 0)?;
+    let last_index = claims.last_index();
+    let replayed = tokio::task::spawn_blocking(move || replay_server(source, &note, pin, own, claims));
+    let (report, own, claims) = replayed.await??;
+    if !report.is_verified() {
+        return Ok(report);
+    }
+    match claims.check_histories(&mut client, &own).await? {
+        Ok(()) => Ok(report.compared(last_index)),
+        Err(found) => Ok(report.with(found)),
+    }
+}
+
+/// The server's checkpoint, once it is over so many entries.
+async fn checkpoint_over(client: &mut Client, size: u64) -> anyhow::Result<String> {
+    for _ in 0..CHECKPOINT_TRIES {
+        let call = client.get_checkpoint(proto::GetCheckpointRequest {});
+        let answer = tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?;
+        let note = answer.into_inner().checkpoint;
+        if parsed(&note).is_none_or(|checkpoint| checkpoint.size >= size) {
+            return Ok(note);
+        }
+        tokio::time::sleep(CHECKPOINT_WAIT).await;
+    }
+    Err(Failure::Refused(format!("the server signed no checkpoint over {size} entries, which its answers reflect"))
+        .into())
+}
+
+fn replay_server(
+    mut source: Source,
+    note: &str,
+    pin: Option<Pin>,
+    own: Projection,
+    claims: Claims,
+) -> anyhow::Result<(Report, Projection, Claims)> {
+    let goal = parsed(note).map(|checkpoint| checkpoint.size);
     let mut audit = Audit::new(pin, goal, Scratch::new()?);
     let bar = progress(goal, "entries");
     let (mut next, end) = (0, goal.unwrap_or(0));
     let read = || {
-        let mut entries: Vec<StoredEntry> = Vec::new();
-        let mut bytes = 0;
+        let (mut entries, mut bytes): (Vec<StoredEntry>, usize) = (Vec::new(), 0);
+        // A chunk ends where an answer is to be looked at.
+        let end = claims.boundary(next).unwrap_or(end).min(end);
         while next < end && bytes < pipeline::CHUNK_BYTES {
             for entry in source.next(next).map_err(Stop::Source)? {
                 bytes += entry.header.len() + entry.events.iter().map(bytes::Bytes::len).sum::<usize>();
@@ -183,14 +237,23 @@ fn audit_server(mut source: Source, note: &str, pin: Option<Pin>) -> anyhow::Res
         }
         Ok(entries)
     };
-    let ended = replay(&mut audit, &bar, read, |_| Ok(None)).and_then(|()| Ok(audit.finish(note)?));
-    outcome(&audit, ended)
+    let ended = pipeline::run(Keys::new(), read, |chunk| {
+        let replayed = audit.take(chunk, |_| Ok(None))?;
+        let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
+        let root = audit.replay().map_or_else(Hash::default, |replay| replay.frontier.root());
+        own.apply(&committed, root).map_err(|error| Stop::Source(error.into()))?;
+        claims.check(&own.view()).map_err(Stop::Claim)?;
+        bar.set_position(audit.size());
+        Ok(())
+    });
+    bar.finish_and_clear();
+    let report = outcome(&audit, ended.and_then(|()| Ok(audit.finish(note)?)))?;
+    Ok((report, own, claims))
 }
 
-/// How many entries a note says it is over, before anything of it is verified.
-fn signed_size(note: &str) -> Option<u64> {
-    let note = Note::parse(note.as_bytes()).ok()?;
-    Checkpoint::parse(note.text()).ok().map(|checkpoint| checkpoint.size)
+/// What a note says, before anything of it is verified.
+fn parsed(note: &str) -> Option<Checkpoint> {
+    Checkpoint::parse(Note::parse(note.as_bytes()).ok()?.text()).ok()
 }
 
 fn replay<O: OldEvents>(
@@ -218,6 +281,7 @@ fn outcome<O: OldEvents>(audit: &Audit<O>, ended: Result<(u64, Hash), Stop>) -> 
         }
         Err(Stop::Archive(error @ ArchiveError::Io { .. })) => Err(Failure::Unreachable(error.to_string()).into()),
         Err(Stop::Archive(error)) => Ok(Report::new(audit, Err((&error).into()))),
+        Err(Stop::Claim(found)) => Ok(Report::new(audit, Err(found))),
         Err(Stop::Source(error)) => match error.downcast_ref::<Failure>() {
             Some(Failure::Refused(problem)) => Ok(Report::new(audit, Err(problem.as_str().into()))),
             Some(Failure::Usage(_) | Failure::Unreachable(_)) | None => Err(unreadable(error)),

@@ -161,6 +161,14 @@ impl History {
         self.published().postings
     }
 
+    /// Rows of all accounts by number, in the order of the log.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Io`].
+    pub fn posting_rows(&self, numbers: Range<u64>) -> Result<Vec<PostingRow>, ProjectionError> {
+        self.postings.read_range(numbers)
+    }
+
     fn published(&self) -> RwLockReadGuard<'_, HistoryHeads> {
         self.heads.read().unwrap_or_else(PoisonError::into_inner)
     }

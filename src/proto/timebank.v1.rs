@@ -1214,6 +1214,48 @@ pub struct SubscribeResponse {
     #[prost(message, optional, tag = "1")]
     pub entry: ::core::option::Option<Entry>,
 }
+/// Which digests.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStateDigestRequest {
+    /// As of this entry; not stated: the last one reflected.
+    #[prost(uint64, optional, tag = "1")]
+    pub at_index: ::core::option::Option<u64>,
+    /// Also the digests of the single accounts in this range, from 0, if stated.
+    #[prost(uint32, optional, tag = "2")]
+    pub range: ::core::option::Option<u32>,
+}
+/// Digests over all accounts that have postings up to an entry, ordered by id.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetStateDigestResponse {
+    /// The entry as of which they are.
+    #[prost(uint64, tag = "1")]
+    pub reflected_index: u64,
+    /// Accounts that have postings.
+    #[prost(uint64, tag = "2")]
+    pub accounts: u64,
+    /// One SHA-256 for each range of 4,096 accounts, the last one shorter: over, for each account, its id, its number of postings
+    /// (u64, big-endian) and its `history_digest`.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub range_digests: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// The accounts of the range that was asked for.
+    #[prost(message, repeated, tag = "4")]
+    pub account_digests: ::prost::alloc::vec::Vec<AccountDigest>,
+}
+/// What an account's history comes to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccountDigest {
+    /// Its id, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub account: ::prost::bytes::Bytes,
+    /// Postings, and changes of what is reserved.
+    #[prost(uint64, tag = "2")]
+    pub postings: u64,
+    /// A chain of SHA-256, 32 bytes: d(0) = SHA-256("timebank history v1" || 0x0a || id); d(n) = SHA-256(d(n-1) || number of the
+    /// row among the account's, from 0 (u64) || minutes (i64) || balance after (i64) || reserved after (i64) || log index (u64) ||
+    /// event number (u16) || kind (u8) || recorded at (i64) || counterparty's id, or 16 zero bytes), integers big-endian.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub history_digest: ::prost::bytes::Bytes,
+}
 /// When to answer a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1799,6 +1841,31 @@ pub mod ledger_service_client {
                 .insert(GrpcMethod::new("timebank.v1.LedgerService", "ListRegions"));
             self.inner.unary(req, path, codec).await
         }
+        /// Digests of what the ledger answers for every account: what an auditor compares with a replay of its own.
+        pub async fn get_state_digest(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetStateDigestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetStateDigestResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/timebank.v1.LedgerService/GetStateDigest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("timebank.v1.LedgerService", "GetStateDigest"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Entries from an index on: first what is there, then what comes. A slow reader lags; nothing is skipped.
         pub async fn subscribe(
             &mut self,
@@ -1960,6 +2027,14 @@ pub mod ledger_service_server {
             request: tonic::Request<super::ListRegionsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListRegionsResponse>,
+            tonic::Status,
+        >;
+        /// Digests of what the ledger answers for every account: what an auditor compares with a replay of its own.
+        async fn get_state_digest(
+            &self,
+            request: tonic::Request<super::GetStateDigestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetStateDigestResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the Subscribe method.
@@ -2714,6 +2789,52 @@ pub mod ledger_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListRegionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/timebank.v1.LedgerService/GetStateDigest" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetStateDigestSvc<T: LedgerService>(pub Arc<T>);
+                    impl<
+                        T: LedgerService,
+                    > tonic::server::UnaryService<super::GetStateDigestRequest>
+                    for GetStateDigestSvc<T> {
+                        type Response = super::GetStateDigestResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetStateDigestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LedgerService>::get_state_digest(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetStateDigestSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -16,6 +16,8 @@ pub(super) struct Divergence {
     message: String,
     /// The first entry that can't be vouched for.
     entry: Option<u64>,
+    /// The entry as of which an answer was compared.
+    as_of: Option<u64>,
     event: Option<u16>,
     field: String,
     rule: &'static str,
@@ -31,6 +33,7 @@ impl From<&Finding> for Divergence {
             code: finding.code(),
             message: finding.to_string(),
             entry: finding.index(),
+            as_of: None,
             event: refusal.and_then(|refusal| refusal.event),
             field: refusal.map_or_else(String::new, |refusal| refusal.field.to_string()),
             rule: refusal.map_or("", |refusal| refusal.rejection.code()),
@@ -52,6 +55,14 @@ impl From<&str> for Divergence {
     }
 }
 
+impl Divergence {
+    /// The server answers something else than its log adds up to, as of an entry.
+    pub(super) fn of_state(index: u64, message: String, values: Option<(String, String)>) -> Self {
+        let (expected, found) = values.map_or((None, None), |(expected, found)| (Some(expected), Some(found)));
+        Self { code: "StateDiffers", message, as_of: Some(index), expected, found, ..Self::default() }
+    }
+}
+
 /// What was audited, and the verdict.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -59,6 +70,8 @@ pub(super) struct Report {
     entries: u64,
     events: u64,
     accounts: usize,
+    /// The entry as of which the server's answers were compared with the log.
+    compared: Option<u64>,
     verdict: Result<(u64, Hash), Divergence>,
 }
 
@@ -69,8 +82,25 @@ impl Report {
             entries: audit.size(),
             events: audit.events(),
             accounts: audit.replay().map_or(0, |replay| replay.state.accounts().len()),
+            compared: None,
             verdict,
         }
+    }
+
+    pub(super) const fn is_verified(&self) -> bool {
+        self.verdict.is_ok()
+    }
+
+    /// The log is sound, but something else isn't.
+    pub(super) fn with(mut self, found: Divergence) -> Self {
+        self.verdict = Err(found);
+        self
+    }
+
+    /// The server's answers agree with its log, as of this entry.
+    pub(super) const fn compared(mut self, index: u64) -> Self {
+        self.compared = Some(index);
+        self
     }
 
     fn json(&self, pinned: bool) -> Value {
@@ -80,6 +110,7 @@ impl Report {
                 "code": found.code,
                 "message": found.message,
                 "entry": found.entry,
+                "as_of": found.as_of,
                 "event": found.event,
                 "field": found.field,
                 "rule": found.rule,
@@ -97,6 +128,7 @@ impl Report {
             "entries": self.entries,
             "events": self.events,
             "accounts": self.accounts,
+            "compared_at": self.compared,
             "checkpoint_size": verified.map(|(size, _)| size),
             "root": verified.map(|(_, root)| hex::encode(root)),
             "finding": finding,
@@ -143,6 +175,11 @@ impl Report {
                 text
             }
         };
+        if let Some(index) = self.compared {
+            text = format!(
+                "{text}\ncompared       every balance, every hold and every history that the server answers, as of entry {index}"
+            );
+        }
         if let Some(genesis) = &self.genesis {
             let leaf = hex::encode(genesis.genesis_leaf_hash);
             text = format!("{text}\nledger key     {}\ngenesis leaf   {leaf}", genesis.ledger_key);

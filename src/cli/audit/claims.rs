@@ -1,0 +1,276 @@
+//! What a server answers about every account, held against a replay of the auditor's own.
+
+use std::collections::BTreeMap;
+
+use tokio::time::timeout;
+use tonic::Status;
+
+use super::report::Divergence;
+use crate::{
+    cli::{
+        client::Client,
+        output::Failure,
+        source::{SILENCE_MAX, silent},
+    },
+    ledger::{AccountId, EventRef, LogIndex},
+    merkle::Hash,
+    projection::{
+        Projection, View,
+        digest::{RANGE_ACCOUNTS, range_digest},
+        history::PageRequest,
+    },
+    proto,
+};
+
+/// Rows of a page that is asked for: the most there may be.
+const LIST_PAGE: u32 = 1_000;
+const HISTORY_PAGE: u32 = 200;
+
+/// A balance or a hold as the server told it, as of some entry.
+#[derive(Debug)]
+enum Claim {
+    Account(proto::Account),
+    Hold(proto::Hold),
+    /// So many accounts and holds were told, all as of the same entry.
+    Accounts(usize),
+    Holds(usize),
+}
+
+/// All that a server answered.
+#[derive(Debug)]
+pub(super) struct Claims {
+    /// By the entry that the answer reflects.
+    claims: BTreeMap<u64, Vec<Claim>>,
+    digest: proto::GetStateDigestResponse,
+}
+
+async fn within<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
+    Ok(timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?.into_inner())
+}
+
+impl Claims {
+    /// Asks for every account, every hold, and the digest of all histories.
+    pub(super) async fn gather(client: &mut Client) -> anyhow::Result<Self> {
+        let mut claims: BTreeMap<u64, Vec<Claim>> = BTreeMap::new();
+        let (mut cursor, mut indexes, mut count) = (String::new(), Vec::new(), 0);
+        loop {
+            let request = proto::ListAccountsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
+            let page = within(client.list_accounts(request)).await?;
+            indexes.push(page.reflected_index);
+            count += page.accounts.len();
+            claims.entry(page.reflected_index).or_default().extend(page.accounts.into_iter().map(Claim::Account));
+            cursor = page.next_cursor;
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        whole(&indexes, Claim::Accounts(count), &mut claims);
+        (cursor, indexes, count) = (String::new(), Vec::new(), 0);
+        loop {
+            let request = proto::ListHoldsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
+            let page = within(client.list_holds(request)).await?;
+            indexes.push(page.reflected_index);
+            count += page.holds.len();
+            claims.entry(page.reflected_index).or_default().extend(page.holds.into_iter().map(Claim::Hold));
+            cursor = page.next_cursor;
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        whole(&indexes, Claim::Holds(count), &mut claims);
+        let digest = within(client.get_state_digest(proto::GetStateDigestRequest::default())).await?;
+        claims.entry(digest.reflected_index).or_default();
+        Ok(Self { claims, digest })
+    }
+
+    /// The last entry that an answer reflects.
+    pub(super) fn last_index(&self) -> u64 {
+        self.claims.last_key_value().map_or(0, |(index, _)| *index)
+    }
+
+    /// How many entries may be replayed from `size` on before the next answer has to be looked at.
+    pub(super) fn boundary(&self, size: u64) -> Option<u64> {
+        self.claims.range(size..).next().map(|(index, _)| index + 1)
+    }
+
+    /// Looks at what was answered as of the last entry that was replayed.
+    pub(super) fn check(&self, view: &View) -> Result<(), Divergence> {
+        let index = view.reflected_index();
+        for claim in self.claims.get(&index).into_iter().flatten() {
+            match claim {
+                Claim::Account(account) => check_account(view, account)?,
+                Claim::Hold(hold) => check_hold(view, hold)?,
+                Claim::Accounts(count) => same(index, "the number of accounts", view.accounts.len(), *count)?,
+                Claim::Holds(count) => same(index, "the number of open holds", view.holds.len(), *count)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the digests of all histories; a difference is looked for until account and row are named.
+    pub(super) async fn check_histories(
+        &self,
+        client: &mut Client,
+        own: &Projection,
+    ) -> anyhow::Result<Result<(), Divergence>> {
+        let index = self.digest.reflected_index;
+        let mine = own.account_digests(index)?;
+        let ranges: Vec<Hash> = mine.chunks(RANGE_ACCOUNTS).map(range_digest).collect();
+        if let Err(found) =
+            same(index, "the number of accounts with a history", mine.len() as u64, self.digest.accounts)
+        {
+            return Ok(Err(found));
+        }
+        let differs = |(own, theirs): (&Hash, &bytes::Bytes)| own.as_slice() != theirs.as_ref();
+        let theirs = &self.digest.range_digests;
+        let range = if ranges.len() == theirs.len() {
+            let Some(range) = ranges.iter().zip(theirs).position(differs) else { return Ok(Ok(())) };
+            range
+        } else {
+            0
+        };
+        let request = proto::GetStateDigestRequest { at_index: Some(index), range: u32::try_from(range).ok() };
+        let told = within(client.get_state_digest(request)).await?.account_digests;
+        let accounts = mine.chunks(RANGE_ACCOUNTS).nth(range).unwrap_or_default();
+        for (position, own_digest) in accounts.iter().enumerate() {
+            let same = told.get(position).is_some_and(|told| {
+                told.account.as_ref() == own_digest.account.0
+                    && told.postings == own_digest.postings
+                    && told.history_digest.as_ref() == own_digest.history
+            });
+            if !same {
+                return check_rows(client, own, own_digest.account, index).await.map(Err);
+            }
+        }
+        let message = format!("the digest of accounts {range} x {RANGE_ACCOUNTS} on differs, though no account's does");
+        Ok(Err(Divergence::of_state(index, message, None)))
+    }
+}
+
+/// Where all pages reflect the same entry, nothing may be missing from them.
+fn whole(indexes: &[u64], claim: Claim, claims: &mut BTreeMap<u64, Vec<Claim>>) {
+    if let Some(first) = indexes.first().filter(|first| indexes.iter().all(|index| index == *first)) {
+        claims.entry(*first).or_default().push(claim);
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Display>(index: u64, what: &str, own: T, told: T) -> Result<(), Divergence> {
+    if own == told {
+        return Ok(());
+    }
+    let message = format!("the server says that {what} is {told}, the log says {own}");
+    Err(Divergence::of_state(index, message, Some((own.to_string(), told.to_string()))))
+}
+
+fn check_account(view: &View, told: &proto::Account) -> Result<(), Divergence> {
+    let index = view.reflected_index();
+    let name = hex::encode(&told.account);
+    let id = told.account.as_ref().try_into().map(AccountId).ok();
+    let Some(own) = id.and_then(|id| view.number(id)).and_then(|number| view.account(number)) else {
+        let message = format!("the server tells of account {name}, which the log never opened");
+        return Err(Divergence::of_state(index, message, None));
+    };
+    same(index, &format!("the balance of {name}"), own.balance.get(), told.balance_minutes)?;
+    same(index, &format!("what is reserved on {name}"), own.held.get(), told.held_minutes)?;
+    let none = |minutes: Option<i64>| minutes.map_or_else(|| "none".to_owned(), |minutes| minutes.to_string());
+    let available = own.available().map(crate::ledger::Minutes::get);
+    same(index, &format!("what is available on {name}"), none(available), none(told.available_minutes))
+}
+
+fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Divergence> {
+    let index = view.reflected_index();
+    let at = told.hold.unwrap_or_default();
+    let name = format!("{}.{}", at.index, at.event);
+    let event = u16::try_from(at.event).unwrap_or(u16::MAX);
+    let Some(own) = view.holds.get(&EventRef { index: LogIndex(at.index), event }) else {
+        let message = format!("the server tells of the open hold {name}, which the log doesn't have open");
+        return Err(Divergence::of_state(index, message, None));
+    };
+    same(index, &format!("the amount of hold {name}"), own.minutes.get(), told.minutes)?;
+    same(index, &format!("the end of hold {name}"), own.expires_at.0, told.expires_at_ms)?;
+    let (payer, station) = (view.id_bytes(own.payer.0), view.id_bytes(own.station.0));
+    same(index, &format!("the payer of hold {name}"), hex::encode(payer), hex::encode(&told.payer))?;
+    same(index, &format!("the station of hold {name}"), hex::encode(station), hex::encode(&told.station))
+}
+
+/// The first row of an account's history in which the server differs.
+async fn check_rows(
+    client: &mut Client,
+    own: &Projection,
+    account: AccountId,
+    index: u64,
+) -> anyhow::Result<Divergence> {
+    let number = own.view().number(account).map_or(u32::MAX, |number| number.0);
+    let (mut cursor, mut from) = (String::new(), None);
+    let mut position: u64 = 0;
+    loop {
+        let request = proto::ListHistoryRequest {
+            account: account.0.to_vec().into(),
+            order: i32::from(proto::HistoryOrder::OldestFirst),
+            page_size: HISTORY_PAGE,
+            cursor,
+            at_index: Some(index),
+            ..Default::default()
+        };
+        let told = within(client.list_history(request)).await?;
+        let request = PageRequest {
+            newest_first: false,
+            from,
+            limit: told.rows.len().max(1),
+            up_to_index: index,
+            from_ms: 0,
+            until_ms: i64::MAX,
+            kinds: u16::MAX,
+        };
+        let mine = own.history().page(number, &request)?;
+        for row in 0..told.rows.len().max(mine.rows.len()) {
+            let own_row = mine.rows.get(row).map(|(_, row)| describe(own, row));
+            let told_row = told.rows.get(row).map(describe_told);
+            if own_row != told_row {
+                let none = || "no such row".to_owned();
+                let (own_row, told_row) = (own_row.unwrap_or_else(none), told_row.unwrap_or_else(none));
+                let message = format!(
+                    "row {position} of the history of {account}: the server says {told_row}, the log says {own_row}"
+                );
+                return Ok(Divergence::of_state(index, message, Some((own_row, told_row))));
+            }
+            position += 1;
+        }
+        (cursor, from) = (told.next_cursor, mine.next);
+        if cursor.is_empty() || from.is_none() {
+            let message = format!(
+                "the digest of the history of {account} differs, though the {position} rows that the server shows agree"
+            );
+            return Ok(Divergence::of_state(index, message, None));
+        }
+    }
+}
+
+fn describe(own: &Projection, row: &crate::projection::rows::PostingRow) -> String {
+    let counterparty = own.view().id_bytes(row.counterparty);
+    describe_told(&proto::HistoryRow {
+        event: Some(proto::EventRef { index: row.index, event: u32::from(row.event) }),
+        recorded_at_ms: row.recorded_at_ms,
+        kind: i32::from(row.kind),
+        counterparty,
+        minutes: row.minutes,
+        balance_after_minutes: row.balance_after,
+        held_after_minutes: row.held_after,
+        posting: 0,
+    })
+}
+
+fn describe_told(row: &proto::HistoryRow) -> String {
+    let at = row.event.unwrap_or_default();
+    let kind = proto::EventKind::try_from(row.kind).map_or("UNKNOWN", |kind| kind.as_str_name());
+    format!(
+        "{}.{} {kind} {:+} min with {}, balance {}, reserved {}, at {} ms",
+        at.index,
+        at.event,
+        row.minutes,
+        if row.counterparty.is_empty() { "nobody".to_owned() } else { hex::encode(&row.counterparty) },
+        row.balance_after_minutes,
+        row.held_after_minutes,
+        row.recorded_at_ms
+    )
+}

@@ -1,0 +1,274 @@
+//! Audits of a real server, honest or lying, and of what it exported.
+
+use std::{fs, path::Path, process::Output};
+
+use serde_json::Value;
+use timebank::{
+    archive::{Reader, Writer},
+    proto::{
+        self,
+        ledger_service_client::LedgerServiceClient,
+        ledger_service_server::{LedgerService, LedgerServiceServer},
+    },
+};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status, Streaming, transport::Channel};
+
+use crate::{harness::Ledger, support::bytes};
+
+async fn timebank(arguments: &[&str]) -> Output {
+    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let run = move || std::process::Command::new(env!("CARGO_BIN_EXE_timebank")).args(arguments).output().unwrap();
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// An audit's exit code and report.
+async fn audit(arguments: &[&str]) -> (i32, Value) {
+    let output = timebank(&[&["audit", "--json"], arguments].concat()).await;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report = serde_json::from_str(&text).unwrap_or(Value::Null);
+    (output.status.code().unwrap(), report)
+}
+
+/// A ledger with records, a transfer's worth of history, and an open hold.
+async fn ledger() -> Ledger {
+    let mut ledger = Ledger::new().await;
+    for number in 0..5 {
+        ledger.accept(vec![ledger.half_hour(0, 1 + number), ledger.half_hour(1, 1 + number)]).await;
+    }
+    let resident = ledger.enrol(proto::KeyRole::Resident, ledger.people[0]).await;
+    let placed = proto::event::Kind::HoldPlaced(proto::HoldPlaced {
+        payer: bytes(&ledger.people[0]),
+        station: bytes(&ledger.station),
+        minutes: 20,
+        expires_at_ms: jiff::Timestamp::now().as_millisecond() + 86_400_000,
+    });
+    let sheet = ledger.sheet_by(&[&resident], vec![placed]);
+    ledger.submit(sheet, proto::Until::Published).await.unwrap();
+    ledger
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test]
+async fn an_honest_server_passes_with_all_that_it_answers() {
+    let mut ledger = ledger().await;
+    let pin = ledger.folder.path().join("ledger.pin");
+    let (code, report) = audit(&["--server", &ledger.url, "--pin", text(&pin)]).await;
+    assert_eq!((code, &report["verdict"], &report["pinned"]), (0, &"verified".into(), &true.into()), "{report}");
+    let size = ledger.status().await.size;
+    assert_eq!((report["entries"].as_u64(), report["compared_at"].as_u64()), (Some(size), Some(size - 1)));
+    let other = Ledger::new().await;
+    let (code, report) = audit(&["--server", &other.url, "--pin", text(&pin)]).await;
+    assert_eq!((code, &report["finding"]["code"]), (1, &"NotAsPinned".into()), "{report}");
+}
+
+#[tokio::test]
+async fn a_row_of_history_that_was_changed_on_the_disk_is_named() {
+    let ledger = ledger().await;
+    let rows = ledger.folder.path().join("projections").join("postings");
+    let mut contents = fs::read(&rows).unwrap();
+    // The third row's minutes, the first field of 72 bytes.
+    contents[2 * 72] ^= 1;
+    fs::write(&rows, contents).unwrap();
+    let (code, report) = audit(&["--server", &ledger.url]).await;
+    let finding = &report["finding"];
+    assert_eq!((code, &finding["code"]), (1, &"StateDiffers".into()), "{report}");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains("of the history of") && message.contains("min with"), "{message}");
+}
+
+#[tokio::test]
+async fn one_changed_minute_in_an_archive_names_its_entry() {
+    let ledger = ledger().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
+    let exported = timebank(&["export", "--server", &ledger.url, "--out", text(&good)]).await;
+    assert!(exported.status.success());
+    let (code, report) = audit(&["--archive", text(&good)]).await;
+    assert_eq!((code, &report["verdict"]), (0, &"verified".into()), "{report}");
+
+    // Whoever writes a file can write its hashes: the archive is sound as a file.
+    let mut reader = Reader::new(fs::File::open(&good).unwrap()).unwrap();
+    let mut writer = Writer::new(Vec::new(), &ledger.origin).unwrap();
+    while let Some(entries) = reader.next_entries().unwrap() {
+        for mut entry in entries {
+            if entry.index == 4 {
+                let mut event: proto::Event = prost::Message::decode(entry.events[1].clone()).unwrap();
+                let Some(proto::event::Kind::ServiceRecorded(recorded)) = &mut event.kind else { panic!("{event:?}") };
+                recorded.service.as_mut().unwrap().credited_minutes += 1;
+                entry.events[1] = prost::Message::encode_to_vec(&event).into();
+            }
+            writer.push(&entry).unwrap();
+        }
+    }
+    fs::write(&bad, writer.finish(reader.note().unwrap()).unwrap()).unwrap();
+    let (code, report) = audit(&["--archive", text(&bad)]).await;
+    let finding = &report["finding"];
+    assert_eq!((code, &finding["code"], &finding["entry"]), (1, &"Undecodable".into(), &4.into()), "{report}");
+    assert_eq!(finding["rule"], "EventsRootMismatch");
+
+    // A byte flipped in place: the frame is damaged, and the entry is told all the same.
+    let mut damaged = fs::read(&good).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 4;
+    fs::write(&bad, &damaged).unwrap();
+    let (code, report) = audit(&["--archive", text(&bad)]).await;
+    assert_eq!(code, 1, "{report}");
+    assert!(report["finding"]["entry"].is_u64(), "{report}");
+    for cut in [0, 10, 100, middle, damaged.len() - 1] {
+        fs::write(&bad, &fs::read(&good).unwrap()[..cut]).unwrap();
+        assert_eq!(audit(&["--archive", text(&bad)]).await.0, 1, "cut at {cut}");
+    }
+    assert_eq!(audit(&["--archive", "/nowhere/at/all"]).await.0, 3);
+    assert_eq!(audit(&[]).await.0, 2);
+    assert_eq!(audit(&["--server", "http://127.0.0.1:1"]).await.0, 3);
+}
+
+#[tokio::test]
+async fn a_data_folder_is_audited_with_its_tree() {
+    let mut ledger = ledger().await;
+    let folder = ledger.folder.path().to_owned();
+    assert_eq!(audit(&["--data", text(&folder)]).await.0, 3, "somebody serves it");
+    ledger.server.kill().unwrap();
+    ledger.server.wait().unwrap();
+    let (code, report) = audit(&["--data", text(&folder)]).await;
+    assert_eq!((code, &report["verdict"]), (0, &"verified".into()), "{report}");
+}
+
+/// What a lying server changes.
+#[derive(Clone, Copy, PartialEq)]
+enum Lie {
+    Balance,
+    Held,
+    HoldMinutes,
+    HoldMissing,
+    AccountMissing,
+    Digest,
+    Entry,
+}
+
+/// A server that answers as another does, but for one lie.
+#[derive(Clone)]
+struct Liar {
+    honest: LedgerServiceClient<Channel>,
+    lie: Lie,
+}
+
+type Entries = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<proto::SubscribeResponse, Status>> + Send>>;
+
+macro_rules! forward {
+    ($($method:ident($request:ident) -> $response:ident)*) => {
+        #[tonic::async_trait]
+        impl LedgerService for Liar {
+            type SubmitStreamStream = Streaming<proto::SubmitStreamResponse>;
+            type SubscribeStream = Entries;
+
+            $(async fn $method(&self, request: Request<proto::$request>) -> Result<Response<proto::$response>, Status> {
+                let mut response = self.honest.clone().$method(request).await?;
+                self.change(response.get_mut());
+                Ok(response)
+            })*
+
+            async fn submit_stream(
+                &self,
+                _request: Request<Streaming<proto::SubmitStreamRequest>>,
+            ) -> Result<Response<Self::SubmitStreamStream>, Status> {
+                Err(Status::unimplemented("a liar takes nothing"))
+            }
+
+            async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Result<Response<Entries>, Status> {
+                use tokio_stream::StreamExt;
+                let entries = self.honest.clone().subscribe(request).await?.into_inner();
+                let lie = self.lie;
+                let changed = entries.map(move |entry| entry.map(|mut entry| {
+                    if let Some(entry) = entry.entry.as_mut().filter(|entry| lie == Lie::Entry && entry.index == 3) {
+                        entry.recorded_at_ms += 1;
+                    }
+                    entry
+                }));
+                Ok(Response::new(Box::pin(changed)))
+            }
+        }
+    };
+}
+
+forward! {
+    submit(SubmitRequest) -> SubmitResponse
+    submit_list(SubmitListRequest) -> SubmitListResponse
+    dry_run(DryRunRequest) -> DryRunResponse
+    get_status(GetStatusRequest) -> GetStatusResponse
+    get_checkpoint(GetCheckpointRequest) -> GetCheckpointResponse
+    get_entry(GetEntryRequest) -> GetEntryResponse
+    get_receipt(GetReceiptRequest) -> GetReceiptResponse
+    get_account(GetAccountRequest) -> GetAccountResponse
+    list_accounts(ListAccountsRequest) -> ListAccountsResponse
+    get_balance(GetBalanceRequest) -> GetBalanceResponse
+    list_history(ListHistoryRequest) -> ListHistoryResponse
+    list_holds(ListHoldsRequest) -> ListHoldsResponse
+    list_keys(ListKeysRequest) -> ListKeysResponse
+    list_regions(ListRegionsRequest) -> ListRegionsResponse
+    get_state_digest(GetStateDigestRequest) -> GetStateDigestResponse
+}
+
+impl Liar {
+    fn change(&self, response: &mut dyn std::any::Any) {
+        if let Some(accounts) = response.downcast_mut::<proto::ListAccountsResponse>() {
+            match self.lie {
+                Lie::Balance => accounts.accounts[2].balance_minutes += 1,
+                Lie::Held => accounts.accounts[2].held_minutes -= 1,
+                Lie::AccountMissing => drop(accounts.accounts.pop()),
+                Lie::HoldMinutes | Lie::HoldMissing | Lie::Digest | Lie::Entry => {}
+            }
+        }
+        if let Some(holds) = response.downcast_mut::<proto::ListHoldsResponse>() {
+            match self.lie {
+                Lie::HoldMinutes => holds.holds[0].minutes += 1,
+                Lie::HoldMissing => drop(holds.holds.pop()),
+                Lie::Balance | Lie::Held | Lie::AccountMissing | Lie::Digest | Lie::Entry => {}
+            }
+        }
+        if let Some(digest) = response.downcast_mut::<proto::GetStateDigestResponse>()
+            && self.lie == Lie::Digest
+        {
+            digest.range_digests[0] = vec![7; 32].into();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_lies_about_one_thing_is_caught_and_the_thing_named() {
+    let ledger = ledger().await;
+    let person = hex::encode(ledger.people[0]);
+    let cases = [
+        (Lie::Balance, "StateDiffers", "the balance of "),
+        (Lie::Held, "StateDiffers", "what is reserved on "),
+        (Lie::AccountMissing, "StateDiffers", "the number of accounts"),
+        (Lie::HoldMinutes, "StateDiffers", "the amount of hold "),
+        (Lie::HoldMissing, "StateDiffers", "the number of open holds"),
+        (Lie::Digest, "StateDiffers", "the digest"),
+        (Lie::Entry, "RootMismatch", "another history"),
+    ];
+    for (lie, code, words) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let liar = LedgerServiceServer::new(Liar { honest: ledger.client.clone(), lie });
+        let server = tonic::transport::Server::builder().add_service(liar);
+        let serving = tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let (exit, report) = audit(&["--server", &url]).await;
+        let finding = &report["finding"];
+        let message = finding["message"].as_str().unwrap_or_default();
+        assert_eq!((exit, finding["code"].as_str()), (1, Some(code)), "{report}");
+        assert!(message.contains(words), "{message}");
+        if matches!(lie, Lie::Balance | Lie::Held) {
+            assert!(message.contains(&person), "{message}");
+            assert_ne!(finding["expected"], finding["found"]);
+        }
+        serving.abort();
+    }
+    // None of the lies touched the ledger.
+    assert_eq!(audit(&["--server", &ledger.url]).await.0, 0);
+}
