@@ -2,6 +2,7 @@
 //!
 //! [Checkpoints]: https://c2sp.org/tlog-checkpoint
 
+pub mod cosignature;
 mod key;
 mod note;
 
@@ -10,7 +11,7 @@ use std::{fmt, slice};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ed25519_zebra::SigningKey;
 
-pub use key::{VerifierKey, VerifierKeyError};
+pub use key::{NoteKey, VerifierKey, VerifierKeyError, WitnessKey};
 pub use note::{NOTE_BYTES_MAX, Note, NoteError, NoteSignature, SIGNATURES_MAX, sign as sign_note};
 
 use crate::merkle::Hash;
@@ -105,6 +106,15 @@ impl Checkpoint {
         let mismatch = CheckpointError::RootLengthMismatch { found: self.root.len() };
         self.root.as_slice().try_into().map_or(Err(mismatch), Ok)
     }
+
+    /// What tlog-checkpoint asks for beyond what can be read, and the root.
+    fn check_form(&self) -> Result<Hash, CheckpointError> {
+        let root = self.root_hash()?;
+        if self.extensions.split_terminator('\n').any(str::is_empty) {
+            return Err(CheckpointError::ExtensionEmpty);
+        }
+        Ok(root)
+    }
 }
 
 impl fmt::Display for Checkpoint {
@@ -135,10 +145,7 @@ pub fn open(bytes: &[u8], key: &VerifierKey, origin: &str) -> Result<Checkpoint,
     if checkpoint.origin != origin {
         return Err(CheckpointError::OriginMismatch { found: checkpoint.origin, expected: origin.to_owned() });
     }
-    checkpoint.root_hash()?;
-    if checkpoint.extensions.split_terminator('\n').any(str::is_empty) {
-        return Err(CheckpointError::ExtensionEmpty);
-    }
+    checkpoint.check_form()?;
     Ok(checkpoint)
 }
 

@@ -7,8 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::signature;
 
-/// Ed25519, as the signed-note registry numbers it.
-const ALGORITHM_ED25519: u8 = 1;
+/// Ed25519 over the text of a note, as the signed-note registry numbers it.
+pub(super) const ALGORITHM_ED25519: u8 = 1;
+/// Ed25519 over a time and the text of a checkpoint: cosignature/v1.
+pub(super) const ALGORITHM_COSIGNATURE: u8 = 4;
 
 /// Why a verifier key can't be used. In order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,8 +26,10 @@ pub enum VerifierKeyError {
         /// Computed from name and key.
         actual: u32,
     },
-    /// Another kind of key than the ledger has.
-    #[error("the key's algorithm is {found:#04x}, only 0x01 (Ed25519) is known")]
+    /// Another kind of key than is wanted here.
+    #[error(
+        "the key's algorithm is {found:#04x}: a ledger's key has 0x01 (Ed25519), a witness's 0x04 (cosignature/v1)"
+    )]
     AlgorithmUnknown {
         /// Its identifier byte.
         found: u8,
@@ -36,15 +40,21 @@ pub enum VerifierKeyError {
     PublicKeyUnusable,
 }
 
-/// A named Ed25519 key whose signatures on notes are checked.
+/// A named Ed25519 key whose signatures on notes are checked. The algorithm is part of the type, so that a witness is
+/// never taken for a ledger: both may be the same key of the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifierKey {
+pub struct NoteKey<const ALGORITHM: u8> {
     name: String,
     key_hash: u32,
     public_key: [u8; 32],
 }
 
-impl VerifierKey {
+/// The key of a ledger, or of whoever else signs notes.
+pub type VerifierKey = NoteKey<ALGORITHM_ED25519>;
+/// The key of a witness, which signs cosignature/v1 only.
+pub type WitnessKey = NoteKey<ALGORITHM_COSIGNATURE>;
+
+impl<const ALGORITHM: u8> NoteKey<ALGORITHM> {
     /// The key under this name.
     ///
     /// # Errors
@@ -56,7 +66,7 @@ impl VerifierKey {
         if !signature::is_enrollable(&public_key) {
             return Err(VerifierKeyError::PublicKeyUnusable);
         }
-        Ok(Self { name: name.to_owned(), key_hash: key_hash(name, &public_key), public_key })
+        Ok(Self { name: name.to_owned(), key_hash: key_hash::<ALGORITHM>(name, &public_key), public_key })
     }
 
     /// The name that its signature lines carry.
@@ -78,7 +88,7 @@ impl VerifierKey {
     }
 }
 
-impl FromStr for VerifierKey {
+impl<const ALGORITHM: u8> FromStr for NoteKey<ALGORITHM> {
     type Err = VerifierKeyError;
 
     fn from_str(text: &str) -> Result<Self, VerifierKeyError> {
@@ -98,7 +108,7 @@ impl FromStr for VerifierKey {
             return Err(VerifierKeyError::HashMismatch { stated, actual });
         }
         let Some((&algorithm, public_key)) = key.split_first() else { return Err(VerifierKeyError::Malformed) };
-        if algorithm != ALGORITHM_ED25519 {
+        if algorithm != ALGORITHM {
             return Err(VerifierKeyError::AlgorithmUnknown { found: algorithm });
         }
         let Ok(public_key) = public_key.try_into() else { return Err(VerifierKeyError::PublicKeyUnusable) };
@@ -106,9 +116,9 @@ impl FromStr for VerifierKey {
     }
 }
 
-impl fmt::Display for VerifierKey {
+impl<const ALGORITHM: u8> fmt::Display for NoteKey<ALGORITHM> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = BASE64_STANDARD.encode(typed(&self.public_key));
+        let key = BASE64_STANDARD.encode(typed::<ALGORITHM>(&self.public_key));
         write!(f, "{}+{:08x}+{key}", self.name, self.key_hash)
     }
 }
@@ -118,9 +128,9 @@ pub(super) fn is_key_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|character: char| character == '+' || character.is_whitespace())
 }
 
-/// The first four bytes of SHA-256(name || 0x0a || 0x01 || public key), big-endian.
-pub(super) fn key_hash(name: &str, public_key: &[u8; 32]) -> u32 {
-    hash_of_key(name, &typed(public_key))
+/// The first four bytes of SHA-256(name || 0x0a || algorithm || public key), big-endian.
+pub(super) fn key_hash<const ALGORITHM: u8>(name: &str, public_key: &[u8; 32]) -> u32 {
+    hash_of_key(name, &typed::<ALGORITHM>(public_key))
 }
 
 fn hash_of_key(name: &str, key: &[u8]) -> u32 {
@@ -129,8 +139,8 @@ fn hash_of_key(name: &str, key: &[u8]) -> u32 {
     u32::from_be_bytes([first, second, third, fourth])
 }
 
-fn typed(public_key: &[u8; 32]) -> Vec<u8> {
-    [[ALGORITHM_ED25519].as_slice(), public_key].concat()
+fn typed<const ALGORITHM: u8>(public_key: &[u8; 32]) -> Vec<u8> {
+    [[ALGORITHM].as_slice(), public_key].concat()
 }
 
 #[cfg(test)]
@@ -148,6 +158,18 @@ mod tests {
     fn a_verifier_key_reads_back_as_it_was_written() {
         let key = VerifierKey::new("timebank.invalid/7", PrivateKey::from_seed([7; 32]).public_key()).unwrap();
         assert_eq!(key.to_string().parse(), Ok(key));
+    }
+
+    #[test]
+    fn a_witness_is_no_ledger_and_a_ledger_no_witness() {
+        let public_key = PrivateKey::from_seed([7; 32]).public_key();
+        let (ledger, witness) =
+            (VerifierKey::new("name", public_key).unwrap(), WitnessKey::new("name", public_key).unwrap());
+        assert_ne!(ledger.key_hash(), witness.key_hash());
+        assert_eq!(witness.to_string().parse(), Ok(witness.clone()));
+        check(&witness.to_string(), VerifierKeyError::AlgorithmUnknown { found: 4 });
+        let found = ledger.to_string().parse::<WitnessKey>();
+        assert_eq!(found, Err(VerifierKeyError::AlgorithmUnknown { found: 1 }));
     }
 
     #[test]
@@ -187,7 +209,8 @@ mod tests {
     fn a_key_of_small_order_is_refused() {
         let neutral = std::array::from_fn(|at| u8::from(at == 0));
         assert_eq!(VerifierKey::new("name", neutral), Err(VerifierKeyError::PublicKeyUnusable));
-        let text = format!("name+{:08x}+{}", key_hash("name", &neutral), BASE64_STANDARD.encode(typed(&neutral)));
+        let text =
+            format!("name+{:08x}+{}", key_hash::<1>("name", &neutral), BASE64_STANDARD.encode(typed::<1>(&neutral)));
         check(&text, VerifierKeyError::PublicKeyUnusable);
     }
 }

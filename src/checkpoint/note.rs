@@ -2,12 +2,12 @@
 //!
 //! [Signed notes]: https://c2sp.org/signed-note
 
-use std::str;
+use std::{fmt, str};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 
-use super::key::{VerifierKey, is_key_name, key_hash};
+use super::key::{ALGORITHM_ED25519, VerifierKey, is_key_name, key_hash};
 use crate::signature::{self, Claim};
 
 /// Signatures of a note: what Go's implementation accepts, and more than six times the 16 that every verifier has to.
@@ -85,6 +85,14 @@ pub struct NoteSignature<'a> {
     pub key_hash: u32,
     /// The signature; its length and meaning are the key's business.
     pub signature: Vec<u8>,
+}
+
+impl fmt::Display for NoteSignature<'_> {
+    /// The line, with its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encoded = BASE64_STANDARD.encode([self.key_hash.to_be_bytes().as_slice(), &self.signature].concat());
+        writeln!(f, "{LINE_START}{} {encoded}", self.name)
+    }
 }
 
 /// A note that is well-formed. Nothing about it is verified before [`Note::verify`] says so.
@@ -169,10 +177,9 @@ impl<'a> Note<'a> {
 #[must_use]
 pub fn sign(text: &str, name: &str, key: &SigningKey) -> String {
     let public_key: [u8; 32] = VerificationKeyBytes::from(key).into();
-    let hash = key_hash(name, &public_key).to_be_bytes();
-    let signature = key.sign(text.as_bytes()).to_bytes();
-    let encoded = BASE64_STANDARD.encode([hash.as_slice(), &signature].concat());
-    format!("{text}\n{LINE_START}{name} {encoded}\n")
+    let key_hash = key_hash::<ALGORITHM_ED25519>(name, &public_key);
+    let signature = key.sign(text.as_bytes()).to_bytes().to_vec();
+    format!("{text}\n{}", NoteSignature { name, key_hash, signature })
 }
 
 fn parse_line(line: &str) -> Option<NoteSignature<'_>> {

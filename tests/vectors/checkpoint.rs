@@ -3,8 +3,8 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use timebank::{
     checkpoint::{
-        Checkpoint, CheckpointError, Note, NoteError, SIGNATURES_MAX, VerifierKey, VerifierKeyError, open, sign,
-        sign_note,
+        Checkpoint, CheckpointError, Note, NoteError, SIGNATURES_MAX, VerifierKey, VerifierKeyError, WitnessKey,
+        cosignature::cosign, open, sign, sign_note,
     },
     signature::PrivateKey,
 };
@@ -202,4 +202,22 @@ fn sigsum_s_cosignature_lines_are_read() {
     let (time, signature) = witness.signature.split_first_chunk().expect("a time");
     assert_eq!(u64::from_be_bytes(*time), 0xe79f_f9d7_9a75_ca1d);
     assert_eq!((signature.len(), &signature[..3]), (64, [253, 202, 29].as_slice()));
+}
+
+#[test]
+fn what_is_cosigned_is_the_message_of_the_specification() {
+    let Some(message) = vector("c2sp/cosignature-v1-signed-message.txt") else { return };
+    let plain = vector("c2sp/checkpoint-example.txt").expect("a checkpoint");
+    let text = Note::parse(plain.as_bytes()).expect("a note").text().to_owned();
+    let key = PrivateKey::from_seed([4; 32]);
+    let name = WitnessKey::new("witness.example.com/w1", key.public_key()).expect("a key");
+    // Ed25519 is deterministic: another message would have another signature.
+    let line = cosign(&text, &name, 1_679_315_147, key.signing_key());
+    let cosigned = format!("{plain}{line}");
+    let note = Note::parse(cosigned.as_bytes()).expect("a note");
+    let witness = note.signatures().last().expect("a cosignature");
+    assert_eq!((witness.name, witness.key_hash), (name.name(), name.key_hash()));
+    let (time, signature) = witness.signature.split_first_chunk::<8>().expect("a time");
+    assert_eq!(u64::from_be_bytes(*time), 1_679_315_147);
+    assert_eq!(signature, key.sign(message.as_bytes()));
 }
