@@ -5,6 +5,7 @@
 pub mod cosignature;
 mod key;
 mod note;
+pub mod policy;
 pub mod witness;
 
 use std::{fmt, slice};

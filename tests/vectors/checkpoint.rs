@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use timebank::{
     checkpoint::{
         Checkpoint, CheckpointError, Note, NoteError, SIGNATURES_MAX, VerifierKey, VerifierKeyError, WitnessKey,
-        cosignature::cosign, open, sign, sign_note,
+        cosignature::cosign, open, policy::WitnessPolicy, sign, sign_note,
     },
     signature::PrivateKey,
 };
@@ -220,4 +220,36 @@ fn what_is_cosigned_is_the_message_of_the_specification() {
     let (time, signature) = witness.signature.split_first_chunk::<8>().expect("a time");
     assert_eq!(u64::from_be_bytes(*time), 1_679_315_147);
     assert_eq!(signature, key.sign(message.as_bytes()));
+}
+
+#[test]
+fn the_policy_of_the_specification_asks_for_two_groups() {
+    let Some(example) = vector("c2sp/policy-example.txt") else { return };
+    let text = vector("c2sp/checkpoint-example.txt").expect("a checkpoint");
+    let text = Note::parse(text.as_bytes()).expect("a note").text().to_owned();
+    let ledger = PrivateKey::from_seed([1; 32]);
+    let witnesses: Vec<_> = (2..8)
+        .map(|seed| {
+            let key = PrivateKey::from_seed([seed; 32]);
+            (WitnessKey::new(&format!("w{seed}"), key.public_key()).expect("a key"), key)
+        })
+        .collect();
+    let origin = "example.com/behind-the-sofa";
+    let mut vkeys = vec![VerifierKey::new(origin, ledger.public_key()).expect("a key").to_string()];
+    vkeys.extend(witnesses.iter().map(|(name, _)| name.to_string()));
+    let mut filled = example.trim_end().to_owned() + "\n";
+    for vkey in vkeys {
+        filled = filled.replacen("<vkey>", &vkey, 1);
+    }
+    let policy = WitnessPolicy::parse(&filled).expect("a policy");
+    let satisfied = |numbers: &[usize]| {
+        let mut note = sign_note(&text, origin, ledger.signing_key());
+        for number in numbers {
+            let (name, key) = &witnesses[*number];
+            note += &cosign(&text, name, 1, key.signing_key());
+        }
+        policy.satisfied(&Note::parse(note.as_bytes()).expect("a note")).is_ok()
+    };
+    assert!(satisfied(&[0, 2, 5]));
+    assert!(!satisfied(&[0, 5]) && !satisfied(&[0, 1, 2]) && !satisfied(&[3, 4, 5]));
 }
