@@ -14,6 +14,7 @@ mod import;
 mod key;
 mod mirror;
 mod output;
+mod process;
 mod record;
 mod region;
 mod restore;
@@ -24,6 +25,7 @@ mod status;
 mod submit;
 mod transfer;
 mod watch;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -71,6 +73,7 @@ enum Command {
     Audit(audit::Arguments),
     Export(export::Arguments),
     Restore(restore::Arguments),
+    Witness(witness::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -112,6 +115,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Audit(arguments) => audit::run(arguments).await,
         Command::Export(arguments) => export::run(arguments).await,
         Command::Restore(arguments) => restore::run(arguments).await,
+        Command::Witness(arguments) => witness::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -35,3 +35,5 @@ pub mod sequencer;
 pub mod server;
 #[cfg(feature = "service")]
 pub mod store;
+#[cfg(feature = "service")]
+pub mod witness;

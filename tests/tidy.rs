@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
     &["wire", "signature", "checkpoint", "archive", "replay"],
     &["store", "projection", "mirror", "pipeline", "audit", "sequencer", "clock", "directory"],
-    &["server", "cli", "config"],
+    &["server", "witness", "cli", "config"],
 ];
 
 /// Files that are no floor: the crate's roots and the generated bindings.

@@ -125,7 +125,8 @@ impl<const ALGORITHM: u8> fmt::Display for NoteKey<ALGORITHM> {
 
 /// Whether a signature line may carry this name.
 pub(super) fn is_key_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(|character: char| character == '+' || character.is_whitespace())
+    let unfit = |character: char| character == '+' || character.is_whitespace() || character < ' ';
+    !name.is_empty() && !name.contains(unfit)
 }
 
 /// The first four bytes of SHA-256(name || 0x0a || algorithm || public key), big-endian.
@@ -185,6 +186,7 @@ mod tests {
         check(&format!("+{hash_and_key}"), VerifierKeyError::Malformed);
         check(&format!("a name+{hash_and_key}"), VerifierKeyError::Malformed);
         check(&format!("a\u{a0}name+{hash_and_key}"), VerifierKeyError::Malformed);
+        check(&format!("a\u{1}name+{hash_and_key}"), VerifierKeyError::Malformed);
         check(&format!("{text}\n"), VerifierKeyError::Malformed);
     }
 

@@ -1,16 +1,14 @@
 //! `timebank serve`
 
-use std::{net::ToSocketAddrs, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 
 use super::{
     arguments::Moment,
     output::{line, usage},
+    process,
 };
 use crate::{
     config,
@@ -47,18 +45,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sled=warn".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    let address = arguments
-        .listen
-        .to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next())
-        .ok_or_else(|| usage(format!("--listen {}: expected HOST:PORT", arguments.listen)))?;
+    process::log_to_stderr();
+    let address = process::listen_address(&arguments.listen)?;
     if !server::is_loopback(&address) {
         return Err(usage(format!(
             "--listen {address}: other machines could read everybody's account, as there is neither TLS nor a check of \
@@ -81,15 +69,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         announce(&creation)?;
     }
     line(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?))?;
-    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-        }
-        tracing::info!("going down: finishing what was taken in");
-    };
-    server::run(listener, ledger, shutdown).await?;
+    server::run(listener, ledger, process::shutdown()?).await?;
     Ok(())
 }
 

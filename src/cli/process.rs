@@ -1,0 +1,35 @@
+//! What commands that serve have in common.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::usage;
+
+/// Logs to the standard error stream; `RUST_LOG` says what.
+pub(crate) fn log_to_stderr() {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sled=warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// The address to listen on.
+pub(crate) fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
+    let address = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    address.ok_or_else(|| usage(format!("--listen {text}: expected HOST:PORT")))
+}
+
+/// Until the process is asked to end.
+pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("going down: finishing what was taken in");
+    })
+}

@@ -1,0 +1,60 @@
+//! `timebank witness`
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::{
+    output::{line, usage},
+    process,
+};
+use crate::{
+    checkpoint::VerifierKey,
+    config,
+    witness::{self, WitnessFolder},
+};
+
+/// Run a witness for the ledgers of others.
+///
+/// It cosigns a ledger's checkpoint only where a proof shows that it continues the newest one it cosigned, so that no
+/// ledger can show two histories without one of them lacking its cosignature. The first start makes its key. Anybody
+/// may ask it: what it answers is public, and every checkpoint is checked against the ledger's key.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank witness --name witness.example.org/york --ledger timebank.example.org/leeds+7a1f0c3e+AQ...
+  timebank witness --data /srv/witness --listen 0.0.0.0:7465 --ledger VKEY --ledger VKEY
+
+Give the verifier key that it prints, and its URL, to the ledgers: timebank serve --witness URL=VKEY
+Keep its data folder: a witness that forgets what it cosigned can be shown another history.")]
+pub(crate) struct Arguments {
+    /// Data folder [default: `timebank-witness` in your data directory].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address to listen on.
+    #[arg(long, value_name = "HOST:PORT", default_value = config::DEFAULT_WITNESS_ADDRESS)]
+    listen: String,
+    /// A ledger to cosign for: its verifier key, as `timebank serve` printed it at its creation. Repeatable.
+    #[arg(long, value_name = "VKEY", required = true)]
+    ledger: Vec<VerifierKey>,
+    /// First start: the witness's name, a URL without its scheme [default: a random one]. Otherwise: what it has to be.
+    #[arg(long)]
+    name: Option<String>,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    process::log_to_stderr();
+    let address = process::listen_address(&arguments.listen)?;
+    let data = arguments.data.unwrap_or_else(config::default_witness_folder);
+    let listener = TcpListener::bind(address).await.map_err(|error| usage(format!("--listen {address}: {error}")))?;
+    let folder = WitnessFolder::open(&data, arguments.name.as_deref(), arguments.ledger)
+        .with_context(|| format!("the witness in {} was not opened", data.display()))?;
+    line(&format!("witness key   {}", folder.key()))?;
+    for (origin, size) in folder.sizes() {
+        line(&format!("witness of    {origin}, cosigned up to size {size}"))?;
+    }
+    line(&format!("serving {} on http://{}", data.display(), listener.local_addr()?))?;
+    witness::run(listener, folder, process::shutdown()?).await;
+    Ok(())
+}

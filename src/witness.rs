@@ -1,0 +1,9 @@
+//! A witness as a service: what it keeps, and its HTTP interface.
+
+mod folder;
+mod http;
+
+pub use self::{
+    folder::{AddError, OpenError, WitnessFolder},
+    http::run,
+};
