@@ -10,6 +10,7 @@ mod restore;
 mod status;
 mod stream;
 mod submit;
+mod witnesses;
 mod worker;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -20,9 +21,11 @@ use tokio::{
 };
 use tonic::{Request, Response, Status};
 
+use self::witnesses::Rounds;
 pub use self::{
     folder::{Creation, Ledger, OpenError, OpenOptions, open},
     restore::{RestoreError, RestoreOptions, Restored, restore},
+    witnesses::{EndpointError, WitnessObjection, Witnesses, WitnessesError},
     worker::RunError,
 };
 use crate::{
@@ -42,6 +45,7 @@ pub(crate) struct Service {
     pub(crate) projection: Arc<Projection>,
     pub(crate) sequencer: Sequencer,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) cosigned: watch::Receiver<String>,
     pub(crate) shutdown: watch::Receiver<bool>,
     /// Digests under way: one reads every row there is.
     pub(crate) digests: Arc<Semaphore>,
@@ -67,13 +71,19 @@ pub async fn run(
     ledger: Ledger,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let Ledger { store, projection, sequencer, threads, identity, service_key } = ledger;
+    let Ledger { store, projection, sequencer, threads, identity, service_key, cosigned, witnesses } = ledger;
     let (stop, stopping) = watch::channel(false);
+    let (cosigned_sender, cosigned_receiver) = watch::channel(cosigned.note);
+    let witnessing = witnesses.map(|witnesses| {
+        let (store, published) = (Arc::clone(&store), sequencer.published());
+        tokio::spawn(Rounds::new(witnesses, store, published, cosigned.file, cosigned_sender).run())
+    });
     let service = Service {
         store,
         projection,
         sequencer: sequencer.clone(),
         identity: Arc::new(identity),
+        cosigned: cosigned_receiver,
         shutdown: stopping,
         digests: Arc::new(Semaphore::new(1)),
     };
@@ -90,8 +100,10 @@ pub async fn run(
     health.set_not_serving::<LedgerServiceServer<Service>>().await;
     stop.send_replace(true);
     let result = workers.join().await;
-    expiry.abort();
-    let _aborted = expiry.await;
+    for task in [Some(expiry), witnessing].into_iter().flatten() {
+        task.abort();
+        let _aborted = task.await;
+    }
     sequencer.close();
     drop(sequencer);
     // Every handle is gone now or goes with its last answer; the threads end after what they have.
@@ -137,7 +149,8 @@ impl LedgerService for Service {
 
     async fn get_checkpoint(&self, _: Request<proto::GetCheckpointRequest>) -> Answer<proto::GetCheckpointResponse> {
         let checkpoint = self.sequencer.published().borrow().note.clone();
-        Ok(Response::new(proto::GetCheckpointResponse { checkpoint }))
+        let cosigned = self.cosigned.borrow().clone();
+        Ok(Response::new(proto::GetCheckpointResponse { checkpoint, cosigned }))
     }
 
     async fn get_entry(&self, request: Request<proto::GetEntryRequest>) -> Answer<proto::GetEntryResponse> {

@@ -11,9 +11,10 @@ use super::{
     process,
 };
 use crate::{
+    checkpoint::{VerifierKeyError, WitnessKey, policy::WitnessPolicy},
     config,
     ledger::{AccountId, Code, Millis, Minutes, Policy, Price, Rounding, Tariff},
-    server::{self, Creation, OpenOptions},
+    server::{self, Creation, OpenOptions, Witnesses},
 };
 
 /// Run a ledger.
@@ -25,7 +26,8 @@ use crate::{
 Examples:
   timebank serve
   timebank serve --data /srv/timebank --listen 127.0.0.1:7464
-  timebank serve --data /srv/timebank --origin timebank.example.org/leeds --policy policy.toml")]
+  timebank serve --data /srv/timebank --origin timebank.example.org/leeds --policy policy.toml
+  timebank serve --witness http://witness.example.org:7465=witness.example.org/york+9a3c51d2+BF...")]
 pub(crate) struct Arguments {
     /// Data folder [default: `timebank` in your data directory].
     #[arg(long, value_name = "DIR")]
@@ -42,6 +44,37 @@ pub(crate) struct Arguments {
     /// Believe the machine's clock, which should say about this, although it is far from the log's newest entry.
     #[arg(long, value_name = "TIME")]
     accept_clock: Option<Moment>,
+    /// A witness that cosigns: where it is, and its verifier key. Repeatable; one cosignature is enough.
+    #[arg(long, value_name = "URL=VKEY", value_parser = witness)]
+    witness: Vec<(String, WitnessKey)>,
+    /// The witnesses, and how many of them are enough, from a file (C2SP tlog-policy, each witness with its URL).
+    #[arg(long, value_name = "FILE", conflicts_with = "witness")]
+    witness_policy: Option<PathBuf>,
+}
+
+fn witness(text: &str) -> Result<(String, WitnessKey), String> {
+    // A verifier key ends in base64, which has equals signs of its own.
+    let (url, key) = text.split_once('=').ok_or("expected URL=VKEY")?;
+    Ok((url.to_owned(), key.parse().map_err(|error: VerifierKeyError| error.to_string())?))
+}
+
+fn witnesses(listed: Vec<(String, WitnessKey)>, policy: Option<&PathBuf>) -> anyhow::Result<Option<Witnesses>> {
+    let (policy, place) = match policy {
+        Some(path) => {
+            let place = path.display().to_string();
+            let text = std::fs::read_to_string(path).map_err(|error| usage(format!("{place}: {error}")))?;
+            (WitnessPolicy::parse(&text).map_err(|error| usage(format!("{place}: {error}")))?, place)
+        }
+        None if listed.is_empty() => return Ok(None),
+        None => {
+            let witnesses = listed.into_iter().map(|(url, key)| (key, url));
+            (
+                WitnessPolicy::any_of(witnesses).map_err(|error| usage(format!("--witness: {error}")))?,
+                "--witness".into(),
+            )
+        }
+    };
+    Witnesses::new(policy).map(Some).map_err(|error| usage(format!("{place}: {error}")))
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -60,6 +93,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         origin: arguments.origin,
         policy,
         accept_clock: arguments.accept_clock.map(|moment| Millis(moment.ms)),
+        witnesses: witnesses(arguments.witness, arguments.witness_policy.as_ref())?,
     };
     let listener = TcpListener::bind(address).await.map_err(|error| usage(format!("--listen {address}: {error}")))?;
     let (ledger, creation) = tokio::task::spawn_blocking(move || server::open(&options))

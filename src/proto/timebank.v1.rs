@@ -855,6 +855,10 @@ pub struct GetCheckpointResponse {
     /// C2SP tlog-checkpoint, a signed note.
     #[prost(string, tag = "1")]
     pub checkpoint: ::prost::alloc::string::String,
+    /// The newest checkpoint that witnesses cosigned as the server's policy asks (C2SP tlog-cosignature), a signed note;
+    /// older than `checkpoint` by seconds or more. Empty where there is none.
+    #[prost(string, tag = "2")]
+    pub cosigned: ::prost::alloc::string::String,
 }
 /// Which entry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

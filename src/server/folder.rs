@@ -3,6 +3,7 @@
 //! ```text
 //! log/            the log (sled)
 //! checkpoint      the newest signed checkpoint
+//! cosigned        the newest one that witnesses cosigned
 //! ledger.key      signs checkpoints
 //! service.key     lets holds expire
 //! operator.key    the operator's; serving needs it only once, for the genesis
@@ -11,15 +12,21 @@
 //! unsent/         sheets of commands that got no answer, kept to be submitted again
 //! ```
 
+mod cosigned;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::Identity;
+pub(super) use self::cosigned::Cosigned;
+use super::{
+    Identity,
+    witnesses::{Standing, WitnessObjection, Witnesses},
+};
 use crate::{
     audit::Pin,
-    checkpoint::{self, CheckpointError, VerifierKey},
+    checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
     clock::{Clock, ClockImplausible, SystemTimeSource},
     config::{KeyFile, KeyFileError},
     ledger::{Event, Millis, Policy, Refusal, SheetId, State},
@@ -48,6 +55,9 @@ pub struct OpenOptions {
     pub policy: Option<Policy>,
     /// A time that the operator vouches for.
     pub accept_clock: Option<Millis>,
+    /// Who cosigns, and is asked before anything is signed. With them [`open`] must not be called from an asynchronous
+    /// task, as it waits for their answers.
+    pub witnesses: Option<Witnesses>,
 }
 
 /// An open ledger, ready to serve.
@@ -59,6 +69,8 @@ pub struct Ledger {
     pub(super) threads: Threads,
     pub(super) identity: Identity,
     pub(super) service_key: Option<PrivateKey>,
+    pub(super) cosigned: Cosigned,
+    pub(super) witnesses: Option<Witnesses>,
 }
 
 impl std::fmt::Debug for dyn LogStore {
@@ -195,6 +207,17 @@ pub enum OpenError {
         /// Signed.
         size: u64,
     },
+    /// A witness knows more, or otherwise, than the log.
+    #[error(
+        "the witness {witness} objects, so nothing is signed: {objection}. Restore the folder from a backup that has all \
+         that was acknowledged; only if the witness itself is at fault, start without it"
+    )]
+    WitnessObjects {
+        /// Which.
+        witness: String,
+        /// Why.
+        objection: WitnessObjection,
+    },
 }
 
 impl From<ReplayError<StoreError>> for OpenError {
@@ -210,7 +233,7 @@ impl From<ReplayError<StoreError>> for OpenError {
 /// Opens a data folder, and makes one where there is none.
 ///
 /// # Errors
-/// In the order of [`OpenError`]'s checks: files, keys, store, log against its rules, root, checkpoint, clock.
+/// In the order of [`OpenError`]'s checks: files, keys, store, log against its rules, root, checkpoint, clock, witnesses.
 pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenError> {
     let folder = &options.folder;
     let io = |source| OpenError::Io { path: folder.clone(), source };
@@ -248,6 +271,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let (projection, replay) = replayed(folder, store.as_ref(), &created.origin)?;
     let checkpoint_file = CheckpointFile::new(folder.join("checkpoint"));
     let checkpoint = check_checkpoint(folder, &checkpoint_file, store.as_ref(), &created, &ledger_key)?;
+    let cosigned = Cosigned::read(folder, store.as_ref(), &created)?;
     let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
     let clock = Clock::start(Box::new(SystemTimeSource::default()), last, options.accept_clock)?;
     let identity = Identity {
@@ -256,6 +280,12 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
         cursor_key: cursor_key(&ledger_key),
     };
     let (store, projection): (Arc<dyn LogStore>, _) = (store, Arc::new(projection));
+    if let Some(witnesses) = &options.witnesses {
+        let (store, checkpoint) = (Arc::clone(&store), checkpoint.clone());
+        let standing = Standing { origin: &created.origin, key: &ledger_key, store, checkpoint };
+        let objects = |(witness, objection)| OpenError::WitnessObjects { witness, objection };
+        witnesses.check(&standing).map_err(io)?.map_err(objects)?;
+    }
     let (sequencer, threads) = sequencer::start(Parts {
         store: Arc::clone(&store),
         projection: Arc::clone(&projection),
@@ -266,7 +296,8 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
         checkpoint,
     })
     .map_err(io)?;
-    Ok((Ledger { store, projection, sequencer, threads, identity, service_key }, creation))
+    let witnesses = options.witnesses.clone();
+    Ok((Ledger { store, projection, sequencer, threads, identity, service_key, cosigned, witnesses }, creation))
 }
 
 /// Nothing of a ledger is left in a folder whose log is empty: a log that was lost is not replaced by a new one.
@@ -373,6 +404,16 @@ fn check_checkpoint(
     };
     let vkey = vkey(&created.origin, created.ledger_key)?;
     let checkpoint = checkpoint::open(note.as_bytes(), &vkey, &created.origin).map_err(invalid)?;
+    check_covered(store, &checkpoint, invalid)?;
+    Ok(Some(Published { size: checkpoint.size, note }))
+}
+
+/// A log has to reach what was signed, and to be what was signed as far as it goes.
+fn check_covered(
+    store: &dyn LogStore,
+    checkpoint: &Checkpoint,
+    invalid: impl Fn(CheckpointError) -> OpenError,
+) -> Result<(), OpenError> {
     let (signed, root) = (checkpoint.size, checkpoint.root_hash().map_err(invalid)?);
     if signed > store.size() {
         return Err(OpenError::EntriesGone { size: store.size(), signed });
@@ -384,7 +425,7 @@ fn check_checkpoint(
     if root_at(signed, node)? != root {
         return Err(OpenError::CheckpointMismatch { size: signed });
     }
-    Ok(Some(Published { size: signed, note }))
+    Ok(())
 }
 
 /// Makes the keys and the genesis. A start that was interrupted goes on with the keys that are there.

@@ -1,82 +1,17 @@
-//! The real witness over a real socket.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+//! The witness alone, over its HTTP interface.
 
-use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{io::Write, net::TcpStream, process::Command, time::Duration};
 
 use tempfile::TempDir;
 use timebank::{
-    checkpoint::{self, Note, VerifierKey, WitnessKey, cosignature::cosigned, witness::request_body},
+    checkpoint::{self, Note, VerifierKey, cosignature::cosigned, witness::request_body},
     merkle::{Frontier, Hash, consistency_proof, leaf_hash, stored_hash_number},
     signature::PrivateKey,
 };
 
+use crate::harness::Witness;
+
 const ORIGIN: &str = "timebank.example/leeds";
-
-/// A witness in a process of its own.
-struct Witness {
-    process: Child,
-    address: String,
-    key: WitnessKey,
-}
-
-impl Witness {
-    fn start(data: &Path, ledger: &VerifierKey) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_timebank"))
-            .args(["witness", "--listen", "127.0.0.1:0", "--ledger", &ledger.to_string(), "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (mut key, mut address) = (None, None);
-        for line in BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok) {
-            if let Some(text) = line.strip_prefix("witness key ") {
-                key = Some(text.trim().parse().unwrap());
-            }
-            if line.starts_with("serving ") {
-                address = line.rsplit_once("http://").map(|(_, address)| address.to_owned());
-                break;
-            }
-        }
-        Self { process, address: address.expect("it serves"), key: key.expect("its key") }
-    }
-
-    /// Sends bytes as they are, and gives status, head and body.
-    fn exchange(&self, request: &[u8]) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.write_all(request).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, head.to_lowercase(), body.to_owned())
-    }
-
-    fn request(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
-        let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: w\r\nconnection: close\r\ncontent-length: {length}\r\n");
-        self.exchange(format!("{head}\r\n{body}").as_bytes())
-    }
-
-    fn add(&self, body: &str) -> (u16, String, String) {
-        self.request("POST", "/add-checkpoint", body)
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        // It may be dead already.
-        let _dead = self.process.kill();
-        let _reaped = self.process.wait();
-    }
-}
 
 /// A history of the ledger; `fork` tells its leaves from those of another.
 struct Log {

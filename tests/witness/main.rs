@@ -1,0 +1,6 @@
+//! Real witnesses over real sockets, alone and with a real server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+mod harness;
+mod http;
+mod ledger;
