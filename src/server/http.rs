@@ -36,15 +36,18 @@ const READS_MAX: usize = 1;
 struct Public {
     store: Arc<dyn LogStore>,
     published: watch::Receiver<Published>,
+    cosigned: watch::Receiver<String>,
     reads: Arc<Semaphore>,
 }
 
 /// The public files of a ledger.
 pub(super) fn routes(service: &Service) -> Router {
     let (store, published) = (Arc::clone(&service.store), service.sequencer.published());
+    let cosigned = service.cosigned.clone();
     Router::new().route("/checkpoint", get(checkpoint)).route("/tile/{*file}", get(tile)).with_state(Public {
         store,
         published,
+        cosigned,
         reads: Arc::new(Semaphore::new(READS_MAX)),
     })
 }
@@ -63,7 +66,12 @@ async fn only_http2(request: Request, next: Next) -> Response {
 }
 
 async fn checkpoint(State(public): State<Public>) -> Response {
-    let note = public.published.borrow().note.clone();
+    let mut note = public.published.borrow().note.clone();
+    // The same one with the lines of witnesses below, once enough of them have cosigned it.
+    let cosigned = public.cosigned.borrow().clone();
+    if cosigned.starts_with(&note) {
+        note = cosigned;
+    }
     answer(StatusCode::OK, "text/plain; charset=utf-8", CACHE_CHECKPOINT, note)
 }
 

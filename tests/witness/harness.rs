@@ -17,6 +17,18 @@ use timebank::{
 };
 use tonic::transport::Channel;
 
+/// Sends bytes as they are, and gives status, head and body.
+pub(crate) fn exchange(address: &str, request: &[u8]) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_lowercase(), body.to_owned())
+}
+
 /// A witness in a process of its own.
 pub(crate) struct Witness {
     pub(crate) process: Child,
@@ -50,16 +62,8 @@ impl Witness {
         Self { process, address: address.expect("it serves"), key: key.expect("its key") }
     }
 
-    /// Sends bytes as they are, and gives status, head and body.
     pub(crate) fn exchange(&self, request: &[u8]) -> (u16, String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.write_all(request).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, head.to_lowercase(), body.to_owned())
+        exchange(&self.address, request)
     }
 
     pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
@@ -84,6 +88,7 @@ impl Drop for Witness {
 /// A server in a process of its own.
 pub(crate) struct Server {
     pub(crate) process: Child,
+    pub(crate) address: String,
     client: LedgerServiceClient<Channel>,
     file: KeyFile,
 }
@@ -100,9 +105,10 @@ impl Server {
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let line = lines.map_while(Result::ok).find(|line| line.starts_with("serving ")).expect("it serves");
         let url = line.rsplit_once(" on ").unwrap().1.to_owned();
+        let address = url.trim_start_matches("http://").to_owned();
         let client = LedgerServiceClient::connect(url).await.unwrap();
         let file = KeyFile::read(&folder.join("operator.key")).unwrap();
-        Self { process, client, file }
+        Self { process, address, client, file }
     }
 
     /// Ends it as an operator does.

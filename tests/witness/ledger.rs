@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener, path::Path, time::Instant};
 use tempfile::TempDir;
 use timebank::checkpoint::{Note, VerifierKey, WitnessKey, open, policy::WitnessPolicy};
 
-use crate::harness::{Server, Witness, serve_command};
+use crate::harness::{Server, Witness, exchange, serve_command};
 
 /// A ledger that was served once without witnesses, and is stopped now.
 async fn created() -> (TempDir, VerifierKey) {
@@ -74,6 +74,10 @@ async fn a_ledger_is_cosigned_as_its_policy_asks_whoever_of_them_is_there() {
     let added = server.add_entry().await;
     let note = server.cosigned(|note| size(note, &ledger) == added && by(note).len() == 3).await;
     assert_eq!(by(&note), ["w0", "w1", "w2"]);
+    let request = b"GET /checkpoint HTTP/1.1\r\nhost: s\r\nconnection: close\r\n\r\n";
+    let address = server.address.clone();
+    let public = tokio::task::spawn_blocking(move || exchange(&address, request)).await.unwrap();
+    assert_eq!((public.0, public.2), (200, note));
 
     let (data, third) = witnesses.pop().unwrap();
     let address = third.address.clone();
