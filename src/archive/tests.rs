@@ -154,8 +154,9 @@ fn frames_left_out_doubled_or_swapped_are_refused() {
     };
     assert_eq!(put_together(&[0, 1, 2]), whole);
     for (order, at) in [(vec![0, 2], 1), (vec![1, 2], 0), (vec![0, 1, 1, 2], 2), (vec![0, 2, 1], 1)] {
-        let expected = format!("frame {at} is damaged: it does not follow the part before it");
-        assert!(refusal(&put_together(&order)).contains(&expected), "{order:?}");
+        let (refusal, frame) = (refusal(&put_together(&order)), format!("frame {at} (entries from "));
+        assert!(refusal.contains(&frame), "{order:?}: {refusal}");
+        assert!(refusal.contains("is damaged: it does not follow the part before it"), "{order:?}: {refusal}");
     }
     assert!(refusal(&put_together(&[0, 1])).contains("trailer is damaged: it counts more or fewer entries"));
 }

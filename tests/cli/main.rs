@@ -285,7 +285,8 @@ fn completions_know_every_command_in_every_shell() {
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
+        // A description that goes on in a second line begins further right.
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|word| !word.is_empty()))
         .collect();
     assert!(commands.contains(&"serve") && commands.contains(&"completions"), "{commands:?}");
     for shell in ["bash", "zsh", "fish"] {

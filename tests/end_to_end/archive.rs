@@ -283,7 +283,7 @@ async fn forged_archives_are_refused_with_the_entry_that_is_wrong() {
     let mut bytes = fs::read(&archive).unwrap();
     bytes[300] ^= 1;
     fs::write(&forged, bytes).unwrap();
-    check("the archive's frame 0 is damaged");
+    check("the archive's frame 0 (entries from 0 on) is damaged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -353,7 +353,10 @@ async fn a_disk_that_takes_no_more_leaves_no_archive() {
     };
     let output = run("1");
     let message = String::from_utf8_lossy(&output.stderr);
-    assert!(message.contains("archive was not written: the archive's frame 0: File too large"), "{message}");
+    assert!(
+        message.contains("archive was not written: the archive's frame 0 (entries from 0 on): File too large"),
+        "{message}"
+    );
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(names(folder.path()), Vec::<String>::new());
     assert!(run("unlimited").status.success());
