@@ -6,7 +6,7 @@
 mod pin;
 mod scratch;
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 pub use self::{
     pin::{Pin, PinError},
@@ -182,15 +182,34 @@ pub struct Audit<O> {
     genesis: Option<Pin>,
     old: O,
     events: u64,
-    /// Entries at which the root is wanted, and the root there.
-    goal: Option<u64>,
-    root_at_goal: Option<Hash>,
+    /// Sizes at which the root is wanted, and the root there.
+    roots: BTreeMap<u64, Option<Hash>>,
 }
 
 impl<O: OldEvents> Audit<O> {
-    /// An audit of a log from its beginning. `goal`: the entries that its checkpoint is over, where that is known before.
-    pub const fn new(pin: Option<Pin>, goal: Option<u64>, old: O) -> Self {
-        Self { replay: None, pin, genesis: None, old, events: 0, goal, root_at_goal: None }
+    /// An audit of a log from its beginning. `sizes`: those that checkpoints are over, where they are known before.
+    pub fn new(pin: Option<Pin>, sizes: impl IntoIterator<Item = u64>, old: O) -> Self {
+        let roots = sizes.into_iter().map(|size| (size, None)).collect();
+        Self { replay: None, pin, genesis: None, old, events: 0, roots }
+    }
+
+    /// An audit that goes on where one of the same ledger was before: `replay` is what that one had verified.
+    pub fn resume(pin: Pin, replay: Replay, sizes: impl IntoIterator<Item = u64>, old: O) -> Self {
+        let mut roots: BTreeMap<u64, Option<Hash>> = sizes.into_iter().map(|size| (size, None)).collect();
+        roots.insert(replay.state.size(), Some(replay.frontier.root()));
+        let genesis = Some(pin.clone());
+        Self { replay: Some(replay), pin: Some(pin), genesis, old, events: 0, roots }
+    }
+
+    /// The root at one of the sizes that were asked for, or at the end.
+    pub fn root_at(&self, size: u64) -> Option<Hash> {
+        let replay = self.replay.as_ref().filter(|replay| replay.state.size() == size);
+        replay.map(|replay| replay.frontier.root()).or_else(|| self.roots.get(&size).copied().flatten())
+    }
+
+    /// Where old events are kept.
+    pub const fn old(&mut self) -> &mut O {
+        &mut self.old
     }
 
     /// Entries that were found in order.
@@ -255,8 +274,8 @@ impl<O: OldEvents> Audit<O> {
             }
             self.old.keep(&replayed.entry)?;
             self.events += replayed.entry.events.len() as u64;
-            if self.goal == Some(index + 1) {
-                self.root_at_goal = Some(replay.frontier.root());
+            if let Some(root) = self.roots.get_mut(&(index + 1)) {
+                *root = Some(replay.frontier.root());
             }
             taken.push(replayed);
         }
@@ -295,8 +314,7 @@ impl<O: OldEvents> Audit<O> {
         if signed.size > size {
             return Err(Finding::EntriesGone { signed: signed.size, size }.into());
         }
-        let expected = if signed.size == size { Some(replay.frontier.root()) } else { self.root_at_goal };
-        match expected.filter(|_| signed.size == size || self.goal == Some(signed.size)) {
+        match self.root_at(signed.size) {
             Some(expected) if expected == found => Ok((signed.size, expected)),
             expected => {
                 let expected = expected.unwrap_or_else(|| replay.frontier.root());

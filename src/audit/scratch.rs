@@ -1,9 +1,10 @@
 //! Events that later ones may refer to, outside memory.
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
     os::unix::fs::FileExt,
+    path::Path,
 };
 
 use crate::{
@@ -39,12 +40,12 @@ impl OldEvents for &dyn LogStore {
     }
 }
 
-/// Two temporary files that vanish with the audit: every entry's events with their lengths, and the place of each entry's
-/// first. Reading an event takes two reads, memory none.
+/// Two files: every entry's events with their lengths, and where each entry's end. Reading an event takes two reads, memory
+/// none. They vanish with the audit, or stay in a folder for the next one.
 #[derive(Debug)]
 pub struct Scratch {
     events: BufWriter<File>,
-    places: BufWriter<File>,
+    ends: BufWriter<File>,
     /// Bytes of events so far.
     length: u64,
     flushed: bool,
@@ -57,23 +58,71 @@ impl Scratch {
     /// They can't be made.
     pub fn new() -> io::Result<Self> {
         let file = || tempfile::tempfile().map(BufWriter::new);
-        Ok(Self { events: file()?, places: file()?, length: 0, flushed: true })
+        Ok(Self { events: file()?, ends: file()?, length: 0, flushed: true })
     }
 
-    /// Where the events of an entry begin, if there is such an entry.
-    fn place(&self, index: u64) -> io::Result<Option<u64>> {
-        let mut place = [0; 8];
-        match self.places.get_ref().read_exact_at(&mut place, index.saturating_mul(8)) {
-            Ok(()) => Ok(Some(u64::from_le_bytes(place))),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error),
+    /// The files of a folder, cut to so many entries.
+    ///
+    /// # Errors
+    /// They can't be opened, or hold less.
+    pub fn open(folder: &Path, entries: u64) -> io::Result<Self> {
+        let open =
+            |name: &str| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(folder.join(name));
+        let (mut events, mut ends) = (open("events")?, open("ends")?);
+        ends.set_len(entries.saturating_mul(8))?;
+        let length = match entries.checked_sub(1) {
+            None => 0,
+            Some(last) => {
+                let mut end = [0; 8];
+                ends.read_exact_at(&mut end, last.saturating_mul(8))?;
+                u64::from_le_bytes(end)
+            }
+        };
+        if events.metadata()?.len() < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        events.set_len(length)?;
+        events.seek(SeekFrom::End(0))?;
+        ends.seek(SeekFrom::End(0))?;
+        Ok(Self { events: BufWriter::new(events), ends: BufWriter::new(ends), length, flushed: true })
+    }
+
+    /// Brings everything to the disk.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.events.get_ref().sync_data()?;
+        self.ends.get_ref().sync_data()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.flushed {
+            self.events.flush()?;
+            self.ends.flush()?;
+            self.flushed = true;
+        }
+        Ok(())
+    }
+
+    /// Where the events of an entry begin and end, if there is such an entry.
+    fn place(&self, index: u64) -> io::Result<Option<(u64, u64)>> {
+        let end = |index: u64| {
+            let mut end = [0; 8];
+            match self.ends.get_ref().read_exact_at(&mut end, index.saturating_mul(8)) {
+                Ok(()) => Ok(Some(u64::from_le_bytes(end))),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        let start = index.checked_sub(1).map_or(Ok(Some(0)), end)?;
+        Ok(start.zip(end(index)?))
     }
 }
 
 impl OldEvents for Scratch {
     fn keep(&mut self, entry: &StoredEntry) -> io::Result<()> {
-        self.places.write_all(&self.length.to_le_bytes())?;
         for event in &entry.events {
             // At most 1 KiB, or it would not have been taken.
             let length = u16::try_from(event.len()).map_err(io::Error::other)?;
@@ -81,18 +130,14 @@ impl OldEvents for Scratch {
             self.events.write_all(event)?;
             self.length += 2 + u64::from(length);
         }
+        self.ends.write_all(&self.length.to_le_bytes())?;
         self.flushed = false;
         Ok(())
     }
 
     fn event(&mut self, at: EventRef) -> io::Result<Option<Event>> {
-        if !self.flushed {
-            self.events.flush()?;
-            self.places.flush()?;
-            self.flushed = true;
-        }
-        let Some(mut place) = self.place(at.index.0)? else { return Ok(None) };
-        let end = self.place(at.index.0.saturating_add(1))?.unwrap_or(self.length);
+        self.flush()?;
+        let Some((mut place, end)) = self.place(at.index.0)? else { return Ok(None) };
         let file = self.events.get_ref();
         for number in 0..=at.event {
             if place >= end {

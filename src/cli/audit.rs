@@ -1,7 +1,9 @@
 //! `timebank audit`
 
 mod claims;
+mod memory;
 mod report;
+mod server;
 
 use std::{fs::File, io::BufReader, path::PathBuf, time::Duration};
 
@@ -9,23 +11,18 @@ use clap::ArgGroup;
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
-use self::{
-    claims::Claims,
-    report::{Divergence, Report},
-};
+use self::report::{Divergence, Report};
 use super::{
-    client::{self, Client},
+    client,
     output::{Failure, progress, usage},
-    source::{SILENCE_MAX, Source, silent},
+    source::Source,
 };
 use crate::{
     archive::{ArchiveError, Reader},
     audit::{Audit, AuditError, Finding, OldEvents, Pin, Scratch},
-    checkpoint::{Checkpoint, Note},
+    checkpoint::{Checkpoint, Note, policy::WitnessPolicy},
     merkle::Hash,
-    pipeline::{self, Keys, Replayed},
-    projection::{Committed, Projection},
-    proto,
+    pipeline::{self, Keys},
     store::{LogStore, SledStore, StoredEntry},
 };
 
@@ -57,14 +54,20 @@ pub(crate) struct Arguments {
     /// What you pinned of this ledger: a file with its key and genesis, as a first start wrote it.
     #[arg(long, value_name = "FILE")]
     pin: Option<PathBuf>,
+    /// The witnesses that must have cosigned, a C2SP tlog-policy file.
+    #[arg(long, value_name = "FILE")]
+    witness_policy: Option<PathBuf>,
+    /// Where the last checkpoint and state of each audited server are remembered [default: timebank/audits in your state
+    /// directory]. The next audit verifies only what is new, and convicts a server that takes back what it signed.
+    #[arg(long, value_name = "DIR")]
+    memory: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// How often, and how long, a checkpoint over what was answered is waited for: one is due within a second.
-const CHECKPOINT_TRIES: u32 = 50;
-const CHECKPOINT_WAIT: Duration = Duration::from_millis(200);
+/// How long an audit that is interrupted may take to remember how far it came.
+const INTERRUPTED_WAIT: Duration = Duration::from_secs(30);
 
 /// Why an audit stopped.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ enum Stop {
     Archive(ArchiveError),
     Source(anyhow::Error),
     /// The server answers something else than its log adds up to.
-    Claim(Divergence),
+    Claim(Box<Divergence>),
 }
 
 impl From<AuditError> for Stop {
@@ -84,28 +87,55 @@ impl From<AuditError> for Stop {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let pin = arguments.pin.as_deref().map(Pin::read).transpose().map_err(|error| usage(error.to_string()))?;
+    let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
     let (stop, stopped) = watch::channel(false);
     let json = arguments.json;
-    let pinned = pin.is_some();
-    let mut auditing = match (arguments.archive, arguments.data, arguments.server) {
-        (Some(file), _, _) => tokio::task::spawn_blocking(move || audit_archive(&file, pin)),
+    let auditing = match (arguments.archive, arguments.data, arguments.server) {
+        (Some(file), _, _) => tokio::task::spawn_blocking(move || audit_archive(&file, pin, policy.as_ref())),
         (None, Some(folder), _) => {
             let (source, note) = Source::folder(&folder).map_err(unreadable)?;
-            tokio::task::spawn_blocking(move || audit_folder(source, &note, pin))
+            tokio::task::spawn_blocking(move || audit_folder(source, &note, pin, policy.as_ref()))
         }
         (None, None, server) => {
             let server = server.unwrap_or_else(client::default_server);
-            tokio::spawn(async move { audit_server(&server, pin, stopped).await })
+            let folder = arguments.memory.unwrap_or_else(default_memory);
+            tokio::spawn(async move { server::audit(&server, pin, policy, &folder, stopped).await })
         }
     };
+    tokio::pin!(auditing);
     let report = tokio::select! {
         report = &mut auditing => report?,
         _ = tokio::signal::ctrl_c() => {
             stop.send_replace(true);
+            // A server's audit remembers how far it came.
+            drop(tokio::time::timeout(INTERRUPTED_WAIT, auditing).await);
             return Err(Failure::Unreachable("interrupted: nothing was verified".to_owned()).into());
         }
     };
-    report?.print(pinned, json)
+    report?.print(json)
+}
+
+fn default_memory() -> PathBuf {
+    let folder = dirs::state_dir().or_else(dirs::data_local_dir).unwrap_or_else(|| PathBuf::from("."));
+    folder.join("timebank").join("audits")
+}
+
+fn read_policy(path: &std::path::Path) -> anyhow::Result<WitnessPolicy> {
+    let wrong = |problem: String| usage(format!("{}: {problem}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    WitnessPolicy::parse(&text).map_err(|error| wrong(error.to_string()))
+}
+
+/// Whether the witnesses that the auditor asks for have cosigned a checkpoint that was verified.
+fn witnessed(report: Report, note: &str, policy: Option<&WitnessPolicy>) -> Report {
+    let (true, Some(policy)) = (report.is_verified(), policy) else { return report };
+    let satisfied = Note::parse(note.as_bytes())
+        .map_err(|error| error.to_string())
+        .and_then(|note| policy.satisfied(&note).map(|_names| ()).map_err(|error| error.to_string()));
+    match satisfied {
+        Ok(()) => report,
+        Err(problem) => report.with(Divergence::of_witnesses(problem)),
+    }
 }
 
 /// Nothing that an audit could judge.
@@ -116,13 +146,14 @@ fn unreadable(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn audit_archive(path: &std::path::Path, pin: Option<Pin>) -> anyhow::Result<Report> {
+fn audit_archive(path: &std::path::Path, pin: Option<Pin>, policy: Option<&WitnessPolicy>) -> anyhow::Result<Report> {
+    let pinned = pin.is_some();
     let unread = |error: std::io::Error| Failure::Unreachable(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(unread)?;
     let mut audit = Audit::new(pin, None, Scratch::new()?);
     let mut reader = match Reader::new(BufReader::new(file)) {
         Ok(reader) => reader,
-        Err(error) => return outcome(&audit, Err(Stop::Archive(error))),
+        Err(error) => return outcome(&audit, pinned, Err(Stop::Archive(error))),
     };
     let bar = progress(None, "entries");
     let origin = reader.origin().to_owned();
@@ -153,10 +184,17 @@ fn audit_archive(path: &std::path::Path, pin: Option<Pin>) -> anyhow::Result<Rep
         }
         ended => ended,
     };
-    outcome(&audit, ended)
+    let report = outcome(&audit, pinned, ended)?;
+    Ok(witnessed(report, reader.note().unwrap_or_default(), policy))
 }
 
-fn audit_folder(source: Source, note: &str, pin: Option<Pin>) -> anyhow::Result<Report> {
+fn audit_folder(
+    source: Source,
+    note: &str,
+    pin: Option<Pin>,
+    policy: Option<&WitnessPolicy>,
+) -> anyhow::Result<Report> {
+    let pinned = pin.is_some();
     let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
     let store: &SledStore = &store;
     let mut audit = Audit::new(pin, parsed(note).map(|checkpoint| checkpoint.size), store as &dyn LogStore);
@@ -174,81 +212,7 @@ fn audit_folder(source: Source, note: &str, pin: Option<Pin>) -> anyhow::Result<
         Err(error) => Err(std::io::Error::other(error)),
     };
     let ended = replay(&mut audit, &bar, read, node).and_then(|()| Ok(audit.finish(note)?));
-    outcome(&audit, ended)
-}
-
-/// Everything a server answers, gathered first, and its log from the first entry to a checkpoint that covers all of it.
-async fn audit_server(server: &str, pin: Option<Pin>, stopped: watch::Receiver<bool>) -> anyhow::Result<Report> {
-    let mut client = client::connect(server).await?;
-    let claims = Claims::gather(&mut client).await?;
-    let note = checkpoint_over(&mut client, claims.last_index() + 1).await?;
-    let (source, _) = Source::server(server, 0, stopped).await?;
-    let folder = tempfile::tempdir()?;
-    let origin = parsed(&note).map_or_else(String::new, |checkpoint| checkpoint.origin);
-    let (own, _) = Projection::open(folder.path(), &origin, 0)?;
-    let last_index = claims.last_index();
-    let replayed = tokio::task::spawn_blocking(move || replay_server(source, &note, pin, own, claims));
-    let (report, own, claims) = replayed.await??;
-    if !report.is_verified() {
-        return Ok(report);
-    }
-    match claims.check_histories(&mut client, &own).await? {
-        Ok(()) => Ok(report.compared(last_index)),
-        Err(found) => Ok(report.with(found)),
-    }
-}
-
-/// The server's checkpoint, once it is over so many entries.
-async fn checkpoint_over(client: &mut Client, size: u64) -> anyhow::Result<String> {
-    for _ in 0..CHECKPOINT_TRIES {
-        let call = client.get_checkpoint(proto::GetCheckpointRequest {});
-        let answer = tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?;
-        let note = answer.into_inner().checkpoint;
-        if parsed(&note).is_none_or(|checkpoint| checkpoint.size >= size) {
-            return Ok(note);
-        }
-        tokio::time::sleep(CHECKPOINT_WAIT).await;
-    }
-    Err(Failure::Refused(format!("the server signed no checkpoint over {size} entries, which its answers reflect"))
-        .into())
-}
-
-fn replay_server(
-    mut source: Source,
-    note: &str,
-    pin: Option<Pin>,
-    own: Projection,
-    claims: Claims,
-) -> anyhow::Result<(Report, Projection, Claims)> {
-    let goal = parsed(note).map(|checkpoint| checkpoint.size);
-    let mut audit = Audit::new(pin, goal, Scratch::new()?);
-    let bar = progress(goal, "entries");
-    let (mut next, end) = (0, goal.unwrap_or(0));
-    let read = || {
-        let (mut entries, mut bytes): (Vec<StoredEntry>, usize) = (Vec::new(), 0);
-        // A chunk ends where an answer is to be looked at.
-        let end = claims.boundary(next).unwrap_or(end).min(end);
-        while next < end && bytes < pipeline::CHUNK_BYTES {
-            for entry in source.next(next).map_err(Stop::Source)? {
-                bytes += entry.header.len() + entry.events.iter().map(bytes::Bytes::len).sum::<usize>();
-                entries.push(entry);
-                next += 1;
-            }
-        }
-        Ok(entries)
-    };
-    let ended = pipeline::run(Keys::new(), read, |chunk| {
-        let replayed = audit.take(chunk, |_| Ok(None))?;
-        let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-        let root = audit.replay().map_or_else(Hash::default, |replay| replay.frontier.root());
-        own.apply(&committed, root).map_err(|error| Stop::Source(error.into()))?;
-        claims.check(&own.view()).map_err(Stop::Claim)?;
-        bar.set_position(audit.size());
-        Ok(())
-    });
-    bar.finish_and_clear();
-    let report = outcome(&audit, ended.and_then(|()| Ok(audit.finish(note)?)))?;
-    Ok((report, own, claims))
+    Ok(witnessed(outcome(&audit, pinned, ended)?, note, policy))
 }
 
 /// What a note says, before anything of it is verified.
@@ -272,18 +236,18 @@ fn replay<O: OldEvents>(
 }
 
 /// A report of what was found, or an error where nothing could be judged.
-fn outcome<O: OldEvents>(audit: &Audit<O>, ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
+fn outcome<O: OldEvents>(audit: &Audit<O>, pinned: bool, ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
     match ended {
-        Ok(verified) => Ok(Report::new(audit, Ok(verified))),
-        Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, Err((&*finding).into()))),
+        Ok(verified) => Ok(Report::new(audit, pinned, Ok(verified))),
+        Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, pinned, Err((&*finding).into()))),
         Err(Stop::Audit(AuditError::Io(error))) => {
             Err(Failure::Unreachable(format!("the audit's own files failed: {error}")).into())
         }
         Err(Stop::Archive(error @ ArchiveError::Io { .. })) => Err(Failure::Unreachable(error.to_string()).into()),
-        Err(Stop::Archive(error)) => Ok(Report::new(audit, Err((&error).into()))),
-        Err(Stop::Claim(found)) => Ok(Report::new(audit, Err(found))),
+        Err(Stop::Archive(error)) => Ok(Report::new(audit, pinned, Err((&error).into()))),
+        Err(Stop::Claim(found)) => Ok(Report::new(audit, pinned, Err(*found))),
         Err(Stop::Source(error)) => match error.downcast_ref::<Failure>() {
-            Some(Failure::Refused(problem)) => Ok(Report::new(audit, Err(problem.as_str().into()))),
+            Some(Failure::Refused(problem)) => Ok(Report::new(audit, pinned, Err(problem.as_str().into()))),
             Some(Failure::Usage(_) | Failure::Unreachable(_)) | None => Err(unreadable(error)),
         },
     }

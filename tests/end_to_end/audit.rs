@@ -25,7 +25,10 @@ async fn timebank(arguments: &[&str]) -> Output {
 
 /// An audit's exit code and report.
 async fn audit(arguments: &[&str]) -> (i32, Value) {
-    let output = timebank(&[&["audit", "--json"], arguments].concat()).await;
+    let memory = tempfile::tempdir().unwrap();
+    let own = ["--memory", text(memory.path())];
+    let remembers: &[&str] = if arguments.contains(&"--memory") { &[] } else { &own };
+    let output = timebank(&[&["audit", "--json"], remembers, arguments].concat()).await;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let report = serde_json::from_str(&text).unwrap_or(Value::Null);
     (output.status.code().unwrap(), report)
@@ -271,4 +274,52 @@ async fn a_server_that_lies_about_one_thing_is_caught_and_the_thing_named() {
     }
     // None of the lies touched the ledger.
     assert_eq!(audit(&["--server", &ledger.url]).await.0, 0);
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _absent = fs::remove_dir_all(to);
+    assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn an_auditor_who_remembers_verifies_what_is_new_and_convicts_a_ledger_that_takes_back() {
+    let mut ledger = ledger().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let (memory, backup) = (scratch.path().join("memory"), scratch.path().join("backup"));
+    let folder = ledger.folder.path().to_owned();
+    let url = ledger.url.clone();
+    let (code, first) = audit(&["--server", &url, "--memory", text(&memory)]).await;
+    assert_eq!((code, &first["pinned"]), (0, &false.into()), "{first}");
+    let (code, again) = audit(&["--server", &url, "--memory", text(&memory)]).await;
+    assert_eq!((code, &again["pinned"], &again["events"]), (0, &true.into(), &0.into()), "nothing is new: {again}");
+
+    // Of the new entries one corrects what only the remembered events tell.
+    ledger.server.kill().unwrap();
+    ledger.server.wait().unwrap();
+    copy(&folder, &backup);
+    ledger.restart().await;
+    ledger.accept(vec![crate::support::reverse(crate::support::at(3, 0)), ledger.half_hour(1, 20)]).await;
+    let url = ledger.url.clone();
+    let (code, grown) = audit(&["--server", &url, "--memory", text(&memory)]).await;
+    assert_eq!((code, &grown["events"]), (0, &2.into()), "only the new entry: {grown}");
+    let size = grown["checkpoint_size"].as_u64().unwrap();
+    assert_eq!(grown["entries"].as_u64(), Some(size));
+
+    // A backup from before is served: entries are gone, and then another history grows in their place.
+    ledger.server.kill().unwrap();
+    ledger.server.wait().unwrap();
+    copy(&backup, &folder);
+    ledger.restart().await;
+    let url = ledger.url.clone();
+    let (code, shrunk) = audit(&["--server", &url, "--memory", text(&memory)]).await;
+    assert_eq!((code, &shrunk["finding"]["code"]), (1, &"LogShrank".into()), "{shrunk}");
+    ledger.accept(vec![ledger.half_hour(0, 21)]).await;
+    let (code, forked) = audit(&["--server", &url, "--memory", text(&memory)]).await;
+    assert_eq!((code, &forked["finding"]["code"]), (1, &"Forked".into()), "{forked}");
+    ledger.accept(vec![ledger.half_hour(0, 22)]).await;
+    let (code, longer) = audit(&["--server", &url, "--memory", text(&memory)]).await;
+    assert_eq!(code, 1, "{longer}");
+    let message = forked["finding"]["message"].as_str().unwrap();
+    let path = message.split_whitespace().find(|word| word.contains("evidence-")).unwrap().trim_end_matches(':');
+    assert_eq!(fs::read_to_string(path).unwrap().matches(&ledger.origin).count() % 2, 0, "both notes, two lines each");
 }

@@ -94,14 +94,14 @@ impl Claims {
     }
 
     /// Looks at what was answered as of the last entry that was replayed.
-    pub(super) fn check(&self, view: &View) -> Result<(), Divergence> {
+    pub(super) fn check(&self, view: &View) -> Result<(), Box<Divergence>> {
         let index = view.reflected_index();
         for claim in self.claims.get(&index).into_iter().flatten() {
             match claim {
                 Claim::Account(account) => check_account(view, account)?,
                 Claim::Hold(hold) => check_hold(view, hold)?,
-                Claim::Accounts(count) => same(index, "the number of accounts", view.accounts.len(), *count)?,
-                Claim::Holds(count) => same(index, "the number of open holds", view.holds.len(), *count)?,
+                Claim::Accounts(count) => same(index, "the number of accounts", &view.accounts.len(), count)?,
+                Claim::Holds(count) => same(index, "the number of open holds", &view.holds.len(), count)?,
             }
         }
         Ok(())
@@ -112,12 +112,12 @@ impl Claims {
         &self,
         client: &mut Client,
         own: &Projection,
-    ) -> anyhow::Result<Result<(), Divergence>> {
+    ) -> anyhow::Result<Result<(), Box<Divergence>>> {
         let index = self.digest.reflected_index;
         let mine = own.account_digests(index)?;
         let ranges: Vec<Hash> = mine.chunks(RANGE_ACCOUNTS).map(range_digest).collect();
         if let Err(found) =
-            same(index, "the number of accounts with a history", mine.len() as u64, self.digest.accounts)
+            same(index, "the number of accounts with a history", &(mine.len() as u64), &self.digest.accounts)
         {
             return Ok(Err(found));
         }
@@ -154,7 +154,7 @@ fn whole(indexes: &[u64], claim: Claim, claims: &mut BTreeMap<u64, Vec<Claim>>) 
     }
 }
 
-fn same<T: PartialEq + std::fmt::Display>(index: u64, what: &str, own: T, told: T) -> Result<(), Divergence> {
+fn same<T: PartialEq + std::fmt::Display>(index: u64, what: &str, own: &T, told: &T) -> Result<(), Box<Divergence>> {
     if own == told {
         return Ok(());
     }
@@ -162,7 +162,7 @@ fn same<T: PartialEq + std::fmt::Display>(index: u64, what: &str, own: T, told: 
     Err(Divergence::of_state(index, message, Some((own.to_string(), told.to_string()))))
 }
 
-fn check_account(view: &View, told: &proto::Account) -> Result<(), Divergence> {
+fn check_account(view: &View, told: &proto::Account) -> Result<(), Box<Divergence>> {
     let index = view.reflected_index();
     let name = hex::encode(&told.account);
     let id = told.account.as_ref().try_into().map(AccountId).ok();
@@ -170,14 +170,14 @@ fn check_account(view: &View, told: &proto::Account) -> Result<(), Divergence> {
         let message = format!("the server tells of account {name}, which the log never opened");
         return Err(Divergence::of_state(index, message, None));
     };
-    same(index, &format!("the balance of {name}"), own.balance.get(), told.balance_minutes)?;
-    same(index, &format!("what is reserved on {name}"), own.held.get(), told.held_minutes)?;
+    same(index, &format!("the balance of {name}"), &own.balance.get(), &told.balance_minutes)?;
+    same(index, &format!("what is reserved on {name}"), &own.held.get(), &told.held_minutes)?;
     let none = |minutes: Option<i64>| minutes.map_or_else(|| "none".to_owned(), |minutes| minutes.to_string());
     let available = own.available().map(crate::ledger::Minutes::get);
-    same(index, &format!("what is available on {name}"), none(available), none(told.available_minutes))
+    same(index, &format!("what is available on {name}"), &none(available), &none(told.available_minutes))
 }
 
-fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Divergence> {
+fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Box<Divergence>> {
     let index = view.reflected_index();
     let at = told.hold.unwrap_or_default();
     let name = format!("{}.{}", at.index, at.event);
@@ -186,11 +186,11 @@ fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Divergence> {
         let message = format!("the server tells of the open hold {name}, which the log doesn't have open");
         return Err(Divergence::of_state(index, message, None));
     };
-    same(index, &format!("the amount of hold {name}"), own.minutes.get(), told.minutes)?;
-    same(index, &format!("the end of hold {name}"), own.expires_at.0, told.expires_at_ms)?;
+    same(index, &format!("the amount of hold {name}"), &own.minutes.get(), &told.minutes)?;
+    same(index, &format!("the end of hold {name}"), &own.expires_at.0, &told.expires_at_ms)?;
     let (payer, station) = (view.id_bytes(own.payer.0), view.id_bytes(own.station.0));
-    same(index, &format!("the payer of hold {name}"), hex::encode(payer), hex::encode(&told.payer))?;
-    same(index, &format!("the station of hold {name}"), hex::encode(station), hex::encode(&told.station))
+    same(index, &format!("the payer of hold {name}"), &hex::encode(payer), &hex::encode(&told.payer))?;
+    same(index, &format!("the station of hold {name}"), &hex::encode(station), &hex::encode(&told.station))
 }
 
 /// The first row of an account's history in which the server differs.
@@ -199,7 +199,7 @@ async fn check_rows(
     own: &Projection,
     account: AccountId,
     index: u64,
-) -> anyhow::Result<Divergence> {
+) -> anyhow::Result<Box<Divergence>> {
     let number = own.view().number(account).map_or(u32::MAX, |number| number.0);
     let (mut cursor, mut from) = (String::new(), None);
     let mut position: u64 = 0;

@@ -57,9 +57,19 @@ impl From<&str> for Divergence {
 
 impl Divergence {
     /// The server answers something else than its log adds up to, as of an entry.
-    pub(super) fn of_state(index: u64, message: String, values: Option<(String, String)>) -> Self {
+    pub(super) fn of_state(index: u64, message: String, values: Option<(String, String)>) -> Box<Self> {
         let (expected, found) = values.map_or((None, None), |(expected, found)| (Some(expected), Some(found)));
-        Self { code: "StateDiffers", message, as_of: Some(index), expected, found, ..Self::default() }
+        Box::new(Self { code: "StateDiffers", message, as_of: Some(index), expected, found, ..Self::default() })
+    }
+
+    /// The checkpoint lacks cosignatures.
+    pub(super) fn of_witnesses(message: String) -> Self {
+        Self { code: "WitnessesMissing", message, ..Self::default() }
+    }
+
+    /// The ledger has signed two histories, or takes one back.
+    pub(super) fn of_memory(code: &'static str, message: String, expected: String, found: String) -> Self {
+        Self { code, message, expected: Some(expected), found: Some(found), ..Self::default() }
     }
 }
 
@@ -72,17 +82,20 @@ pub(super) struct Report {
     accounts: usize,
     /// The entry as of which the server's answers were compared with the log.
     compared: Option<u64>,
+    /// The identity was known before.
+    pinned: bool,
     verdict: Result<(u64, Hash), Divergence>,
 }
 
 impl Report {
-    pub(super) fn new<O: OldEvents>(audit: &Audit<O>, verdict: Result<(u64, Hash), Divergence>) -> Self {
+    pub(super) fn new<O: OldEvents>(audit: &Audit<O>, pinned: bool, verdict: Result<(u64, Hash), Divergence>) -> Self {
         Self {
             genesis: audit.genesis().cloned(),
             entries: audit.size(),
             events: audit.events(),
             accounts: audit.replay().map_or(0, |replay| replay.state.accounts().len()),
             compared: None,
+            pinned,
             verdict,
         }
     }
@@ -103,7 +116,7 @@ impl Report {
         self
     }
 
-    fn json(&self, pinned: bool) -> Value {
+    fn json(&self) -> Value {
         let genesis = self.genesis.as_ref();
         let finding = self.verdict.as_ref().err().map(|found| {
             json!({
@@ -124,7 +137,7 @@ impl Report {
             "origin": genesis.map(|genesis| genesis.ledger_key.name()),
             "ledger_key": genesis.map(|genesis| genesis.ledger_key.to_string()),
             "genesis_leaf_hash": genesis.map(|genesis| hex::encode(genesis.genesis_leaf_hash)),
-            "pinned": pinned,
+            "pinned": self.pinned,
             "entries": self.entries,
             "events": self.events,
             "accounts": self.accounts,
@@ -136,15 +149,15 @@ impl Report {
     }
 
     /// Prints the report; a divergence is an error as well.
-    pub(super) fn print(&self, pinned: bool, as_json: bool) -> anyhow::Result<()> {
-        emit(as_json, &self.json(pinned), || self.text(pinned))?;
+    pub(super) fn print(&self, as_json: bool) -> anyhow::Result<()> {
+        emit(as_json, &self.json(), || self.text())?;
         match &self.verdict {
             Ok(_) => Ok(()),
             Err(found) => Err(Failure::Refused(format!("the audit failed: {}", found.message)).into()),
         }
     }
 
-    fn text(&self, pinned: bool) -> String {
+    fn text(&self) -> String {
         let mut text = match &self.verdict {
             Ok((size, root)) => format!(
                 "verified: {} entries, {} events, {} accounts; every signature, every rule, the tree and the signed checkpoint\n\
@@ -184,7 +197,7 @@ impl Report {
             let leaf = hex::encode(genesis.genesis_leaf_hash);
             text = format!("{text}\nledger key     {}\ngenesis leaf   {leaf}", genesis.ledger_key);
         }
-        if !pinned {
+        if !self.pinned {
             text += "\nno pin: the ledger's identity was taken from the source itself. Compare key and genesis leaf with what \
                      was printed when the ledger was created, and keep them in a file for --pin";
         }
