@@ -12,7 +12,7 @@ pub use self::{
     memory::{Fault, MemoryStore},
     sled::SledStore,
 };
-use crate::merkle::Hash;
+use crate::merkle::{Hash, stored_hash_number};
 pub use crate::wire::StoredEntry;
 
 /// What goes to the disk at once.
@@ -110,6 +110,15 @@ pub trait LogStore: Send + Sync {
     /// # Errors
     /// The store can't be read, or is damaged.
     fn tree_hash(&self, number: u64) -> Result<Option<Hash>, StoreError>;
+
+    /// A stored hash of the tree by its place, as proofs ask for it.
+    ///
+    /// # Errors
+    /// As [`Self::tree_hash`]; [`StoreError::TreeHashMissing`].
+    fn node(&self, level: u32, index: u64) -> Result<Hash, StoreError> {
+        let number = stored_hash_number(level, index);
+        self.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
+    }
 
     /// The root that was kept with the newest commit.
     ///

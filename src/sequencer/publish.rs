@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     checkpoint,
-    merkle::{Hash, inclusion_proof, stored_hash_number},
+    merkle::{Hash, inclusion_proof},
     proto,
     replay::Replay,
     signature::PrivateKey,
@@ -125,11 +125,7 @@ impl Publisher {
 
     fn publication(&self, index: u64) -> Result<proto::Publication, StoreError> {
         let Published { size, note } = self.published.borrow().clone();
-        let node = |level, at| {
-            let number = stored_hash_number(level, at);
-            self.store.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
-        };
-        let proof = inclusion_proof(index, size, node)?;
+        let proof = inclusion_proof(index, size, |level, at| self.store.node(level, at))?;
         Ok(proto::Publication {
             checkpoint: note,
             inclusion_proof: proof.into_iter().map(|hash| hash.to_vec().into()).collect(),

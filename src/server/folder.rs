@@ -30,7 +30,7 @@ use crate::{
     clock::{Clock, ClockImplausible, SystemTimeSource},
     config::{KeyFile, KeyFileError},
     ledger::{Event, Millis, Policy, Refusal, SheetId, State},
-    merkle::{Hash, leaf_hash, root_at, stored_hash_number},
+    merkle::{Hash, leaf_hash, root_at},
     pipeline::{self, ReplayError, Replayed},
     projection::{Committed, Projection, ProjectionError},
     proto::{self, event::Kind},
@@ -418,11 +418,7 @@ fn check_covered(
     if signed > store.size() {
         return Err(OpenError::EntriesGone { size: store.size(), signed });
     }
-    let node = |level, index| {
-        let number = stored_hash_number(level, index);
-        store.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
-    };
-    if root_at(signed, node)? != root {
+    if root_at(signed, |level, index| store.node(level, index))? != root {
         return Err(OpenError::CheckpointMismatch { size: signed });
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::{
     checkpoint::{self, CheckpointError, VerifierKey},
     config::{KeyFile, KeyFileError},
     ledger::{Event, EventRef, LedgerCreated, Refusal},
-    merkle::{Hash, root_at, stored_hash_count, stored_hash_number},
+    merkle::{Hash, root_at, stored_hash_count},
     pipeline::{self, Keys, Prepared, ReplayError, Replayed},
     projection::{Committed, Projection, ProjectionError},
     replay::{Divergence, Replay},
@@ -318,9 +318,9 @@ fn check_kept(path: PathBuf, store: &SledStore, key: &VerifierKey) -> Result<(),
     if signed > size {
         return Err(RestoreError::EntriesMissing { path, size, signed });
     }
-    let node = |level, index| {
-        let number = stored_hash_number(level, index);
-        store.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
-    };
-    if root_at(signed, node)? == root { Ok(()) } else { Err(RestoreError::OtherHistory { path, signed }) }
+    if root_at(signed, |level, index| store.node(level, index))? == root {
+        Ok(())
+    } else {
+        Err(RestoreError::OtherHistory { path, signed })
+    }
 }

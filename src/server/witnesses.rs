@@ -16,7 +16,7 @@ use crate::{
         policy::WitnessPolicy,
         witness::{AnswerError, parse_answer, request_body},
     },
-    merkle::{Hash, consistency_proof, empty_root, stored_hash_number},
+    merkle::{Hash, consistency_proof, empty_root},
     sequencer::Published,
     signature::PrivateKey,
     store::{LogStore, StoreError},
@@ -201,8 +201,5 @@ impl Remote {
 }
 
 fn proof(store: &dyn LogStore, old: u64, new: u64) -> Result<Vec<Hash>, StoreError> {
-    consistency_proof(old, new, |level, index| {
-        let number = stored_hash_number(level, index);
-        store.tree_hash(number)?.ok_or(StoreError::TreeHashMissing { number })
-    })
+    consistency_proof(old, new, |level, index| store.node(level, index))
 }
