@@ -151,7 +151,8 @@ pub fn open(bytes: &[u8], key: &VerifierKey, origin: &str) -> Result<Checkpoint,
     Ok(checkpoint)
 }
 
-fn parse_size(line: &str) -> Option<u64> {
+/// A number as tlog texts have it: decimal, without leading zeros.
+pub(crate) fn parse_size(line: &str) -> Option<u64> {
     let canonical = line == "0" || (!line.starts_with('0') && line.bytes().all(|byte| byte.is_ascii_digit()));
     if canonical { line.parse().ok() } else { None }
 }

@@ -4,9 +4,11 @@ mod account;
 mod arguments;
 mod audit;
 mod balance;
+mod checkpoint;
 mod client;
 mod completions;
 mod correct;
+mod describe;
 mod export;
 mod history;
 mod hold;
@@ -15,6 +17,7 @@ mod key;
 mod mirror;
 mod output;
 mod process;
+mod prove;
 mod record;
 mod region;
 mod restore;
@@ -24,6 +27,8 @@ mod station;
 mod status;
 mod submit;
 mod transfer;
+mod verify;
+mod verify_evidence;
 mod watch;
 mod witness;
 
@@ -71,6 +76,9 @@ enum Command {
     Mirror(mirror::Arguments),
     Import(import::Arguments),
     Audit(audit::Arguments),
+    Prove(prove::Arguments),
+    Verify(verify::Arguments),
+    VerifyEvidence(verify_evidence::Arguments),
     Export(export::Arguments),
     Restore(restore::Arguments),
     Witness(witness::Arguments),
@@ -113,6 +121,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Mirror(arguments) => mirror::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
         Command::Audit(arguments) => audit::run(arguments).await,
+        Command::Prove(arguments) => prove::run(arguments).await,
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::VerifyEvidence(arguments) => verify_evidence::run(&arguments),
         Command::Export(arguments) => export::run(arguments).await,
         Command::Restore(arguments) => restore::run(arguments).await,
         Command::Witness(arguments) => witness::run(arguments).await,

@@ -9,6 +9,7 @@ pub mod archive;
 pub mod checkpoint;
 pub mod ledger;
 pub mod merkle;
+pub mod proof;
 pub mod replay;
 pub mod signature;
 pub mod wire;

@@ -14,7 +14,10 @@ mod tiled;
 mod tree;
 
 pub use hash::{Hash, empty_root, leaf_hash, node_hash};
-pub use proof::{ProofError, consistency_proof, inclusion_proof, root_at, verify_consistency, verify_inclusion};
+pub use proof::{
+    ProofError, consistency_path, consistency_proof, consistency_roots, inclusion_proof, root_at, verify_consistency,
+    verify_inclusion,
+};
 pub use tile::{TILE_WIDTH, TileFile, TileLevel, parse_bundle, parse_tile, push_entry, tile_bytes, tile_levels};
 pub use tiled::{TiledError, TiledLog};
 pub use tree::{Frontier, FrontierError, root_of_leaves, stored_hash_count, stored_hash_number};

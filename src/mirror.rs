@@ -22,7 +22,8 @@ pub use content::content;
 
 use crate::{
     checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
-    merkle::{Hash, TILE_WIDTH, TileFile, TiledError, TiledLog, tile_levels},
+    merkle::{Hash, TILE_WIDTH, TileFile, TiledError, TiledLog, consistency_path, root_at, tile_levels},
+    proof::CheckpointPair,
     store::{atomic_write_from, remove_temporary, sync_folder},
 };
 
@@ -74,16 +75,16 @@ pub enum MirrorError<E> {
     },
     /// The log's past is another.
     #[error(
-        "the log's checkpoint over {new} entries does not continue the folder's over {old}: its past was rewritten. \
-         Nothing was changed. Both are signed and can't both be true: keep them. The log's is\n\n{note}"
+        "the log's checkpoint over {new} entries does not continue the folder's over {old}: its past was rewritten. Both \
+         are signed and can't both be true. No file of the log was changed"
     )]
     Forked {
         /// Entries of the folder's checkpoint.
         old: u64,
         /// Entries of the log's.
         new: u64,
-        /// The log's checkpoint.
-        note: String,
+        /// Both, and what shows it.
+        evidence: Box<CheckpointPair>,
     },
     /// The log's files don't fit its checkpoint, or can't be read.
     #[error(transparent)]
@@ -135,7 +136,8 @@ pub fn update<E>(
     remove_temporary(folder).map_err(|source| io(folder, source))?;
     let new = checkpoint::open(note, key, key.name()).map_err(MirrorError::Checkpoint)?;
     let old = folder_checkpoint(folder, key)?;
-    let mut log = continued(old.as_ref(), &new, note, fetch)?;
+    let mut log = continued(old.as_ref(), (&new, note), key, fetch)?;
+    let old = old.map(|(old, _)| old);
     let from = old.as_ref().filter(|_| scope == Scope::New).map_or(0, |old| old.size);
     let mut update = Update { old: old.map(|old| old.size), size: new.size, written: 0, repaired: 0 };
     for file in files(from, new.size) {
@@ -179,7 +181,10 @@ fn lock<E>(folder: &Path) -> Result<File, MirrorError<E>> {
     }
 }
 
-fn folder_checkpoint<E>(folder: &Path, key: &VerifierKey) -> Result<Option<Checkpoint>, MirrorError<E>> {
+/// A checkpoint and its note.
+type Kept = (Checkpoint, Vec<u8>);
+
+fn folder_checkpoint<E>(folder: &Path, key: &VerifierKey) -> Result<Option<Kept>, MirrorError<E>> {
     let path = folder.join(CHECKPOINT);
     let note = match fs::read(&path) {
         Ok(note) => note,
@@ -187,7 +192,7 @@ fn folder_checkpoint<E>(folder: &Path, key: &VerifierKey) -> Result<Option<Check
         Err(source) => return Err(MirrorError::Io { path, source }),
     };
     match checkpoint::open(&note, key, key.name()) {
-        Ok(checkpoint) => Ok(Some(checkpoint)),
+        Ok(checkpoint) => Ok(Some((checkpoint, note))),
         Err(source) => Err(MirrorError::OtherLog { path, source }),
     }
 }
@@ -195,29 +200,33 @@ fn folder_checkpoint<E>(folder: &Path, key: &VerifierKey) -> Result<Option<Check
 /// The log of the new checkpoint, if it continues the old one. Every hash that the old root is computed from leads to
 /// the new root, so this is a consistency proof from the log's own tiles.
 fn continued<E, F>(
-    old: Option<&Checkpoint>,
-    new: &Checkpoint,
-    note: &[u8],
+    old: Option<&Kept>,
+    (new, note): (&Checkpoint, &[u8]),
+    key: &VerifierKey,
     fetch: F,
 ) -> Result<TiledLog<F>, MirrorError<E>>
 where
     F: FnMut(TileFile) -> Result<Option<Vec<u8>>, E>,
 {
-    let note = || String::from_utf8_lossy(note).into_owned();
     // Of this length: `checkpoint::open` looks.
     let root = |checkpoint: &Checkpoint| checkpoint.root_hash().map_err(MirrorError::Checkpoint);
     let new_root = root(new)?;
-    let Some(old) = old else { return Ok(TiledLog::open(new.size, &new_root, fetch)?) };
+    let Some((old, old_note)) = old else { return Ok(TiledLog::open(new.size, &new_root, fetch)?) };
     let (old_root, old, new) = (root(old)?, old.size, new.size);
+    let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
     if new < old {
-        return Err(MirrorError::Shrunk { old, new, note: note() });
+        return Err(MirrorError::Shrunk { old, new, note: text(note) });
     }
+    let forked = |path| {
+        let evidence = CheckpointPair { ledger: key.clone(), path, old: text(old_note), new: text(note) };
+        MirrorError::Forked { old, new, evidence: Box::new(evidence) }
+    };
     if new == old && new_root != old_root {
-        return Err(MirrorError::Forked { old, new, note: note() });
+        return Err(forked(Vec::new()));
     }
     let mut log = TiledLog::open(new, &new_root, fetch)?;
-    if crate::merkle::root_at(old, |level, index| log.node(level, index))? != old_root {
-        return Err(MirrorError::Forked { old, new, note: note() });
+    if root_at(old, |level, index| log.node(level, index))? != old_root {
+        return Err(forked(consistency_path(old, new, |level, index| log.node(level, index))?));
     }
     Ok(log)
 }
@@ -277,7 +286,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 pub fn verify(folder: &Path, key: &VerifierKey) -> Result<Checkpoint, MirrorError<io::Error>> {
     let path = folder.join(CHECKPOINT);
     let missing = || MirrorError::Io { path, source: io::Error::from(ErrorKind::NotFound) };
-    let checkpoint = folder_checkpoint(folder, key)?.ok_or_else(missing)?;
+    let (checkpoint, _) = folder_checkpoint(folder, key)?.ok_or_else(missing)?;
     let root: Hash = checkpoint.root_hash().map_err(MirrorError::Checkpoint)?;
     let fetch = |file: TileFile| match fs::read(folder.join(file.to_string())) {
         Ok(bytes) => Ok(Some(bytes)),

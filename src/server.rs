@@ -5,6 +5,7 @@ mod digest;
 mod folder;
 mod http;
 mod messages;
+mod proof;
 mod read;
 mod restore;
 mod status;
@@ -206,6 +207,27 @@ impl LedgerService for Service {
         request: Request<proto::GetStateDigestRequest>,
     ) -> Answer<proto::GetStateDigestResponse> {
         self.state_digest(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        request: Request<proto::GetInclusionProofRequest>,
+    ) -> Answer<proto::GetInclusionProofResponse> {
+        self.inclusion_proof(request.into_inner()).map(Response::new)
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<proto::GetConsistencyProofRequest>,
+    ) -> Answer<proto::GetConsistencyProofResponse> {
+        self.consistency_proof(request.into_inner()).map(Response::new)
+    }
+
+    async fn get_event_proof(
+        &self,
+        request: Request<proto::GetEventProofRequest>,
+    ) -> Answer<proto::GetEventProofResponse> {
+        self.event_proof(&request.into_inner()).map(Response::new)
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Answer<Self::SubscribeStream> {

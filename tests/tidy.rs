@@ -9,7 +9,7 @@ use std::{
 /// Modules by floor. `proto` is generated and holds nothing but messages: every floor above the rules may name it.
 const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
-    &["wire", "signature", "checkpoint", "archive", "replay"],
+    &["wire", "signature", "checkpoint", "archive", "proof", "replay"],
     &["store", "projection", "mirror", "pipeline", "audit", "sequencer", "clock", "directory"],
     &["server", "witness", "cli", "config"],
 ];

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use self::report::{Divergence, Report};
 use super::{
+    checkpoint::{parsed, read_policy},
     client,
     output::{Failure, progress, usage},
     source::Source,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     archive::{ArchiveError, Reader},
     audit::{Audit, AuditError, Finding, OldEvents, Pin, Scratch},
-    checkpoint::{Checkpoint, Note, policy::WitnessPolicy},
+    checkpoint::{Note, policy::WitnessPolicy},
     merkle::Hash,
     pipeline::{self, Keys},
     store::{LogStore, SledStore, StoredEntry},
@@ -120,12 +121,6 @@ fn default_memory() -> PathBuf {
     folder.join("timebank").join("audits")
 }
 
-fn read_policy(path: &std::path::Path) -> anyhow::Result<WitnessPolicy> {
-    let wrong = |problem: String| usage(format!("{}: {problem}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    WitnessPolicy::parse(&text).map_err(|error| wrong(error.to_string()))
-}
-
 /// Whether the witnesses that the auditor asks for have cosigned a checkpoint that was verified.
 fn witnessed(report: Report, note: &str, policy: Option<&WitnessPolicy>) -> Report {
     let (true, Some(policy)) = (report.is_verified(), policy) else { return report };
@@ -213,11 +208,6 @@ fn audit_folder(
     };
     let ended = replay(&mut audit, &bar, read, node).and_then(|()| Ok(audit.finish(note)?));
     Ok(witnessed(outcome(&audit, pinned, ended)?, note, policy))
-}
-
-/// What a note says, before anything of it is verified.
-fn parsed(note: &str) -> Option<Checkpoint> {
-    Checkpoint::parse(Note::parse(note.as_bytes()).ok()?.text()).ok()
 }
 
 fn replay<O: OldEvents>(

@@ -7,13 +7,14 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{
+    checkpoint::read_note,
     client,
-    output::{Failure, emit, progress, usage},
+    output::{Failure, emit, progress, refuse_overwrite, usage},
     source::Source,
 };
 use crate::{
     archive::{ArchiveError, Writer},
-    checkpoint::{self, Checkpoint, NOTE_BYTES_MAX, Note, VerifierKey},
+    checkpoint::{self, Checkpoint, Note, VerifierKey},
     ledger::Event,
     merkle::{Frontier, leaf_hash},
     proto,
@@ -65,9 +66,7 @@ struct Export {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    if !arguments.force && arguments.out.exists() {
-        return Err(exists(&arguments.out));
-    }
+    refuse_overwrite(&arguments.out, arguments.force)?;
     let (stop, stopped) = watch::channel(false);
     let kept = arguments.checkpoint.as_deref().map(read_note).transpose()?;
     let (source, newest) = match &arguments.data {
@@ -106,20 +105,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             export.genesis_leaf_hash,
         )
     })
-}
-
-fn exists(out: &Path) -> anyhow::Error {
-    usage(format!("{} exists: choose another name, or overwrite it with --force", out.display()))
-}
-
-fn read_note(path: &Path) -> anyhow::Result<String> {
-    let length = std::fs::metadata(path).map(|file| file.len());
-    let bounded = length.map(|length| length <= NOTE_BYTES_MAX as u64);
-    match bounded.and_then(|bounded| if bounded { std::fs::read_to_string(path).map(Some) } else { Ok(None) }) {
-        Ok(Some(note)) => Ok(note),
-        Ok(None) => Err(usage(format!("{}: longer than any checkpoint", path.display()))),
-        Err(error) => Err(usage(format!("{}: {error}", path.display()))),
-    }
 }
 
 /// The checkpoint to export up to: the one that was kept, or the newest one.
@@ -186,9 +171,8 @@ fn write(
     if force {
         file.persist(out).map_err(|error| error.error)?;
     } else {
-        file.persist_noclobber(out).map_err(|error| {
-            if error.error.kind() == std::io::ErrorKind::AlreadyExists { exists(out) } else { error.error.into() }
-        })?;
+        file.persist_noclobber(out)
+            .map_err(|error| refuse_overwrite(out, false).err().unwrap_or_else(|| error.error.into()))?;
     }
     sync_folder(folder)?;
     Ok(Export { checkpoint, ledger_vkey, genesis_leaf_hash, bytes })

@@ -10,6 +10,7 @@ use tonic::transport::Channel;
 
 use self::source::Source;
 use super::{
+    checkpoint::{keep_evidence, show_evidence},
     client,
     output::{Failure, emit},
 };
@@ -81,14 +82,20 @@ async fn follow(arguments: Arguments) -> anyhow::Result<()> {
     let size = unverified_size(&note);
     let (scope, key) = (if all { Scope::All } else { Scope::New }, vkey.clone());
     let mut source = Source::new(channel, size);
+    let into = folder.clone();
     let updated = tokio::task::spawn_blocking(move || {
         let bar = progress(size);
         let result =
-            mirror::update(&folder, &note, &key, scope, |file| source.fetch(file), |done| bar.set_position(done));
+            mirror::update(&into, &note, &key, scope, |file| source.fetch(file), |done| bar.set_position(done));
         bar.finish_and_clear();
         result
     });
-    let update = updated.await?.map_err(|error| failure(&error))?;
+    let updated = updated.await?;
+    if let Err(error @ MirrorError::Forked { evidence, .. }) = &updated {
+        let path = keep_evidence(&folder, evidence)?;
+        return Err(Failure::Refused(format!("{error}. {}", show_evidence(&path))).into());
+    }
+    let update = updated.map_err(|error| failure(&error))?;
     report(json, &update, &vkey, trusted)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io::{IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -53,6 +54,14 @@ impl From<tonic::Status> for Failure {
 /// A wrong argument.
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Failure::Usage(message.into()).into()
+}
+
+/// A file that is there is overwritten only where somebody asked for it.
+pub(crate) fn refuse_overwrite(out: &Path, force: bool) -> anyhow::Result<()> {
+    if force || !out.exists() {
+        return Ok(());
+    }
+    Err(usage(format!("{} exists: choose another name, or overwrite it with --force", out.display())))
 }
 
 /// Prints an error and gives its exit code.

@@ -128,6 +128,23 @@ pub fn consistency_proof<E>(
     Ok(path)
 }
 
+/// A consistency proof that lacks nothing, as [`consistency_roots`] takes it. Empty where [`consistency_proof`] is
+/// empty for its sizes.
+///
+/// # Errors
+/// Those of `node`.
+pub fn consistency_path<E>(
+    old: u64,
+    new: u64,
+    mut node: impl FnMut(u32, u64) -> Result<Hash, E>,
+) -> Result<Vec<Hash>, E> {
+    let mut path = consistency_proof(old, new, &mut node)?;
+    if old.is_power_of_two() && old < new {
+        path.insert(0, node(old.trailing_zeros(), 0)?);
+    }
+    Ok(path)
+}
+
 /// Checks that a leaf is in a tree.
 ///
 /// # Errors
@@ -178,17 +195,33 @@ pub fn verify_consistency(
         check_length(proof, 0)?;
         return if old_root == new_root { Ok(()) } else { Err(ProofError::RootMismatch) };
     }
-    let (mut node, mut last) = (old.saturating_sub(1), new.saturating_sub(1));
-    while node & 1 == 1 {
-        (node, last) = (node >> 1, last >> 1);
+    let known = old.is_power_of_two().then_some(old_root);
+    check_length(proof, consistency_length(old, new).saturating_sub(usize::from(known.is_some())))?;
+    let path: Vec<Hash> = known.into_iter().chain(proof).copied().collect();
+    let (found_old, found_new) = consistency_roots(old, new, &path)?;
+    if found_old == *old_root && found_new == *new_root { Ok(()) } else { Err(ProofError::RootMismatch) }
+}
+
+/// The roots of the trees of `old` and of `new` leaves that a path leads to.
+///
+/// The path is the consistency proof, with the root of the first `old` leaves before it where their number is a power of
+/// two: RFC 6962 leaves that one out. Whoever finds `new` to be what the path leads to knows what the first `old` leaves
+/// of that tree are, whatever anybody says of them.
+///
+/// # Errors
+/// [`ProofError::SizesOutOfRange`] and [`ProofError::LengthMismatch`].
+pub fn consistency_roots(old: u64, new: u64, path: &[Hash]) -> Result<(Hash, Hash), ProofError> {
+    if old == 0 || old >= new {
+        return Err(ProofError::SizesOutOfRange { old, new });
     }
-    let mut hashes = proof.iter();
-    let first = if old.is_power_of_two() { Some(old_root) } else { hashes.next() };
-    let needed = inclusion_length_between(node, last).saturating_add(usize::from(!old.is_power_of_two()));
-    check_length(proof, needed)?;
-    let Some(first) = first else { return Err(ProofError::RootMismatch) };
+    let expected = consistency_length(old, new);
+    check_length(path, expected)?;
+    let Some((first, siblings)) = path.split_first() else {
+        return Err(ProofError::LengthMismatch { found: 0, expected });
+    };
+    let (mut node, mut last) = first_node(old, new);
     let (mut old_hash, mut new_hash) = (*first, *first);
-    for sibling in hashes {
+    for sibling in siblings {
         if node & 1 == 1 || node == last {
             old_hash = node_hash(sibling, &old_hash);
             new_hash = node_hash(sibling, &new_hash);
@@ -200,7 +233,20 @@ pub fn verify_consistency(
         }
         (node, last) = (node >> 1, last >> 1);
     }
-    if old_hash == *old_root && new_hash == *new_root { Ok(()) } else { Err(ProofError::RootMismatch) }
+    Ok((old_hash, new_hash))
+}
+
+/// The largest complete subtree that ends with the old tree, and the last node of its level in the new one.
+fn first_node(old: u64, new: u64) -> (u64, u64) {
+    let level = old.trailing_zeros();
+    let at = |size: u64| size.saturating_sub(1).checked_shr(level).unwrap_or(0);
+    (at(old), at(new))
+}
+
+/// Hashes of a path of [`consistency_roots`].
+fn consistency_length(old: u64, new: u64) -> usize {
+    let (node, last) = first_node(old, new);
+    inclusion_length_between(node, last).saturating_add(1)
 }
 
 fn check_length(proof: &[Hash], expected: usize) -> Result<(), ProofError> {
@@ -299,6 +345,13 @@ mod tests {
             for old in 1..=new {
                 let proof = consistency_proof(old, new, node).unwrap();
                 let (old_root, new_root) = (&roots[old as usize], &roots[new as usize]);
+                let path = consistency_path(old, new, node).unwrap();
+                let both = consistency_roots(old, new, &path);
+                assert_eq!(both.is_ok(), old < new, "{old} to {new}");
+                assert_eq!(both.unwrap_or((*old_root, *new_root)), (*old_root, *new_root), "{old} to {new}");
+                if let Some(shorter) = path.get(1..) {
+                    assert!(consistency_roots(old, new, shorter).is_err(), "{old} to {new}");
+                }
                 assert_eq!(verify_consistency(old, old_root, new, new_root, &proof), Ok(()), "{old} to {new}");
                 let wrong = &roots[old as usize - 1];
                 assert!(verify_consistency(old, wrong, new, new_root, &proof).is_err(), "{old} to {new}");

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    merkle::{Frontier, leaf_hash, parse_bundle, root_at, stored_hash_number},
+    merkle::{Frontier, leaf_hash, parse_bundle},
+    proof::Relation,
     signature::PrivateKey,
     store::{Commit, LogStore, MemoryStore, StoreError, StoredEntry},
     wire::LEAF_LENGTH,
@@ -65,10 +66,12 @@ impl Log {
         VerifierKey::new(ORIGIN, self.key.public_key()).unwrap()
     }
 
+    fn root(&self, size: u64) -> Hash {
+        root_at(size, |level, index| self.store.node(level, index)).unwrap()
+    }
+
     fn note(&self, size: u64) -> Vec<u8> {
-        let node = |level, index| self.store.tree_hash(stored_hash_number(level, index)).map(Option::unwrap);
-        let root = root_at(size, node).unwrap();
-        checkpoint::sign(ORIGIN, size, &root, self.key.signing_key()).into_bytes()
+        checkpoint::sign(ORIGIN, size, &self.root(size), self.key.signing_key()).into_bytes()
     }
 
     /// As a server that has published `size` entries.
@@ -177,8 +180,10 @@ fn a_rewritten_or_shorter_log_changes_nothing() {
     other.grow(2_000);
     for size in [600, 601, 1_000, 2_000] {
         let error = other.mirror(folder.path(), size).unwrap_err();
-        let MirrorError::Forked { old: 600, new, note } = &error else { panic!("{error}") };
-        assert_eq!((*new, note.as_bytes()), (size, other.note(size).as_slice()));
+        let MirrorError::Forked { old: 600, new, evidence } = &error else { panic!("{error}") };
+        assert_eq!((*new, evidence.new.as_bytes()), (size, other.note(size).as_slice()));
+        let related = CheckpointPair::parse(evidence.to_string().as_bytes()).unwrap().verify().unwrap();
+        assert_eq!(related.relation, Relation::Forked { root_then: other.root(600) });
     }
     let error = log.mirror(folder.path(), 599).unwrap_err();
     assert!(matches!(error, MirrorError::Shrunk { old: 600, new: 599, .. }), "{error}");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Committed;
 use crate::{
-    ledger::{Account, AccountId, AccountNumber, Change, EventRef, Hold, Key, Policy, Region},
+    ledger::{Account, AccountId, AccountNumber, Change, EventRef, Hold, Key, KeyId, Policy, Region},
     merkle::Hash,
     replay::Replay,
 };
@@ -33,6 +33,7 @@ pub struct View {
     /// Open holds.
     pub holds: BTreeMap<EventRef, Hold>,
     numbers: HashMap<AccountId, AccountNumber>,
+    key_places: HashMap<KeyId, usize>,
     balance_sum: i128,
 }
 
@@ -51,6 +52,7 @@ impl View {
             regions: state.regions().to_vec(),
             holds: state.holds().clone(),
             numbers: state.accounts().iter().zip(0..).map(number).collect(),
+            key_places: state.keys().iter().map(|key| key.id).zip(0..).collect(),
             balance_sum: super::balance_sum(state),
         }
     }
@@ -80,9 +82,14 @@ impl View {
                 self.numbers.insert(account.id, AccountNumber(number));
                 self.accounts.push(account.clone());
             }
-            Change::EnrolKey(key) => self.keys.push(key.clone()),
+            Change::EnrolKey(key) => {
+                self.key_places.insert(key.id, self.keys.len());
+                self.keys.push(key.clone());
+            }
             Change::RevokeKey(id) => {
-                self.keys.iter_mut().filter(|key| key.id == *id).for_each(|key| key.revoked = true);
+                if let Some(key) = self.key_places.get(id).and_then(|place| self.keys.get_mut(*place)) {
+                    key.revoked = true;
+                }
             }
             Change::DefineRegion(region) => self.regions.push(region.clone()),
             Change::SetFloor(account, floor) => {
@@ -116,6 +123,12 @@ impl View {
     #[must_use]
     pub fn account(&self, number: AccountNumber) -> Option<&Account> {
         self.accounts.get(number.0 as usize)
+    }
+
+    /// A key by its id.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<&Key> {
+        self.keys.get(*self.key_places.get(&id)?)
     }
 
     /// An account's id as it travels; empty for a number that is none.

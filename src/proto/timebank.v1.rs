@@ -598,6 +598,32 @@ impl CorrectionReason {
         }
     }
 }
+/// Shows that an event is part of an entry, and who signed it. With the entry's index, the leaf of the log's tree can be
+/// computed from it. Accepted in canonical form only.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventInEntry {
+    /// When the entry was recorded, in ms.
+    #[prost(int64, tag = "1")]
+    pub recorded_at_ms: i64,
+    /// The serialized SheetHeader as received.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub header: ::prost::bytes::Bytes,
+    /// The sheet's signatures as received, in the order of the header's signers.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub signatures: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Ed25519 public keys of 32 bytes that the header names by their ids, in the same order.
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub public_keys: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Number of the event in its sheet, from 0.
+    #[prost(uint32, tag = "5")]
+    pub number: u32,
+    /// The serialized Event as received, with its salt.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub event: ::prost::bytes::Bytes,
+    /// RFC 6962 inclusion proof of the event in the header's `events_root`: hashes of 32 bytes, from the leaf up.
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    pub inclusion_proof: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
 /// A sheet, and when to answer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubmitRequest {
@@ -1260,6 +1286,66 @@ pub struct AccountDigest {
     #[prost(bytes = "bytes", tag = "3")]
     pub history_digest: ::prost::bytes::Bytes,
 }
+/// Which entry, in which tree.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetInclusionProofRequest {
+    /// Index of the entry, below `size`.
+    #[prost(uint64, tag = "1")]
+    pub index: u64,
+    /// Entries of the tree: at most as many as the newest checkpoint is over.
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+}
+/// The proof.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetInclusionProofResponse {
+    /// RFC 6962 inclusion proof: hashes of 32 bytes, from the leaf up.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub hashes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// Which two trees.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConsistencyProofRequest {
+    /// Entries of the older tree, at least 1.
+    #[prost(uint64, tag = "1")]
+    pub old_size: u64,
+    /// Entries of the newer tree, at least `old_size` and at most as many as the newest checkpoint is over.
+    #[prost(uint64, tag = "2")]
+    pub new_size: u64,
+}
+/// The proof.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConsistencyProofResponse {
+    /// RFC 6962 consistency proof: hashes of 32 bytes. None where both sizes are the same.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub hashes: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Root over `old_size` entries, 32 bytes. A verifier compares it with the checkpoint it has.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub old_root: ::prost::bytes::Bytes,
+    /// Root over `new_size` entries, 32 bytes. Likewise.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub new_root: ::prost::bytes::Bytes,
+}
+/// Which event, in which tree.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEventProofRequest {
+    /// The event: index of its entry, below `size` (0 is the genesis here), and its number in the sheet.
+    #[prost(message, optional, tag = "1")]
+    pub event: ::core::option::Option<EventRef>,
+    /// Entries of the tree: at most as many as the newest checkpoint is over.
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+}
+/// The proof. With a checkpoint over `size` entries it is complete.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEventProofResponse {
+    /// From the event to its entry.
+    #[prost(message, optional, tag = "1")]
+    pub event_in_entry: ::core::option::Option<EventInEntry>,
+    /// RFC 6962 inclusion proof of the entry in the tree: hashes of 32 bytes, from the leaf up.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub inclusion_proof: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
 /// When to answer a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1870,6 +1956,85 @@ pub mod ledger_service_client {
                 .insert(GrpcMethod::new("timebank.v1.LedgerService", "GetStateDigest"));
             self.inner.unary(req, path, codec).await
         }
+        /// The hashes that show that an entry is in the log.
+        pub async fn get_inclusion_proof(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetInclusionProofRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetInclusionProofResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/timebank.v1.LedgerService/GetInclusionProof",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("timebank.v1.LedgerService", "GetInclusionProof"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The hashes that show that the log at one size is the beginning of the log at a later one.
+        pub async fn get_consistency_proof(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetConsistencyProofRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetConsistencyProofResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/timebank.v1.LedgerService/GetConsistencyProof",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("timebank.v1.LedgerService", "GetConsistencyProof"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// All that shows that one event is in the log, and nothing of its neighbours.
+        pub async fn get_event_proof(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetEventProofRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEventProofResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/timebank.v1.LedgerService/GetEventProof",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("timebank.v1.LedgerService", "GetEventProof"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Entries from an index on: first what is there, then what comes. A slow reader lags; nothing is skipped.
         pub async fn subscribe(
             &mut self,
@@ -2039,6 +2204,30 @@ pub mod ledger_service_server {
             request: tonic::Request<super::GetStateDigestRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetStateDigestResponse>,
+            tonic::Status,
+        >;
+        /// The hashes that show that an entry is in the log.
+        async fn get_inclusion_proof(
+            &self,
+            request: tonic::Request<super::GetInclusionProofRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetInclusionProofResponse>,
+            tonic::Status,
+        >;
+        /// The hashes that show that the log at one size is the beginning of the log at a later one.
+        async fn get_consistency_proof(
+            &self,
+            request: tonic::Request<super::GetConsistencyProofRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetConsistencyProofResponse>,
+            tonic::Status,
+        >;
+        /// All that shows that one event is in the log, and nothing of its neighbours.
+        async fn get_event_proof(
+            &self,
+            request: tonic::Request<super::GetEventProofRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEventProofResponse>,
             tonic::Status,
         >;
         /// Server streaming response type for the Subscribe method.
@@ -2839,6 +3028,143 @@ pub mod ledger_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetStateDigestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/timebank.v1.LedgerService/GetInclusionProof" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetInclusionProofSvc<T: LedgerService>(pub Arc<T>);
+                    impl<
+                        T: LedgerService,
+                    > tonic::server::UnaryService<super::GetInclusionProofRequest>
+                    for GetInclusionProofSvc<T> {
+                        type Response = super::GetInclusionProofResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetInclusionProofRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LedgerService>::get_inclusion_proof(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetInclusionProofSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/timebank.v1.LedgerService/GetConsistencyProof" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetConsistencyProofSvc<T: LedgerService>(pub Arc<T>);
+                    impl<
+                        T: LedgerService,
+                    > tonic::server::UnaryService<super::GetConsistencyProofRequest>
+                    for GetConsistencyProofSvc<T> {
+                        type Response = super::GetConsistencyProofResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetConsistencyProofRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LedgerService>::get_consistency_proof(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetConsistencyProofSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/timebank.v1.LedgerService/GetEventProof" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEventProofSvc<T: LedgerService>(pub Arc<T>);
+                    impl<
+                        T: LedgerService,
+                    > tonic::server::UnaryService<super::GetEventProofRequest>
+                    for GetEventProofSvc<T> {
+                        type Response = super::GetEventProofResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetEventProofRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LedgerService>::get_event_proof(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEventProofSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -76,6 +76,41 @@ pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
     })
 }
 
+/// What a header says, without its sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// As the rules see it, without events.
+    pub sheet: Sheet,
+    /// How many events there are.
+    pub event_count: u32,
+    /// The tree hash over them.
+    pub events_root: merkle::Hash,
+}
+
+/// Decodes a header that was taken out of its sheet.
+///
+/// # Errors
+/// As [`decode`], of what concerns the header.
+pub fn decode_header(bytes: &Bytes) -> Result<Header, Refusal> {
+    if let Some(rejection) = out_of_range(bytes, HEADER_BYTES_MAX) {
+        return Err(Refusal::sheet("header", rejection));
+    }
+    let header: proto::SheetHeader = canonical::decode("SheetHeader", bytes, &mut Vec::new())
+        .map_err(|(path, rejection)| Refusal::sheet(join("header", &path), rejection))?;
+    let sheet = header_fields(&header)?;
+    let events_root = header.events_root.as_ref().try_into().unwrap_or_default();
+    Ok(Header { sheet, event_count: header.event_count, events_root })
+}
+
+/// Decodes what shows that an event is in an entry. Header and event stay as they are.
+///
+/// # Errors
+/// [`Rejection::EncodingInvalid`] and [`Rejection::EncodingNotCanonical`].
+pub fn decode_event_in_entry(bytes: &Bytes) -> Result<proto::EventInEntry, Refusal> {
+    canonical::decode("EventInEntry", bytes, &mut Vec::new())
+        .map_err(|(path, rejection)| Refusal::sheet(join("event_in_entry", &path), rejection))
+}
+
 /// Decodes one event of an entry that was accepted, hence valid, before.
 ///
 /// # Errors
@@ -89,15 +124,16 @@ fn join(outer: &str, inner: &str) -> String {
     if inner.is_empty() { outer.to_owned() } else { format!("{outer}.{inner}") }
 }
 
+fn out_of_range(bytes: &Bytes, max: usize) -> Option<Rejection> {
+    (!(1..=max).contains(&bytes.len())).then(|| Rejection::LengthOutOfRange { bytes: bytes.len(), max })
+}
+
 fn check_lengths(sheet: &proto::Sheet) -> Result<(), Refusal> {
     let parts = sheet.events.iter().chain(&sheet.signatures);
     let bytes = sheet.header.len() + parts.map(Bytes::len).sum::<usize>();
     if bytes > SHEET_BYTES_MAX {
         return Err(Refusal::sheet("sheet", Rejection::SheetTooLarge { bytes, max: SHEET_BYTES_MAX }));
     }
-    let out_of_range = |bytes: &Bytes, max: usize| {
-        (!(1..=max).contains(&bytes.len())).then(|| Rejection::LengthOutOfRange { bytes: bytes.len(), max })
-    };
     if let Some(rejection) = out_of_range(&sheet.header, HEADER_BYTES_MAX) {
         return Err(Refusal::sheet("header", rejection));
     }

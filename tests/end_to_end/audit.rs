@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 use crate::{harness::Ledger, support::bytes};
 
-async fn timebank(arguments: &[&str]) -> Output {
+pub(crate) async fn timebank(arguments: &[&str]) -> Output {
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let run = move || std::process::Command::new(env!("CARGO_BIN_EXE_timebank")).args(arguments).output().unwrap();
     tokio::task::spawn_blocking(run).await.unwrap()
@@ -52,7 +52,7 @@ async fn ledger() -> Ledger {
     ledger
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -215,6 +215,9 @@ forward! {
     list_keys(ListKeysRequest) -> ListKeysResponse
     list_regions(ListRegionsRequest) -> ListRegionsResponse
     get_state_digest(GetStateDigestRequest) -> GetStateDigestResponse
+    get_inclusion_proof(GetInclusionProofRequest) -> GetInclusionProofResponse
+    get_consistency_proof(GetConsistencyProofRequest) -> GetConsistencyProofResponse
+    get_event_proof(GetEventProofRequest) -> GetEventProofResponse
 }
 
 impl Liar {
@@ -266,6 +269,8 @@ async fn a_server_that_lies_about_one_thing_is_caught_and_the_thing_named() {
         let message = finding["message"].as_str().unwrap_or_default();
         assert_eq!((exit, finding["code"].as_str()), (1, Some(code)), "{report}");
         assert!(message.contains(words), "{message}");
+        let named = if lie == Lie::Entry { Some(3) } else { None };
+        assert_eq!(finding["entry"].as_u64(), named, "{report}");
         if matches!(lie, Lie::Balance | Lie::Held) {
             assert!(message.contains(&person), "{message}");
             assert_ne!(finding["expected"], finding["found"]);
@@ -274,6 +279,10 @@ async fn a_server_that_lies_about_one_thing_is_caught_and_the_thing_named() {
     }
     // None of the lies touched the ledger.
     assert_eq!(audit(&["--server", &ledger.url]).await.0, 0);
+}
+
+fn key_of(vkey: &str) -> timebank::checkpoint::VerifierKey {
+    vkey.parse().unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -318,8 +327,17 @@ async fn an_auditor_who_remembers_verifies_what_is_new_and_convicts_a_ledger_tha
     assert_eq!((code, &forked["finding"]["code"]), (1, &"Forked".into()), "{forked}");
     ledger.accept(vec![ledger.half_hour(0, 22)]).await;
     let (code, longer) = audit(&["--server", &url, "--memory", text(&memory)]).await;
-    assert_eq!(code, 1, "{longer}");
-    let message = forked["finding"]["message"].as_str().unwrap();
-    let path = message.split_whitespace().find(|word| word.contains("evidence-")).unwrap().trim_end_matches(':');
-    assert_eq!(fs::read_to_string(path).unwrap().matches(&ledger.origin).count() % 2, 0, "both notes, two lines each");
+    assert_eq!((code, &longer["finding"]["code"]), (1, &"Forked".into()), "{longer}");
+    // Both are convicted by files that anybody can check: of as many entries, and of more.
+    let vkey = ledger.status().await.ledger_vkey;
+    for report in [forked, longer] {
+        let message = report["finding"]["message"].as_str().unwrap();
+        let path = message.split_whitespace().find(|word| word.contains("evidence-")).unwrap().trim_end_matches(':');
+        let convicted = timebank(&["verify-evidence", path, "--key", &vkey]).await;
+        assert_eq!(convicted.status.code(), Some(0), "{report}: {}", String::from_utf8_lossy(&convicted.stderr));
+        assert!(String::from_utf8_lossy(&convicted.stdout).contains("two histories"));
+        let stranger = timebank::checkpoint::VerifierKey::new("other", *key_of(&vkey).public_key()).unwrap();
+        let acquitted = timebank(&["verify-evidence", path, "--key", &stranger.to_string()]).await;
+        assert_eq!(acquitted.status.code(), Some(1));
+    }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod harness;
 mod http;
 mod mirror;
+mod proof;
 mod retries;
 #[path = "../support/mod.rs"]
 mod support;

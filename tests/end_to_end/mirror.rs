@@ -37,10 +37,14 @@ fn json(output: &Output) -> serde_json::Value {
 }
 
 /// All bytes of all files of a folder.
+/// The bytes of all files but evidence, which is added to a folder that is otherwise left alone.
 fn contents(folder: &Path) -> Vec<u8> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "pair") {
+            continue;
+        }
         found.extend(if path.is_dir() { contents(&path) } else { fs::read(&path).unwrap() });
     }
     found
@@ -130,15 +134,23 @@ async fn a_folder_is_not_changed_by_a_log_that_does_not_continue_it() {
         let output = mirror(&["--server", url], &folder);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(1) && error.contains(words), "{:?}: {error}", output.status);
-        assert!(error.contains("\n\u{2014} "), "the log's checkpoint is shown: {error}");
         assert_eq!(contents(&folder), before);
+        error
+    };
+    let forked = |url: &str, evidence: &str| {
+        let error = refused(url, "its past was rewritten");
+        let evidence = folder.join(evidence);
+        assert!(error.contains(evidence.to_str().unwrap()), "{error}");
+        let verified = Command::new(env!("CARGO_BIN_EXE_timebank")).arg("verify-evidence").arg(&evidence).status();
+        assert!(verified.unwrap().success());
     };
     ledger.restart().await;
-    refused(&ledger.url, "entries were taken back");
+    let error = refused(&ledger.url, "entries were taken back");
+    assert!(error.contains("\n\u{2014} "), "the log's checkpoint is shown: {error}");
     grow(&mut ledger, 2..3).await;
-    refused(&ledger.url, "its past was rewritten");
+    forked(&ledger.url, "evidence-4-4.pair");
     grow(&mut ledger, 3..400).await;
-    refused(&ledger.url, "its past was rewritten");
+    forked(&ledger.url, "evidence-4-401.pair");
     assert_eq!(published(&ledger, &key.parse().unwrap()).size, 401);
 }
 

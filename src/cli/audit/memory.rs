@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use crate::{
     audit::{Pin, Scratch},
     checkpoint,
+    cli::checkpoint::keep_evidence,
     projection::Projection,
+    proof::CheckpointPair,
     replay::Replay,
     store::{CheckpointFile, atomic_write},
 };
@@ -80,11 +82,8 @@ impl Memory {
     }
 
     /// Keeps two checkpoints that can't both be true, and says where.
-    pub(super) fn keep_evidence(&self, one: &str, other: &str) -> anyhow::Result<PathBuf> {
-        let digest = hex::encode(&Sha256::digest(other.as_bytes())[..4]);
-        let path = self.folder.join(format!("evidence-{digest}.txt"));
-        atomic_write(&path, format!("{one}\n{other}").as_bytes(), 0o600)?;
-        Ok(path)
+    pub(super) fn keep_evidence(&self, pair: &CheckpointPair) -> anyhow::Result<PathBuf> {
+        keep_evidence(&self.folder, pair)
     }
 }
 

@@ -68,8 +68,8 @@ impl Divergence {
     }
 
     /// The ledger has signed two histories, or takes one back.
-    pub(super) fn of_memory(code: &'static str, message: String, expected: String, found: String) -> Self {
-        Self { code, message, expected: Some(expected), found: Some(found), ..Self::default() }
+    pub(super) fn of_memory(code: &'static str, message: String, expected: String, found: Option<String>) -> Self {
+        Self { code, message, expected: Some(expected), found, ..Self::default() }
     }
 }
 
@@ -98,6 +98,25 @@ impl Report {
             pinned,
             verdict,
         }
+    }
+
+    /// Nothing was replayed: the ledger doesn't continue what is remembered.
+    pub(super) fn of_memory(genesis: Option<Pin>, entries: u64, found: Divergence) -> Self {
+        Self { genesis, entries, events: 0, accounts: 0, compared: None, pinned: true, verdict: Err(found) }
+    }
+
+    /// Every entry is in order, but they aren't those that the checkpoint is over.
+    pub(super) fn is_other_history(&self) -> bool {
+        self.verdict.as_ref().is_err_and(|found| found.code == "RootMismatch")
+    }
+
+    /// The first entry that isn't the one that was signed, where it was found.
+    pub(super) fn naming(mut self, entry: Option<u64>) -> Self {
+        if let (Err(found), Some(entry)) = (&mut self.verdict, entry) {
+            found.entry = Some(entry);
+            found.message = format!("{}. The first is entry {entry}", found.message);
+        }
+        self
     }
 
     pub(super) const fn is_verified(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The audit of a running server: its log, and everything that it answers.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use tokio::sync::watch;
 
@@ -8,7 +8,7 @@ use super::{
     Stop,
     claims::Claims,
     memory::{Memory, Remembered, signed},
-    outcome, parsed,
+    outcome,
     report::{Divergence, Report},
     witnessed,
 };
@@ -16,21 +16,21 @@ use crate::{
     audit::{Audit, Pin, Scratch},
     checkpoint::policy::WitnessPolicy,
     cli::{
+        checkpoint::{checkpoint_over, parsed, show_evidence},
         client::{self, Client},
         output::{Failure, progress},
-        source::{SILENCE_MAX, Source, silent},
+        prove::consistency_path,
+        source::Source,
     },
-    merkle::Hash,
+    merkle::{Frontier, Hash, consistency_roots, leaf_hash},
     pipeline::{self, Keys, Replayed},
     projection::{Committed, Projection},
-    proto,
+    proof::{CheckpointPair, Relation},
     store::StoredEntry,
 };
 
-/// How often, and how long, a checkpoint over what was answered is waited for: one is due within a second, a cosigned one
-/// some seconds later.
-const CHECKPOINT_TRIES: u32 = 100;
-const CHECKPOINT_WAIT: Duration = Duration::from_millis(200);
+/// Entries between two questions where the server's tree begins to differ: one question costs as much as a few entries.
+const LOCATED_ENTRIES: u64 = 4_096;
 /// Entries after which an audit remembers how far it is: replaying as many again takes a few seconds.
 const SAVE_ENTRIES: u64 = 200_000;
 
@@ -45,19 +45,31 @@ pub(super) async fn audit(
     let mut client = client::connect(server).await?;
     let claims = Claims::gather(&mut client).await?;
     let last_index = claims.last_index();
-    let note = checkpoint_over(&mut client, last_index + 1, policy.is_some()).await?;
+    let note = checkpoint_over(&mut client, last_index + 1, policy.as_ref()).await?;
     let Some(checkpoint) = parsed(&note) else {
         return Err(Failure::Refused("the server's checkpoint is none".to_owned()).into());
     };
     let memory = Memory::new(folder, &checkpoint.origin);
     let mut remembered = memory.open(&checkpoint.origin)?;
-    if remembered.replay.state.size() > checkpoint.size {
-        // What an interrupted audit replayed beyond this checkpoint is of no use here.
+    let mut tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
+    if let Some(found) = taken_back(&mut tree, &memory, &remembered, &note).await? {
+        return Ok(Report::of_memory(remembered.pin, remembered.replay.state.size(), found));
+    }
+    let start = remembered.replay.state.size();
+    if start > 0 && tree.root_over(start).await? != Some(remembered.replay.frontier.root()) {
+        // What an interrupted audit replayed isn't what this checkpoint is over, whoever is to blame for it.
         remembered = memory.forget_state(remembered, &checkpoint.origin)?;
     }
-    let (source, _) = Source::server(server, remembered.replay.state.size(), stopped).await?;
-    let replayed = tokio::task::spawn_blocking(move || replay(source, note, pin, claims, &memory, remembered));
-    let Replay { report, own, claims, note } = replayed.await??;
+    let frontier = remembered.replay.frontier.clone();
+    let (source, _) = Source::server(server, frontier.parts().0, stopped.clone()).await?;
+    let text = note.clone();
+    let replayed = tokio::task::spawn_blocking(move || replay(source, &text, pin, claims, &memory, remembered));
+    let Replay { report, own, claims } = replayed.await??;
+    if report.is_other_history() {
+        let (source, _) = Source::server(server, frontier.parts().0, stopped).await?;
+        let entry = first_divergent(source, tree, frontier).await?;
+        return Ok(report.naming(entry));
+    }
     let report = witnessed(report, &note, policy.as_ref());
     if !report.is_verified() {
         return Ok(report);
@@ -68,52 +80,25 @@ pub(super) async fn audit(
     }
 }
 
-/// The server's checkpoint, or the one that witnesses cosigned, once it is over so many entries.
-async fn checkpoint_over(client: &mut Client, size: u64, cosigned: bool) -> anyhow::Result<String> {
-    let mut newest = String::new();
-    for _ in 0..CHECKPOINT_TRIES {
-        let call = client.get_checkpoint(proto::GetCheckpointRequest {});
-        let answer = tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?;
-        let answer = answer.into_inner();
-        let covers = |note: &str| parsed(note).is_none_or(|checkpoint| checkpoint.size >= size);
-        if cosigned && !answer.cosigned.is_empty() && covers(&answer.cosigned) {
-            return Ok(answer.cosigned);
-        }
-        if !cosigned && covers(&answer.checkpoint) {
-            return Ok(answer.checkpoint);
-        }
-        newest = answer.checkpoint;
-        tokio::time::sleep(CHECKPOINT_WAIT).await;
-    }
-    if cosigned && parsed(&newest).is_some_and(|checkpoint| checkpoint.size >= size) {
-        // The policy will say who is missing.
-        return Ok(newest);
-    }
-    Err(Failure::Refused(format!("the server signed no checkpoint over {size} entries, which its answers reflect"))
-        .into())
-}
-
 /// What a replay of a server's log came to.
 struct Replay {
     report: Report,
     own: Projection,
     claims: Claims,
-    note: String,
 }
 
 fn replay(
     mut source: Source,
-    note: String,
+    note: &str,
     pin: Option<Pin>,
     claims: Claims,
     memory: &Memory,
     remembered: Remembered,
 ) -> anyhow::Result<Replay> {
-    let Remembered { pin: known, note: kept, own, replay, old } = remembered;
+    let Remembered { pin: known, note: _, own, replay, old } = remembered;
     let pinned = pin.is_some() || known.is_some();
-    let kept = kept.zip(known.as_ref()).and_then(|(kept, pin)| Some((signed(&kept, pin)?, kept)));
-    let sizes = kept.iter().map(|((size, _), _)| *size).chain(parsed(&note).map(|checkpoint| checkpoint.size));
-    let (start, end) = (replay.state.size(), parsed(&note).map_or(0, |checkpoint| checkpoint.size));
+    let sizes = parsed(note).map(|checkpoint| checkpoint.size);
+    let (start, end) = (replay.state.size(), parsed(note).map_or(0, |checkpoint| checkpoint.size));
     let keys: Keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
     let mut audit = match known {
         Some(known) if start > 0 && pin.as_ref().is_none_or(|pin| *pin == known) => {
@@ -165,16 +150,12 @@ fn replay(
         // Interrupted, or cut off: the next audit goes on from here.
         remember(memory, &own, &mut audit)?;
     }
-    let verified = ended.and_then(|()| Ok(audit.finish(&note)?));
-    let mut report = outcome(&audit, pinned, verified)?;
-    if let Some(found) = taken_back(&audit, memory, kept, &note, &report)? {
-        report = report.with(found);
-    }
+    let report = outcome(&audit, pinned, ended.and_then(|()| Ok(audit.finish(note)?)))?;
     if report.is_verified() {
         remember(memory, &own, &mut audit)?;
-        memory.save_checkpoint(&note)?;
+        memory.save_checkpoint(note)?;
     }
-    Ok(Replay { report, own, claims, note })
+    Ok(Replay { report, own, claims })
 }
 
 fn remember(memory: &Memory, own: &Projection, audit: &mut Audit<Scratch>) -> anyhow::Result<()> {
@@ -182,47 +163,105 @@ fn remember(memory: &Memory, own: &Projection, audit: &mut Audit<Scratch>) -> an
     memory.save(own, &replay, audit.old(), &pin)
 }
 
-/// Whether the ledger takes back what it signed before: two checkpoints that can't both be true, or a shorter log.
-fn taken_back(
-    audit: &Audit<Scratch>,
-    memory: &Memory,
-    kept: Option<((u64, Vec<u8>), String)>,
-    note: &str,
-    report: &Report,
-) -> anyhow::Result<Option<Divergence>> {
-    let Some(((size, root), kept)) = kept else { return Ok(None) };
-    let Some((now, signed_root)) = audit.genesis().and_then(|pin| signed(note, pin)) else { return Ok(None) };
-    let hex = |root: &[u8]| hex::encode(root);
-    if now == size && signed_root != root {
-        let file = memory.keep_evidence(&kept, note)?;
-        let message = format!(
-            "the ledger signed two histories of {size} entries: this checkpoint and the one of the last audit can't both be \
-             true. Both are in {}: whoever has the ledger's key can check it",
-            file.display()
-        );
-        return Ok(Some(Divergence::of_memory("Forked", message, hex(&root), hex(&signed_root))));
+/// The tree that the server's checkpoint is over, by the server's own proofs.
+struct ServerTree {
+    client: Client,
+    size: u64,
+    root: Option<Hash>,
+}
+
+impl ServerTree {
+    /// The root of the first entries; none where the server's proof doesn't lead to its checkpoint.
+    async fn root_over(&mut self, size: u64) -> anyhow::Result<Option<Hash>> {
+        let Some(root) = self.root.filter(|_| (1..=self.size).contains(&size)) else { return Ok(None) };
+        if size == self.size {
+            return Ok(Some(root));
+        }
+        let path = consistency_path(&mut self.client, size, self.size).await?;
+        Ok(consistency_roots(size, self.size, &path).ok().filter(|(_, now)| *now == root).map(|(then, _)| then))
     }
+}
+
+/// Whether the ledger takes back what it signed before: a shorter log, or one that doesn't begin with the one that the last
+/// audit verified.
+async fn taken_back(
+    tree: &mut ServerTree,
+    memory: &Memory,
+    remembered: &Remembered,
+    note: &str,
+) -> anyhow::Result<Option<Divergence>> {
+    let (Some(pin), Some(kept)) = (&remembered.pin, &remembered.note) else { return Ok(None) };
+    let (Some((size, root)), Some(_)) = (signed(kept, pin), signed(note, pin)) else { return Ok(None) };
+    let now = tree.size;
     if now < size {
         let message = format!(
             "the ledger shows {now} entries; it signed a checkpoint over {size} that the last audit verified: entries were \
              taken back. The checkpoint is kept with what this audit remembers"
         );
-        return Ok(Some(Divergence::of_memory("LogShrank", message, size.to_string(), now.to_string())));
+        return Ok(Some(Divergence::of_memory("LogShrank", message, size.to_string(), Some(now.to_string()))));
     }
-    let grown = audit.root_at(size).is_none_or(|own| own.as_slice() == root);
-    if grown && report.is_verified() {
-        return Ok(None);
+    let path = consistency_path(&mut tree.client, size, now).await?;
+    let pair = CheckpointPair { ledger: pin.ledger_key.clone(), path, old: kept.clone(), new: note.to_owned() };
+    match pair.verify().map(|related| related.relation) {
+        Ok(Relation::Consistent) => Ok(None),
+        Ok(Relation::Forked { root_then }) => {
+            let file = memory.keep_evidence(&pair)?;
+            let message = format!(
+                "the first {size} entries are not those of the checkpoint that the last audit verified: the ledger signed two \
+                 histories. {}",
+                show_evidence(&file)
+            );
+            let found = Some(hex::encode(root_then));
+            Ok(Some(Divergence::of_memory("Forked", message, hex::encode(root), found)))
+        }
+        Err(error) => {
+            let message = format!(
+                "the ledger does not show that its log continues the one over {size} entries that the last audit verified: {error}"
+            );
+            Ok(Some(Divergence::of_memory("NotConsistent", message, hex::encode(root), None)))
+        }
     }
-    if grown {
-        // What follows the last audit is wrong, which the report says.
-        return Ok(None);
+}
+
+/// The first entry that the server sends and that isn't in the tree of its checkpoint, after those that `frontier` is over.
+/// None where the server has no tree that leads to its checkpoint.
+async fn first_divergent(
+    mut source: Source,
+    mut tree: ServerTree,
+    mut frontier: Frontier,
+) -> anyhow::Result<Option<u64>> {
+    let mut next = frontier.parts().0;
+    while next < tree.size {
+        // Own roots after each entry of a chunk.
+        let read = move || {
+            let (mut roots, first) = (Vec::new(), next);
+            while next < first + LOCATED_ENTRIES && next < tree.size {
+                for entry in source.next(next)? {
+                    frontier.append(leaf_hash(&entry.leaf()), |_| ());
+                    roots.push(frontier.root());
+                    next += 1;
+                }
+            }
+            anyhow::Ok((source, frontier, roots))
+        };
+        let roots: Vec<Hash>;
+        (source, frontier, roots) = tokio::task::spawn_blocking(read).await??;
+        let (first, last) = (next, next + roots.len() as u64);
+        next = last;
+        if tree.root_over(last).await? == roots.last().copied() {
+            continue;
+        }
+        // Once a root differs, all that follow do.
+        let (mut low, mut high) = (0, roots.len() - 1);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match tree.root_over(first + middle as u64 + 1).await? {
+                None => return Ok(None),
+                theirs if theirs == roots.get(middle).copied() => low = middle + 1,
+                Some(_) => high = middle,
+            }
+        }
+        return Ok(Some(first + low as u64));
     }
-    let file = memory.keep_evidence(&kept, note)?;
-    let message = format!(
-        "the first {size} entries are not those of the checkpoint that the last audit verified: the past was rewritten. Both \
-         checkpoints are in {}",
-        file.display()
-    );
-    let own = audit.root_at(size).map(|own| hex(&own)).unwrap_or_default();
-    Ok(Some(Divergence::of_memory("Forked", message, hex(&root), own)))
+    Ok(None)
 }

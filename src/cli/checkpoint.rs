@@ -1,0 +1,102 @@
+//! Checkpoints and what they are held to, as several commands need them.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    client::Client,
+    output::{Failure, usage},
+    source::{SILENCE_MAX, silent},
+};
+use crate::{
+    checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, policy::WitnessPolicy},
+    proof::CheckpointPair,
+    proto,
+    store::atomic_write,
+};
+
+/// How often, and how long, a checkpoint over what was answered is waited for: one is due within a second, a cosigned one
+/// some seconds later.
+const CHECKPOINT_TRIES: u32 = 100;
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(200);
+
+/// What a note says, before anything of it is verified.
+pub(super) fn parsed(note: &str) -> Option<Checkpoint> {
+    Checkpoint::parse(Note::parse(note.as_bytes()).ok()?.text()).ok()
+}
+
+/// A policy from its file.
+pub(super) fn read_policy(path: &Path) -> anyhow::Result<WitnessPolicy> {
+    let wrong = |problem: String| usage(format!("{}: {problem}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    WitnessPolicy::parse(&text).map_err(|error| wrong(error.to_string()))
+}
+
+/// A checkpoint that somebody kept.
+pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
+    let wrong = |problem: &dyn std::fmt::Display| usage(format!("{}: {problem}", path.display()));
+    let bytes = read_bounded(path, NOTE_BYTES_MAX)?;
+    if bytes.len() > NOTE_BYTES_MAX {
+        return Err(wrong(&"longer than any checkpoint"));
+    }
+    String::from_utf8(bytes).map_err(|error| wrong(&error))
+}
+
+/// The bytes of a file of a bounded format: one more than `max` at most, so that a reader sees that it is too long.
+pub(super) fn read_bounded(path: &Path, max: usize) -> anyhow::Result<Vec<u8>> {
+    let unread = |error: std::io::Error| usage(format!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unread)?;
+    file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(unread)?;
+    Ok(bytes)
+}
+
+/// The server's checkpoint, once it is over so many entries; where a policy is to be satisfied, the cosigned one.
+pub(super) async fn checkpoint_over(
+    client: &mut Client,
+    size: u64,
+    policy: Option<&WitnessPolicy>,
+) -> anyhow::Result<String> {
+    let satisfies = |note: &str| match policy {
+        Some(policy) => Note::parse(note.as_bytes()).is_ok_and(|note| policy.satisfied(&note).is_ok()),
+        None => true,
+    };
+    let covers = |note: &str| parsed(note).is_none_or(|checkpoint| checkpoint.size >= size);
+    let mut newest = String::new();
+    for _ in 0..CHECKPOINT_TRIES {
+        let call = client.get_checkpoint(proto::GetCheckpointRequest {});
+        let answer = tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?;
+        let answer = answer.into_inner();
+        for note in [&answer.cosigned, &answer.checkpoint] {
+            if !note.is_empty() && covers(note) && satisfies(note) {
+                return Ok(note.clone());
+            }
+        }
+        newest =
+            if covers(&answer.cosigned) && !answer.cosigned.is_empty() { answer.cosigned } else { answer.checkpoint };
+        tokio::time::sleep(CHECKPOINT_WAIT).await;
+    }
+    if policy.is_some() && parsed(&newest).is_some_and(|checkpoint| checkpoint.size >= size) {
+        // The policy will say who is missing.
+        return Ok(newest);
+    }
+    let problem = format!("the server signed no checkpoint over {size} entries, which its answers reflect");
+    Err(Failure::Refused(problem).into())
+}
+
+/// Keeps what convicts a ledger, and says where.
+pub(super) fn keep_evidence(folder: &Path, pair: &CheckpointPair) -> anyhow::Result<PathBuf> {
+    let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
+    let path = folder.join(format!("evidence-{}-{}.pair", size(&pair.old), size(&pair.new)));
+    atomic_write(&path, pair.to_string().as_bytes(), 0o644)?;
+    Ok(path)
+}
+
+/// What to do with evidence.
+pub(super) fn show_evidence(path: &Path) -> String {
+    format!("The evidence is in {path}: `timebank verify-evidence {path}` shows it to anybody", path = path.display())
+}
