@@ -103,8 +103,14 @@ impl Bench {
 }
 
 async fn serve(folder: &std::path::Path) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
-    let options =
-        OpenOptions { folder: folder.to_owned(), origin: None, policy: None, accept_clock: None, witnesses: None };
+    let options = OpenOptions {
+        folder: folder.to_owned(),
+        origin: None,
+        policy: None,
+        predecessor: None,
+        accept_clock: None,
+        witnesses: None,
+    };
     let (ledger, _) = tokio::task::spawn_blocking(move || server::open(&options)).await.unwrap().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -27,7 +27,7 @@ pub use account::{Account, AccountKind, Claim, Hold, Key, KeyRole, RecordNote, R
 pub use credit::credited_minutes;
 pub use decision::{Applied, Change, Decision, Posting, Warning, WarningCode};
 pub use event::{
-    AccountOpened, CorrectionReason, Event, KeyEnrolled, LedgerCreated, Served, Service, ServiceCorrected,
+    AccountOpened, CorrectionReason, Event, KeyEnrolled, LedgerCreated, Predecessor, Served, Service, ServiceCorrected,
     ServiceRecorded,
 };
 pub use policy::{Policy, Price, Rounding, Tariff};

@@ -30,6 +30,7 @@ pub use self::{
     worker::RunError,
 };
 use crate::{
+    ledger::Predecessor,
     projection::Projection,
     proto::{
         self,
@@ -59,6 +60,8 @@ pub struct Identity {
     pub ledger_vkey: String,
     /// Leaf hash of entry 0.
     pub genesis_leaf_hash: [u8; 32],
+    /// The ledger that this one carries on.
+    pub predecessor: Option<Predecessor>,
     /// Authenticates cursors.
     pub cursor_key: [u8; 32],
 }

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::too_many_lines,
     clippy::assigning_clones,
     reason = "a table, and a test stops at the first surprise"
@@ -13,7 +14,7 @@ mod support;
 use prost::Message;
 use support::*;
 use timebank::{
-    ledger::{AccountId, Minutes, Policy, Rejection},
+    ledger::{AccountId, Millis, Minutes, Policy, Rejection, SheetId},
     proto::{self, event::Kind},
     signature::PrivateKey,
     wire,
@@ -413,4 +414,56 @@ fn no_change_of_a_bit_of_a_sheet_is_accepted_and_none_panics() {
         }
     }
     ledger.submit(&sheet).unwrap();
+}
+
+#[test]
+fn a_predecessor_is_named_only_with_its_own_signature() {
+    const OLD: &str = "timebank.example/old";
+    let signed = |size: u64, root: [u8; 32]| {
+        let note = timebank::checkpoint::sign(OLD, size, &root, key(70).signing_key());
+        let text = timebank::checkpoint::Note::parse(note.as_bytes()).unwrap().signatures()[0].signature.clone();
+        proto::Predecessor {
+            origin: OLD.to_owned(),
+            size,
+            root: bytes(&root),
+            ledger_key: bytes(&key(70).public_key()),
+            signature: bytes(&text),
+        }
+    };
+    let verdict = |predecessor: proto::Predecessor| {
+        let Kind::LedgerCreated(mut created) = genesis(&Policy::default()) else { panic!("a genesis") };
+        created.predecessor = Some(predecessor);
+        let draft = wire::Draft {
+            origin: ORIGIN,
+            sheet_id: SheetId([1; 16]),
+            issued_at: Millis(START),
+            valid_until: Millis(START + HOUR),
+            events: vec![Kind::LedgerCreated(created)],
+        };
+        let decoded = wire::decode(&wire::sign(draft, &[&key(1)]).unwrap());
+        decoded.map_err(|refusal| (refusal.rejection.code(), refusal.field.to_string())).map(|_| ())
+    };
+    let good = signed(7, [3; 32]);
+    assert_eq!(verdict(good.clone()), Ok(()));
+    let check = |field: &str, change: &dyn Fn(&mut proto::Predecessor)| {
+        let mut changed = good.clone();
+        change(&mut changed);
+        let path = format!("ledger_created.predecessor.{field}");
+        assert_eq!(verdict(changed), Err(("FieldInvalid", path)), "{field}");
+    };
+    check("origin", &|predecessor| predecessor.origin = ORIGIN.to_owned());
+    check("origin", &|predecessor| predecessor.origin = String::new());
+    check("signature", &|predecessor| predecessor.origin = "timebank.example/older".to_owned());
+    check("signature", &|predecessor| predecessor.size = 8);
+    check("root", &|predecessor| predecessor.root = bytes(&[3; 31]));
+    check("signature", &|predecessor| predecessor.root = bytes(&[4; 32]));
+    check("ledger_key", &|predecessor| predecessor.ledger_key = bytes(&[3; 31]));
+    check("signature", &|predecessor| predecessor.ledger_key = bytes(&key(71).public_key()));
+    // A key of small order has signatures that fit many texts.
+    check("signature", &|predecessor| {
+        predecessor.ledger_key = bytes(&[1].into_iter().chain([0; 31]).collect::<Vec<u8>>());
+        predecessor.signature = bytes(&[1].into_iter().chain([0; 63]).collect::<Vec<u8>>());
+    });
+    check("signature", &|predecessor| predecessor.signature = bytes(&[]));
+    check("signature", &|predecessor| predecessor.signature = signed(8, [3; 32]).signature);
 }

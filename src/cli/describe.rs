@@ -3,12 +3,17 @@
 use jiff::{SignedDuration, Timestamp, tz::Offset};
 
 use super::output::{hours, time};
-use crate::ledger::{AccountKind, CorrectionReason, Event, KeyRole, Minutes, Served, Service};
+use crate::ledger::{AccountKind, CorrectionReason, Event, KeyRole, Minutes, Predecessor, Served, Service};
 
 /// What an event says, as the second half of a sentence.
 pub(super) fn event(event: &Event) -> String {
     match event {
-        Event::LedgerCreated(created) => format!("the creation of the ledger {}", created.origin),
+        Event::LedgerCreated(created) => {
+            let carries_on =
+                |old: &Predecessor| format!(", which carries on {} after {} entries", old.origin, old.size);
+            let carries_on = created.predecessor.as_ref().map_or_else(String::new, carries_on);
+            format!("the creation of the ledger {}{carries_on}", created.origin)
+        }
         Event::KeyEnrolled(enrolled) => {
             let account = enrolled.account.map_or_else(String::new, |account| format!(" for account {account}"));
             format!("the enrolment of {} key {}{account}", role(enrolled.role), enrolled.key_id)

@@ -1,19 +1,21 @@
 //! `timebank serve`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::{
     arguments::Moment,
+    checkpoint::{read_note, read_policy as read_witness_policy},
     output::{line, usage},
     process,
 };
 use crate::{
-    checkpoint::{VerifierKeyError, WitnessKey, policy::WitnessPolicy},
+    audit::Pin,
+    checkpoint::{self, Note, VerifierKey, VerifierKeyError, WitnessKey, policy::WitnessPolicy},
     config,
-    ledger::{AccountId, Code, Millis, Minutes, Policy, Price, Rounding, Tariff},
+    ledger::{AccountId, Code, Millis, Minutes, Policy, Predecessor, Price, Rounding, Tariff},
     server::{self, Creation, OpenOptions, Witnesses},
 };
 
@@ -27,6 +29,7 @@ Examples:
   timebank serve
   timebank serve --data /srv/timebank --listen 127.0.0.1:7464
   timebank serve --data /srv/timebank --origin timebank.example.org/leeds --policy policy.toml
+  timebank serve --data /srv/new --succeed /srv/old/checkpoint
   timebank serve --witness http://witness.example.org:7465=witness.example.org/york+9a3c51d2+BF...")]
 pub(crate) struct Arguments {
     /// Data folder [default: `timebank` in your data directory].
@@ -41,6 +44,13 @@ pub(crate) struct Arguments {
     /// First start: the rules' numbers, from a TOML file.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// First start: carry on the ledger that signed this checkpoint, which lost acknowledged entries; `docs/recovery.md`
+    /// says when. The new ledger has keys and an origin of its own, and its genesis names the old one.
+    #[arg(long, value_name = "CHECKPOINT")]
+    succeed: Option<PathBuf>,
+    /// The old ledger's verifier key [default: that of ledger.pin beside the checkpoint].
+    #[arg(long, value_name = "VKEY", requires = "succeed")]
+    succeed_key: Option<VerifierKey>,
     /// Believe the machine's clock, which should say about this, although it is far from the log's newest entry.
     #[arg(long, value_name = "TIME")]
     accept_clock: Option<Moment>,
@@ -60,11 +70,7 @@ fn witness(text: &str) -> Result<(String, WitnessKey), String> {
 
 fn witnesses(listed: Vec<(String, WitnessKey)>, policy: Option<&PathBuf>) -> anyhow::Result<Option<Witnesses>> {
     let (policy, place) = match policy {
-        Some(path) => {
-            let place = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|error| usage(format!("{place}: {error}")))?;
-            (WitnessPolicy::parse(&text).map_err(|error| usage(format!("{place}: {error}")))?, place)
-        }
+        Some(path) => (read_witness_policy(path)?, path.display().to_string()),
         None if listed.is_empty() => return Ok(None),
         None => {
             let witnesses = listed.into_iter().map(|(url, key)| (key, url));
@@ -88,7 +94,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let folder = arguments.data.unwrap_or_else(config::default_folder);
     let policy = arguments.policy.as_ref().map(read_policy).transpose()?;
+    let predecessor = arguments.succeed.as_deref().map(|file| predecessor(file, arguments.succeed_key)).transpose()?;
     let options = OpenOptions {
+        predecessor,
         folder: folder.clone(),
         origin: arguments.origin,
         policy,
@@ -105,6 +113,27 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     line(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?))?;
     server::run(listener, ledger, process::shutdown()?).await?;
     Ok(())
+}
+
+/// The ledger that signed a checkpoint, with its signature.
+fn predecessor(file: &Path, key: Option<VerifierKey>) -> anyhow::Result<Predecessor> {
+    let place = format!("--succeed {}", file.display());
+    let wrong = |problem: &dyn std::fmt::Display| usage(format!("{place}: {problem}"));
+    let beside = || Pin::read(&file.with_file_name("ledger.pin")).map(|pin| pin.ledger_key);
+    let key = key.map_or_else(beside, Ok);
+    let key = key.map_err(|error| wrong(&format!("give the old ledger's key with --succeed-key: {error}")))?;
+    let text = read_note(file)?;
+    let checkpoint = checkpoint::open(text.as_bytes(), &key, key.name()).map_err(|error| wrong(&error))?;
+    let note = Note::parse(text.as_bytes()).map_err(|error| wrong(&error))?;
+    let lines = note.verify(std::slice::from_ref(&key)).map_err(|error| wrong(&error))?;
+    let signature = lines.first().and_then(|line| line.signature.as_slice().try_into().ok());
+    Ok(Predecessor {
+        root: checkpoint.root_hash().map_err(|error| wrong(&error))?,
+        origin: checkpoint.origin,
+        size: checkpoint.size,
+        ledger_key: *key.public_key(),
+        signature: signature.ok_or_else(|| wrong(&"the signature is not one of Ed25519"))?,
+    })
 }
 
 fn announce(creation: &Creation) -> anyhow::Result<()> {

@@ -34,12 +34,20 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "ledger_vkey": status.ledger_vkey,
         "genesis_leaf_hash": hex::encode(&status.genesis_leaf_hash),
         "issuance_account": hex::encode(&status.issuance_account),
+        "predecessor": status.predecessor.as_ref().map(|old| json!({
+            "origin": old.origin,
+            "size": old.size,
+            "root": hex::encode(&old.root),
+        })),
+    });
+    let carried_on = status.predecessor.as_ref().map_or_else(String::new, |old| {
+        format!("\ncarries on     {}, after {} entries with root {}", old.origin, old.size, hex::encode(&old.root))
     });
     emit(arguments.client.json, &value, || {
         format!(
             "origin         {}\nentries        {} (newest recorded at {}; {} under a signed checkpoint)\n\
              root           {}\naccounts       {}\nopen holds     {}\npostings       {}\n\
-             balance sum    {}\nledger key     {}\ngenesis leaf   {}\nissuance       {}",
+             balance sum    {}\nledger key     {}\ngenesis leaf   {}\nissuance       {}{carried_on}",
             status.origin,
             status.size,
             time(status.recorded_at_ms),

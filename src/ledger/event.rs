@@ -92,6 +92,23 @@ pub struct LedgerCreated {
     pub issuance: AccountId,
     /// The rules' numbers.
     pub policy: Policy,
+    /// The ledger that this one carries on.
+    pub predecessor: Option<Predecessor>,
+}
+
+/// What a ledger signed last that can't go on. Its signature is already verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Its origin.
+    pub origin: String,
+    /// Entries under its newest checkpoint.
+    pub size: u64,
+    /// The root over them.
+    pub root: [u8; 32],
+    /// The key that signed.
+    pub ledger_key: [u8; 32],
+    /// Its signature.
+    pub signature: [u8; 64],
 }
 
 /// A key may sign from now on.

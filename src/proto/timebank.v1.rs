@@ -63,7 +63,7 @@ pub mod event {
     pub enum Kind {
         /// The first event of a ledger, and only that.
         #[prost(message, tag = "2")]
-        LedgerCreated(super::LedgerCreated),
+        LedgerCreated(::prost::alloc::boxed::Box<super::LedgerCreated>),
         /// A key may sign from now on.
         #[prost(message, tag = "3")]
         KeyEnrolled(super::KeyEnrolled),
@@ -139,6 +139,29 @@ pub struct LedgerCreated {
     /// 32 random bytes: no two ledgers have the same genesis.
     #[prost(bytes = "bytes", tag = "8")]
     pub nonce: ::prost::bytes::Bytes,
+    /// The ledger that this one carries on, where there is one.
+    #[prost(message, optional, tag = "9")]
+    pub predecessor: ::core::option::Option<Predecessor>,
+}
+/// A ledger that lost acknowledged entries and can't go on: what it signed last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Predecessor {
+    /// Its origin; not the new ledger's.
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    /// Entries under its newest signed checkpoint.
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    /// RFC 6962 root over them, 32 bytes.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub root: ::prost::bytes::Bytes,
+    /// Ed25519 public key of 32 bytes that signed the checkpoint.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub ledger_key: ::prost::bytes::Bytes,
+    /// The key's signature of 64 bytes over the checkpoint's text: origin, size and root in three lines, as C2SP
+    /// tlog-checkpoint has them.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub signature: ::prost::bytes::Bytes,
 }
 /// The numbers that the rules use. Every field is stated.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -871,6 +894,9 @@ pub struct GetStatusResponse {
     /// Size of the newest signed checkpoint.
     #[prost(uint64, tag = "13")]
     pub checkpoint_size: u64,
+    /// The ledger that this one carries on, as its genesis names it.
+    #[prost(message, optional, tag = "14")]
+    pub predecessor: ::core::option::Option<Predecessor>,
 }
 /// Nothing to say.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

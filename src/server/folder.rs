@@ -29,7 +29,7 @@ use crate::{
     checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
     clock::{Clock, ClockImplausible, SystemTimeSource},
     config::{KeyFile, KeyFileError},
-    ledger::{Event, Millis, Policy, Refusal, SheetId, State},
+    ledger::{Event, LedgerCreated, Millis, Policy, Predecessor, Refusal, SheetId, State},
     merkle::{Hash, leaf_hash, root_at},
     pipeline::{self, ReplayError, Replayed},
     projection::{Committed, Projection, ProjectionError},
@@ -53,6 +53,8 @@ pub struct OpenOptions {
     pub origin: Option<String>,
     /// On a first start: the policy.
     pub policy: Option<Policy>,
+    /// On a first start: the ledger that this one carries on; otherwise what it has to be.
+    pub predecessor: Option<Predecessor>,
     /// A time that the operator vouches for.
     pub accept_clock: Option<Millis>,
     /// Who cosigns, and is asked before anything is signed. With them [`open`] must not be called from an asynchronous
@@ -134,6 +136,15 @@ pub enum OpenError {
     /// Only the genesis sets the policy.
     #[error("--policy: the folder holds a ledger already, and its genesis fixed the policy. Start it without --policy")]
     PolicyFixed,
+    /// Only the genesis names a predecessor.
+    #[error(
+        "--succeed: the folder holds the ledger {origin} already, and its genesis names no such predecessor. A successor \
+         needs an empty folder"
+    )]
+    PredecessorFixed {
+        /// There.
+        origin: String,
+    },
     /// The origin can't name a ledger.
     #[error(
         "--origin {origin:?}: expected 1 to 128 visible ASCII characters, without + and not beginning with DSSEv1, for \
@@ -193,7 +204,8 @@ pub enum OpenError {
     /// Acknowledged entries are gone.
     #[error(
         "the log has {size} entries, but a checkpoint over {signed} was signed: acknowledged entries are gone. \
-         Restore the folder from a backup that has them; do not delete the checkpoint, witnesses may hold it"
+         Restore the folder from a backup that has them. Where no backup has, carry the ledger on in a new folder, with \
+         `serve --succeed` and this checkpoint; never delete the checkpoint, others hold it"
     )]
     EntriesGone {
         /// There.
@@ -256,6 +268,9 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     if let Some(wanted) = options.origin.as_ref().filter(|origin| **origin != created.origin) {
         return Err(OpenError::OtherOrigin { wanted: wanted.clone(), found: created.origin });
     }
+    if options.predecessor.is_some() && creation.is_none() {
+        check_predecessor(options, &created)?;
+    }
     let path = folder.join("ledger.key");
     if !path.exists() {
         return Err(OpenError::LedgerKeyMissing { path });
@@ -274,7 +289,9 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let cosigned = Cosigned::read(folder, store.as_ref(), &created)?;
     let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
     let clock = Clock::start(Box::new(SystemTimeSource::default()), last, options.accept_clock)?;
+    let origin = created.origin.clone();
     let identity = Identity {
+        predecessor: created.predecessor,
         ledger_vkey: vkey(&created.origin, created.ledger_key)?.to_string(),
         genesis_leaf_hash: genesis_leaf_hash(store.as_ref())?,
         cursor_key: cursor_key(&ledger_key),
@@ -282,7 +299,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let (store, projection): (Arc<dyn LogStore>, _) = (store, Arc::new(projection));
     if let Some(witnesses) = &options.witnesses {
         let (store, checkpoint) = (Arc::clone(&store), checkpoint.clone());
-        let standing = Standing { origin: &created.origin, key: &ledger_key, store, checkpoint };
+        let standing = Standing { origin: &origin, key: &ledger_key, store, checkpoint };
         let objects = |(witness, objection)| OpenError::WitnessObjects { witness, objection };
         witnesses.check(&standing).map_err(io)?.map_err(objects)?;
     }
@@ -309,6 +326,15 @@ fn check_unused(folder: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// A later start may name the predecessor again, but no other one.
+fn check_predecessor(options: &OpenOptions, created: &LedgerCreated) -> Result<(), OpenError> {
+    if options.predecessor == created.predecessor {
+        Ok(())
+    } else {
+        Err(OpenError::PredecessorFixed { origin: created.origin.clone() })
+    }
+}
+
 /// A secret that only this ledger has, for cursors: they stay good over a restart.
 fn cursor_key(ledger_key: &PrivateKey) -> [u8; 32] {
     use sha2::Digest as _;
@@ -321,7 +347,7 @@ pub(super) fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, Op
         .map_err(|_unfit| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "its ledger key is none" }.into())
 }
 
-pub(super) fn genesis(store: &dyn LogStore) -> Result<crate::ledger::LedgerCreated, OpenError> {
+pub(super) fn genesis(store: &dyn LogStore) -> Result<LedgerCreated, OpenError> {
     let corrupt = || StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
     let entry = store.entry(0)?.ok_or_else(corrupt)?;
     let event = entry.events.first().and_then(|bytes| wire::decode_event(bytes).ok());
@@ -388,7 +414,7 @@ fn check_checkpoint(
     folder: &Path,
     file: &CheckpointFile,
     store: &dyn LogStore,
-    created: &crate::ledger::LedgerCreated,
+    created: &LedgerCreated,
     ledger_key: &PrivateKey,
 ) -> Result<Option<Published>, OpenError> {
     let path = folder.join("checkpoint");
@@ -444,13 +470,14 @@ fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenE
     let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key("operator.key")?);
     let now = Millis(jiff::Timestamp::now().as_millisecond());
     let policy = options.policy.clone().unwrap_or_default();
-    let event = genesis_event(&origin, &policy, (&ledger_key, &service_key, &operator_key));
+    let mut event = genesis_event(&origin, &policy, (&ledger_key, &service_key, &operator_key));
+    event.predecessor = options.predecessor.as_ref().map(wire::predecessor_message);
     let draft = wire::Draft {
         origin: &origin,
         sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
         issued_at: now,
         valid_until: Millis(now.0 + GENESIS_VALIDITY_MS),
-        events: vec![Kind::LedgerCreated(event)],
+        events: vec![Kind::LedgerCreated(Box::new(event))],
     };
     let random = |error: getrandom::Error| OpenError::Io { path: folder.clone(), source: std::io::Error::other(error) };
     let sheet = wire::sign(draft, &[&operator_key]).map_err(random)?;
@@ -495,5 +522,6 @@ fn genesis_event(
         issuance_account: signature::random::<16>().to_vec().into(),
         policy: Some(wire::policy_message(policy)),
         nonce: signature::random::<32>().to_vec().into(),
+        predecessor: None,
     }
 }

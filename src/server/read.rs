@@ -14,7 +14,7 @@ use super::{
 use crate::{
     ledger::{AccountId, AccountNumber, EventRef, LogIndex, Minutes},
     projection::{View, event_ref_message, history::PageRequest, rows::PostingRow},
-    proto,
+    proto, wire,
 };
 
 /// How long a read waits for its `min_index`: several commits, less than a person waits.
@@ -204,8 +204,9 @@ impl Service {
             ledger_vkey: self.identity.ledger_vkey.clone(),
             genesis_leaf_hash: self.identity.genesis_leaf_hash.to_vec().into(),
             issuance_account: view.id_bytes(0),
-            policy: Some(crate::wire::policy_message(&view.policy)),
+            policy: Some(wire::policy_message(&view.policy)),
             checkpoint_size,
+            predecessor: self.identity.predecessor.as_ref().map(wire::predecessor_message),
         }
     }
 

@@ -5,13 +5,14 @@ use prost::Message;
 
 use super::sheet::{TIMES_MS, id};
 use crate::{
+    checkpoint::Checkpoint,
     ledger::{
         AccountId, AccountKind, AccountOpened, Code, CorrectionReason, Event, EventRef, KeyEnrolled, KeyId, KeyRole,
-        LedgerCreated, LogIndex, Millis, Minutes, Policy, Price, Rejection, Rounding, Served, Service,
+        LedgerCreated, LogIndex, Millis, Minutes, Policy, Predecessor, Price, Rejection, Rounding, Served, Service,
         ServiceCorrected, ServiceRecorded, Tariff,
     },
     proto::{self, event::Kind},
-    signature::key_id,
+    signature::{self, Claim, key_id},
 };
 
 /// Longest category or region code.
@@ -43,7 +44,7 @@ fn within<T>(outer: &str, result: Field<T>) -> Field<T> {
 pub(super) fn from_message(kind: Kind) -> Field<Event> {
     match kind {
         Kind::LedgerCreated(message) => {
-            within("ledger_created", ledger_created(message)).map(|created| Event::LedgerCreated(Box::new(created)))
+            within("ledger_created", ledger_created(*message)).map(|created| Event::LedgerCreated(Box::new(created)))
         }
         Kind::KeyEnrolled(message) => within("key_enrolled", key_enrolled(&message)).map(Event::KeyEnrolled),
         Kind::KeyRevoked(message) => {
@@ -88,6 +89,18 @@ pub(super) fn possession(bytes: &Bytes) -> Option<[u8; 64]> {
         | Kind::HoldExpired(_) => return None,
     };
     proof.as_ref().try_into().ok()
+}
+
+/// A predecessor as it travels.
+#[must_use]
+pub fn predecessor_message(predecessor: &Predecessor) -> proto::Predecessor {
+    proto::Predecessor {
+        origin: predecessor.origin.clone(),
+        size: predecessor.size,
+        root: predecessor.root.to_vec().into(),
+        ledger_key: predecessor.ledger_key.to_vec().into(),
+        signature: predecessor.signature.to_vec().into(),
+    }
 }
 
 /// A policy as it travels.
@@ -174,7 +187,10 @@ fn ledger_created(message: proto::LedgerCreated) -> Field<LedgerCreated> {
         return invalid("nonce", "32 random bytes");
     }
     let Some(policy) = message.policy else { return invalid("policy", "a policy") };
+    let predecessor =
+        message.predecessor.map(|predecessor| within("predecessor", predecessor_of(&message.origin, predecessor)));
     Ok(LedgerCreated {
+        predecessor: predecessor.transpose()?,
         origin: message.origin,
         ledger_key: public_key("ledger_key", &message.ledger_key)?,
         operator_keys: operator_keys?.into_iter().map(with_id).collect(),
@@ -182,6 +198,24 @@ fn ledger_created(message: proto::LedgerCreated) -> Field<LedgerCreated> {
         issuance: account("issuance_account", &message.issuance_account)?,
         policy: within("policy", policy_fields(policy))?,
     })
+}
+
+fn predecessor_of(origin: &str, message: proto::Predecessor) -> Field<Predecessor> {
+    if message.origin == origin || !super::is_origin(&message.origin) {
+        return invalid("origin", "the origin of another ledger");
+    }
+    let Ok(root) = message.root.as_ref().try_into() else { return invalid("root", "32 bytes") };
+    let ledger_key = public_key("ledger_key", &message.ledger_key)?;
+    let (size, origin) = (message.size, message.origin);
+    let checkpoint = Checkpoint { origin, size, root: message.root.to_vec(), extensions: String::new() };
+    // One of another length is none: S is out of range here.
+    let signature = message.signature.as_ref().try_into().unwrap_or([0xff; 64]);
+    let text = checkpoint.to_string();
+    let claim = Claim { public_key: ledger_key, signature, message: text.as_bytes() };
+    if !signature::is_enrollable(&ledger_key) || !signature::verify(claim) {
+        return invalid("signature", "the signature of ledger_key over the checkpoint of origin, size and root");
+    }
+    Ok(Predecessor { origin: checkpoint.origin, size, root, ledger_key, signature })
 }
 
 fn policy_fields(message: proto::Policy) -> Field<Policy> {

@@ -124,3 +124,49 @@ fn a_clock_far_from_the_log_is_believed_only_on_the_operators_word() {
     ledger.restart();
     assert_eq!(ledger.json(&["status"])["size"], 2, "with an entry of today, nobody has to vouch any more");
 }
+
+#[test]
+fn a_successor_names_the_ledger_that_it_carries_on() {
+    let mut old = Ledger::new();
+    old.json(&["region", "define", "leeds"]);
+    let status = old.json(&["status"]);
+    old.kill();
+    let checkpoint = old.folder.path().join("checkpoint");
+    let (kept, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let succeed = |file: &Path| ["--succeed".to_owned(), file.to_str().unwrap().to_owned()];
+    let folder = home.path().join("new");
+    let refused_with = |folder: &Path, more: &[&str]| refused(folder, &[&["--listen", "127.0.0.1:0"], more].concat());
+
+    // What can't be verified names nobody.
+    let copy = kept.path().join("checkpoint");
+    fs::copy(&checkpoint, &copy).unwrap();
+    let error = refused_with(&folder, &["--succeed", copy.to_str().unwrap()]);
+    assert!(error.contains("--succeed-key") && error.contains("ledger.pin"), "{error}");
+    let stranger = timebank::checkpoint::VerifierKey::new("timebank.example/other", key(1).public_key()).unwrap();
+    let error = refused_with(&folder, &["--succeed", copy.to_str().unwrap(), "--succeed-key", &stranger.to_string()]);
+    assert!(error.contains("--succeed") && error.contains("known key"), "{error}");
+    assert!(!folder.exists(), "a start that is refused makes nothing");
+    let origin = status["origin"].as_str().unwrap();
+    let error =
+        refused_with(&home.path().join("same"), &["--succeed", checkpoint.to_str().unwrap(), "--origin", origin]);
+    assert!(error.contains("predecessor.origin"), "{error}");
+
+    fs::create_dir(&folder).unwrap();
+    let (server, url) = start(serve_command(&folder).args(succeed(&checkpoint)));
+    let mut new = Ledger { folder: home, server, url };
+    let named = new.json(&["status"])["predecessor"].clone();
+    assert_eq!((&named["origin"], &named["size"]), (&status["origin"], &2.into()), "{named}");
+    assert_eq!(named["root"], status["root"]);
+    new.kill();
+    // Named again it is the same, and another one is refused.
+    let (server, url) = start(serve_command(&folder).args(succeed(&checkpoint)));
+    (new.server, new.url) = (server, url);
+    assert_eq!(new.json(&["status"])["predecessor"], named);
+    let proof = new.folder.path().join("genesis.tlog-proof");
+    let proved = ["prove", "0.0", "--out", proof.to_str().unwrap(), "--server", &new.url];
+    let proved = timebank(&proved).output().unwrap();
+    assert!(String::from_utf8_lossy(&proved.stdout).contains(&format!("carries on {origin} after 2 entries")));
+    new.kill();
+    let error = refused_with(old.folder.path(), &["--succeed", folder.join("checkpoint").to_str().unwrap()]);
+    assert!(error.contains("--succeed") && error.contains(origin), "{error}");
+}

@@ -60,7 +60,7 @@ pub fn key(seed: u8) -> PrivateKey {
 }
 
 pub fn genesis(policy: &Policy) -> Kind {
-    Kind::LedgerCreated(proto::LedgerCreated {
+    Kind::LedgerCreated(Box::new(proto::LedgerCreated {
         origin: ORIGIN.to_owned(),
         ledger_key: bytes(&key(99).public_key()),
         operator_keys: vec![bytes(&key(1).public_key())],
@@ -69,7 +69,8 @@ pub fn genesis(policy: &Policy) -> Kind {
         issuance_account: bytes(&ISSUANCE),
         policy: Some(wire::policy_message(policy)),
         nonce: bytes(&[8; 32]),
-    })
+        predecessor: None,
+    }))
 }
 
 pub fn open(account: [u8; 16], kind: proto::AccountKind, region: &str, station: Option<[u8; 16]>) -> Kind {
