@@ -193,12 +193,13 @@ impl<O: OldEvents> Audit<O> {
         Self { replay: None, pin, genesis: None, old, events: 0, roots }
     }
 
-    /// An audit that goes on where one of the same ledger was before: `replay` is what that one had verified.
-    pub fn resume(pin: Pin, replay: Replay, sizes: impl IntoIterator<Item = u64>, old: O) -> Self {
+    /// An audit that goes on where one of the same ledger was before: `replay` is what that one had
+    /// verified, with the number of its events.
+    pub fn resume(pin: Pin, (replay, events): (Replay, u64), sizes: impl IntoIterator<Item = u64>, old: O) -> Self {
         let mut roots: BTreeMap<u64, Option<Hash>> = sizes.into_iter().map(|size| (size, None)).collect();
         roots.insert(replay.state.size(), Some(replay.frontier.root()));
         let genesis = Some(pin.clone());
-        Self { replay: Some(replay), pin: Some(pin), genesis, old, events: 0, roots }
+        Self { replay: Some(replay), pin: Some(pin), genesis, old, events, roots }
     }
 
     /// The root at one of the sizes that were asked for, or at the end.
@@ -207,9 +208,9 @@ impl<O: OldEvents> Audit<O> {
         replay.map(|replay| replay.frontier.root()).or_else(|| self.roots.get(&size).copied().flatten())
     }
 
-    /// Where old events are kept.
-    pub const fn old(&mut self) -> &mut O {
-        &mut self.old
+    /// All that it takes to resume: the state, what it began with, and where old events are kept. None before the genesis.
+    pub fn parts(&mut self) -> Option<(&Replay, &Pin, &mut O)> {
+        Some((self.replay.as_ref()?, self.genesis.as_ref()?, &mut self.old))
     }
 
     /// Entries that were found in order.

@@ -1,11 +1,12 @@
 //! `timebank audit`
 
+mod archive;
 mod claims;
 mod memory;
 mod report;
 mod server;
 
-use std::{fs::File, io::BufReader, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::ArgGroup;
 use indicatif::ProgressBar;
@@ -19,8 +20,8 @@ use super::{
     source::Source,
 };
 use crate::{
-    archive::{ArchiveError, Reader},
-    audit::{Audit, AuditError, Finding, OldEvents, Pin, Scratch},
+    archive::ArchiveError,
+    audit::{Audit, AuditError, OldEvents, Pin},
     checkpoint::{Note, policy::WitnessPolicy},
     merkle::Hash,
     pipeline::{self, Keys},
@@ -58,8 +59,8 @@ pub(crate) struct Arguments {
     /// The witnesses that must have cosigned, a C2SP tlog-policy file.
     #[arg(long, value_name = "FILE")]
     witness_policy: Option<PathBuf>,
-    /// Where the last checkpoint and state of each audited server are remembered [default: timebank/audits in your state
-    /// directory]. The next audit verifies only what is new, and convicts a server that takes back what it signed.
+    /// Where the last checkpoint and state of each audited ledger are remembered [default: timebank/audits in your state
+    /// directory]. The next audit verifies only what is new, and convicts a ledger that takes back what it signed.
     #[arg(long, value_name = "DIR")]
     memory: Option<PathBuf>,
     /// Print JSON.
@@ -91,16 +92,19 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
     let (stop, stopped) = watch::channel(false);
     let json = arguments.json;
+    let memory = arguments.memory.unwrap_or_else(default_memory);
     let auditing = match (arguments.archive, arguments.data, arguments.server) {
-        (Some(file), _, _) => tokio::task::spawn_blocking(move || audit_archive(&file, pin, policy.as_ref())),
+        (Some(file), _, _) => {
+            let audit = move || archive::audit(&file, pin, policy.as_ref(), &memory, &stopped);
+            tokio::task::spawn_blocking(audit)
+        }
         (None, Some(folder), _) => {
             let (source, note) = Source::folder(&folder).map_err(unreadable)?;
             tokio::task::spawn_blocking(move || audit_folder(source, &note, pin, policy.as_ref()))
         }
         (None, None, server) => {
             let server = server.unwrap_or_else(client::default_server);
-            let folder = arguments.memory.unwrap_or_else(default_memory);
-            tokio::spawn(async move { server::audit(&server, pin, policy, &folder, stopped).await })
+            tokio::spawn(async move { server::audit(&server, pin, policy, &memory, stopped).await })
         }
     };
     tokio::pin!(auditing);
@@ -108,7 +112,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         report = &mut auditing => report?,
         _ = tokio::signal::ctrl_c() => {
             stop.send_replace(true);
-            // A server's audit remembers how far it came.
+            // It remembers how far it came.
             drop(tokio::time::timeout(INTERRUPTED_WAIT, auditing).await);
             return Err(Failure::Unreachable("interrupted: nothing was verified".to_owned()).into());
         }
@@ -141,55 +145,13 @@ fn unreadable(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn audit_archive(path: &std::path::Path, pin: Option<Pin>, policy: Option<&WitnessPolicy>) -> anyhow::Result<Report> {
-    let pinned = pin.is_some();
-    let unread = |error: std::io::Error| Failure::Unreachable(format!("{}: {error}", path.display()));
-    let file = File::open(path).map_err(unread)?;
-    let mut audit = Audit::new(pin, None, Scratch::new()?);
-    let mut reader = match Reader::new(BufReader::new(file)) {
-        Ok(reader) => reader,
-        Err(error) => return outcome(&audit, pinned, Err(Stop::Archive(error))),
-    };
-    let bar = progress(None, "entries");
-    let origin = reader.origin().to_owned();
-    let read = || reader.next_entries().map(Option::unwrap_or_default).map_err(Stop::Archive);
-    let ended = replay(&mut audit, &bar, read, |_| Ok(None)).and_then(|()| {
-        let named = audit.genesis().map(|genesis| genesis.ledger_key.name());
-        match (named, reader.note()) {
-            (Some(found), _) if found != origin => {
-                let (what, expected, found) = ("origin", origin.clone(), found.to_owned());
-                Err(Stop::Audit(Finding::NotAsPinned { what, expected, found }.into()))
-            }
-            (_, Some(note)) => Ok(audit.finish(note)?),
-            (_, None) => Err(Stop::Audit(Finding::GenesisMissing.into())),
-        }
-    });
-    let ended = match ended {
-        Err(Stop::Archive(damage @ ArchiveError::Damaged { .. })) => {
-            // Which of the frame's entries it is, a replay may tell.
-            let mut keys: Keys = match audit.replay() {
-                Some(replay) => replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect(),
-                None => Keys::new(),
-            };
-            let suspect = pipeline::prepare(reader.suspect().to_vec(), &mut keys);
-            match audit.take(suspect, |_| Ok(None)) {
-                Err(AuditError::Found(finding)) => Err(Stop::Audit(AuditError::Found(finding))),
-                Ok(_) | Err(AuditError::Io(_)) => Err(Stop::Archive(damage)),
-            }
-        }
-        ended => ended,
-    };
-    let report = outcome(&audit, pinned, ended)?;
-    Ok(witnessed(report, reader.note().unwrap_or_default(), policy))
-}
-
 fn audit_folder(
     source: Source,
     note: &str,
     pin: Option<Pin>,
     policy: Option<&WitnessPolicy>,
 ) -> anyhow::Result<Report> {
-    let pinned = pin.is_some();
+    let pinned = (pin.is_some(), 0);
     let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
     let store: &SledStore = &store;
     let mut audit = Audit::new(pin, parsed(note).map(|checkpoint| checkpoint.size), store as &dyn LogStore);
@@ -226,7 +188,11 @@ fn replay<O: OldEvents>(
 }
 
 /// A report of what was found, or an error where nothing could be judged.
-fn outcome<O: OldEvents>(audit: &Audit<O>, pinned: bool, ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
+fn outcome<O: OldEvents>(
+    audit: &Audit<O>,
+    pinned: (bool, u64),
+    ended: Result<(u64, Hash), Stop>,
+) -> anyhow::Result<Report> {
     match ended {
         Ok(verified) => Ok(Report::new(audit, pinned, Ok(verified))),
         Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, pinned, Err((&*finding).into()))),

@@ -300,7 +300,8 @@ async fn an_auditor_who_remembers_verifies_what_is_new_and_convicts_a_ledger_tha
     let (code, first) = audit(&["--server", &url, "--memory", text(&memory)]).await;
     assert_eq!((code, &first["pinned"]), (0, &false.into()), "{first}");
     let (code, again) = audit(&["--server", &url, "--memory", text(&memory)]).await;
-    assert_eq!((code, &again["pinned"], &again["events"]), (0, &true.into(), &0.into()), "nothing is new: {again}");
+    assert_eq!((code, &again["pinned"], &again["resumed_at"]), (0, &true.into(), &first["entries"]), "{again}");
+    assert_eq!((&first["resumed_at"], &again["events"]), (&0.into(), &first["events"]), "nothing is new");
 
     // Of the new entries one corrects what only the remembered events tell.
     ledger.server.kill().unwrap();
@@ -310,7 +311,8 @@ async fn an_auditor_who_remembers_verifies_what_is_new_and_convicts_a_ledger_tha
     ledger.accept(vec![crate::support::reverse(crate::support::at(3, 0)), ledger.half_hour(1, 20)]).await;
     let url = ledger.url.clone();
     let (code, grown) = audit(&["--server", &url, "--memory", text(&memory)]).await;
-    assert_eq!((code, &grown["events"]), (0, &2.into()), "only the new entry: {grown}");
+    assert_eq!((code, &grown["resumed_at"]), (0, &first["entries"]), "only the new entry: {grown}");
+    assert_eq!(grown["events"].as_u64().unwrap(), first["events"].as_u64().unwrap() + 2);
     let size = grown["checkpoint_size"].as_u64().unwrap();
     assert_eq!(grown["entries"].as_u64(), Some(size));
 
@@ -340,4 +342,97 @@ async fn an_auditor_who_remembers_verifies_what_is_new_and_convicts_a_ledger_tha
         let acquitted = timebank(&["verify-evidence", path, "--key", &stranger.to_string()]).await;
         assert_eq!(acquitted.status.code(), Some(1));
     }
+}
+
+async fn export(ledger: &Ledger, out: &Path) {
+    let output = timebank(&["export", "--out", text(out), "--server", &ledger.url, "--force"]).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Until everything is under a checkpoint.
+async fn published(ledger: &mut Ledger) {
+    loop {
+        let status = ledger.status().await;
+        if status.checkpoint_size == status.size {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_archive_is_audited_on_from_what_was_verified_before() {
+    let mut ledger = ledger().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let [memory, backup, file] = ["memory", "backup", "archive"].map(|name| scratch.path().join(name));
+    let folder = ledger.folder.path().to_owned();
+    published(&mut ledger).await;
+    export(&ledger, &file).await;
+    let arguments = ["--archive", text(&file), "--memory", text(&memory)];
+    let (code, first) = audit(&arguments).await;
+    assert_eq!((code, &first["resumed_at"]), (0, &0.into()), "{first}");
+    ledger.server.kill().unwrap();
+    ledger.server.wait().unwrap();
+    copy(&folder, &backup);
+    ledger.restart().await;
+    ledger.accept(vec![crate::support::reverse(crate::support::at(3, 0)), ledger.half_hour(1, 20)]).await;
+    published(&mut ledger).await;
+    export(&ledger, &file).await;
+    let (code, grown) = audit(&arguments).await;
+    assert_eq!((code, &grown["resumed_at"]), (0, &first["entries"]), "{grown}");
+    assert_eq!(grown["events"].as_u64().unwrap(), first["events"].as_u64().unwrap() + 2);
+
+    // Another history of the same ledger, as sound by itself.
+    ledger.server.kill().unwrap();
+    ledger.server.wait().unwrap();
+    copy(&backup, &folder);
+    ledger.restart().await;
+    ledger.accept(vec![ledger.half_hour(0, 21)]).await;
+    for number in 22..25 {
+        ledger.accept(vec![ledger.half_hour(0, number)]).await;
+    }
+    published(&mut ledger).await;
+    export(&ledger, &file).await;
+    assert_eq!(audit(&["--archive", text(&file)]).await.0, 0, "who remembers nothing finds nothing");
+    let (code, forked) = audit(&arguments).await;
+    assert_eq!((code, &forked["finding"]["code"]), (1, &"Forked".into()), "{forked}");
+    let message = forked["finding"]["message"].as_str().unwrap();
+    let path = message.split_whitespace().find(|word| word.contains("evidence-")).unwrap().trim_end_matches(':');
+    let convicted = timebank(&["verify-evidence", path, "--key", &ledger.status().await.ledger_vkey]).await;
+    assert_eq!(convicted.status.code(), Some(0), "{}", String::from_utf8_lossy(&convicted.stderr));
+}
+
+#[tokio::test]
+async fn an_audit_that_is_interrupted_goes_on_where_it_was() {
+    use std::io::Write;
+    let mut ledger = Ledger::new().await;
+    for sheet in 0..200 {
+        let hours = || sheet * 40..sheet * 40 + 40;
+        let events = hours().flat_map(|hour| [ledger.half_hour(0, hour), ledger.half_hour(1, hour)]).collect();
+        ledger.accept(events).await;
+    }
+    published(&mut ledger).await;
+    let scratch = tempfile::tempdir().unwrap();
+    let [memory, file, pipe] = ["memory", "archive", "pipe"].map(|name| scratch.path().join(name));
+    export(&ledger, &file).await;
+    let bytes = fs::read(&file).unwrap();
+    assert!(bytes.len() > 300_000, "several frames, and more than a pipe holds: {}", bytes.len());
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let arguments = ["audit", "--json", "--archive", text(&pipe), "--memory", text(&memory)];
+    let mut interrupted = std::process::Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut interrupted = interrupted.args(arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut into = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    let (half, rest) = bytes.split_at(bytes.len() * 2 / 3);
+    into.write_all(half).unwrap();
+    let id = interrupted.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    // It notices, and then gets what it waits for.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let _gone = into.write_all(rest);
+    drop(into);
+    assert_eq!(interrupted.wait().unwrap().code(), Some(3));
+    let (code, report) = audit(&["--archive", text(&file), "--memory", text(&memory)]).await;
+    let resumed = report["resumed_at"].as_u64().unwrap();
+    assert!(code == 0 && resumed > 10, "{report}");
+    assert_eq!(report["events"].as_u64(), Some(1 + 4 + 200 * 80));
 }

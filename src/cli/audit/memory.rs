@@ -1,12 +1,22 @@
 //! What an auditor remembers of a ledger: who it is, the last checkpoint that was verified, and everything up to there, so
 //! that the next audit verifies only what is new, and a ledger that takes back what it signed is convicted.
+//!
+//! ```text
+//! pin, checkpoint      of the last audit that passed
+//! evidence-*.pair      two checkpoints that can't both be true
+//! server/, archive/    how far an audit of either has come: the auditor's own state, with the genesis that it began with
+//! ```
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
 
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
 use crate::{
-    audit::{Pin, Scratch},
+    audit::{Audit, Pin, Scratch},
     checkpoint,
     cli::checkpoint::keep_evidence,
     projection::Projection,
@@ -15,17 +25,36 @@ use crate::{
     store::{CheckpointFile, atomic_write},
 };
 
+/// Entries after which an audit remembers how far it is: replaying as many again takes a few seconds.
+pub(super) const SAVE_ENTRIES: u64 = 200_000;
+
+/// What kind of audit goes on: one of a server keeps rows of history to compare.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Server,
+    Archive,
+}
+
 /// The memory of one ledger, in a folder of its own.
 #[derive(Debug)]
 pub(super) struct Memory {
     folder: PathBuf,
+    state: PathBuf,
+    /// Held while nobody else may write here. Without it nothing is remembered, and the state is in a temporary folder.
+    lock: Option<File>,
+    _temporary: Option<TempDir>,
 }
 
 /// What was verified before.
 pub(super) struct Remembered {
+    /// Of the last audit that passed.
     pub(super) pin: Option<Pin>,
-    /// The last checkpoint that was verified.
+    /// The checkpoint that it verified.
     pub(super) note: Option<String>,
+    /// What the state began with.
+    pub(super) genesis: Option<Pin>,
+    /// Events that the state is the sum of.
+    pub(super) events: u64,
     /// The auditor's own projections, and what they stand at.
     pub(super) own: Projection,
     pub(super) replay: Replay,
@@ -33,58 +62,98 @@ pub(super) struct Remembered {
 }
 
 impl Memory {
-    /// The memory of a ledger, in a folder for all of them.
-    pub(super) fn new(folder: &Path, origin: &str) -> Self {
+    /// The memory of a ledger, in a folder for all of them. Where another audit is writing there, or where it is of another
+    /// ledger than the one that is pinned, it is left alone.
+    pub(super) fn new(folder: &Path, origin: &str, kind: Kind, pin: Option<&Pin>) -> anyhow::Result<Self> {
         let name = hex::encode(&Sha256::digest(origin.as_bytes())[..8]);
-        Self { folder: folder.join(name) }
+        let folder = folder.join(name);
+        fs::create_dir_all(&folder)?;
+        let lock = File::create(folder.join("lock"))?;
+        let is_other = known_pin(&folder)?.zip(pin).is_some_and(|(known, pin)| known != *pin);
+        if is_other || lock.try_lock().is_err() {
+            let temporary = tempfile::tempdir()?;
+            let state = temporary.path().to_owned();
+            let folder = if is_other { state.clone() } else { folder };
+            return Ok(Self { folder, state, lock: None, _temporary: Some(temporary) });
+        }
+        let state = folder.join(match kind {
+            Kind::Server => "server",
+            Kind::Archive => "archive",
+        });
+        fs::create_dir_all(&state)?;
+        Ok(Self { folder, state, lock: Some(lock), _temporary: None })
     }
 
-    /// What is remembered. What doesn't fit together is forgotten, but for pin and checkpoint.
+    /// What is remembered. A state that doesn't fit together is forgotten.
     pub(super) fn open(&self, origin: &str) -> anyhow::Result<Remembered> {
-        std::fs::create_dir_all(&self.folder)?;
-        let pin_file = self.folder.join("pin");
-        let pin = if pin_file.exists() { Some(Pin::read(&pin_file)?) } else { None };
-        let note = CheckpointFile::new(self.folder.join("checkpoint")).read()?;
-        let projections = self.folder.join("projections");
-        // Without a pin there is nothing that the saved state could be of.
-        let log_size = if pin.is_some() { u64::MAX } else { 0 };
+        let genesis_file = self.state.join("genesis");
+        let genesis = if genesis_file.exists() { Pin::read(&genesis_file).ok() } else { None };
+        let events = fs::read_to_string(self.state.join("events-replayed")).ok().and_then(|text| text.parse().ok());
+        let projections = self.state.join("projections");
+        // Without these there is nothing that the saved state could be of.
+        let log_size = if genesis.is_some() && events.is_some() { u64::MAX } else { 0 };
         let (mut own, mut replay) = Projection::open(&projections, origin, log_size)?;
-        let old = match Scratch::open(&self.folder, replay.state.size()) {
+        let old = match Scratch::open(&self.state, replay.state.size()) {
             Ok(old) => old,
             Err(_short) => {
                 drop(own);
-                std::fs::remove_dir_all(&projections)?;
+                fs::remove_dir_all(&projections)?;
                 (own, replay) = Projection::open(&projections, origin, 0)?;
-                Scratch::open(&self.folder, 0)?
+                Scratch::open(&self.state, 0)?
             }
         };
-        Ok(Remembered { pin, note, own, replay, old })
+        let begun = replay.state.size() > 0;
+        Ok(Remembered {
+            pin: known_pin(&self.folder)?,
+            note: self.open_note()?,
+            genesis: genesis.filter(|_| begun),
+            events: events.filter(|_| begun).unwrap_or(0),
+            own,
+            replay,
+            old,
+        })
     }
 
     /// Forgets the saved state, but neither pin nor checkpoint.
     pub(super) fn forget_state(&self, remembered: Remembered, origin: &str) -> anyhow::Result<Remembered> {
         drop(remembered);
-        std::fs::remove_dir_all(self.folder.join("projections"))?;
+        fs::remove_dir_all(self.state.join("projections"))?;
         self.open(origin)
     }
 
     /// Remembers how far an audit has come.
-    pub(super) fn save(&self, own: &Projection, replay: &Replay, old: &mut Scratch, pin: &Pin) -> anyhow::Result<()> {
+    pub(super) fn save(&self, own: &Projection, audit: &mut Audit<Scratch>) -> anyhow::Result<()> {
+        let events = audit.events();
+        let Some((replay, genesis, old)) = audit.parts() else { return Ok(()) };
         old.sync()?;
-        own.save(replay)?;
-        atomic_write(&self.folder.join("pin"), pin.to_text().as_bytes(), 0o600)?;
-        Ok(())
+        atomic_write(&self.state.join("genesis"), genesis.to_text().as_bytes(), 0o600)?;
+        atomic_write(&self.state.join("events-replayed"), events.to_string().as_bytes(), 0o600)?;
+        Ok(own.save(replay)?)
     }
 
-    /// Remembers a checkpoint that was verified.
-    pub(super) fn save_checkpoint(&self, note: &str) -> anyhow::Result<()> {
-        Ok(CheckpointFile::new(self.folder.join("checkpoint")).write(note)?)
+    /// The checkpoint of the last audit that passed.
+    pub(super) fn open_note(&self) -> anyhow::Result<Option<String>> {
+        Ok(CheckpointFile::new(self.folder.join("checkpoint")).read()?)
+    }
+
+    /// Remembers a checkpoint that was verified, and whose ledger it is.
+    pub(super) fn save_checkpoint(&self, note: &str, pin: &Pin) -> anyhow::Result<()> {
+        if self.lock.is_some() {
+            atomic_write(&self.folder.join("pin"), pin.to_text().as_bytes(), 0o600)?;
+            CheckpointFile::new(self.folder.join("checkpoint")).write(note)?;
+        }
+        Ok(())
     }
 
     /// Keeps two checkpoints that can't both be true, and says where.
     pub(super) fn keep_evidence(&self, pair: &CheckpointPair) -> anyhow::Result<PathBuf> {
         keep_evidence(&self.folder, pair)
     }
+}
+
+fn known_pin(folder: &Path) -> anyhow::Result<Option<Pin>> {
+    let path = folder.join("pin");
+    Ok(if path.exists() { Some(Pin::read(&path)?) } else { None })
 }
 
 /// Size and root of a checkpoint that this ledger signed.

@@ -84,11 +84,17 @@ pub(super) struct Report {
     compared: Option<u64>,
     /// The identity was known before.
     pinned: bool,
+    /// Entries that an earlier audit had replayed.
+    resumed_at: u64,
     verdict: Result<(u64, Hash), Divergence>,
 }
 
 impl Report {
-    pub(super) fn new<O: OldEvents>(audit: &Audit<O>, pinned: bool, verdict: Result<(u64, Hash), Divergence>) -> Self {
+    pub(super) fn new<O: OldEvents>(
+        audit: &Audit<O>,
+        (pinned, resumed_at): (bool, u64),
+        verdict: Result<(u64, Hash), Divergence>,
+    ) -> Self {
         Self {
             genesis: audit.genesis().cloned(),
             entries: audit.size(),
@@ -96,13 +102,23 @@ impl Report {
             accounts: audit.replay().map_or(0, |replay| replay.state.accounts().len()),
             compared: None,
             pinned,
+            resumed_at,
             verdict,
         }
     }
 
     /// Nothing was replayed: the ledger doesn't continue what is remembered.
     pub(super) fn of_memory(genesis: Option<Pin>, entries: u64, found: Divergence) -> Self {
-        Self { genesis, entries, events: 0, accounts: 0, compared: None, pinned: true, verdict: Err(found) }
+        Self {
+            genesis,
+            entries,
+            events: 0,
+            accounts: 0,
+            compared: None,
+            pinned: true,
+            resumed_at: entries,
+            verdict: Err(found),
+        }
     }
 
     /// Every entry is in order, but they aren't those that the checkpoint is over.
@@ -157,6 +173,7 @@ impl Report {
             "ledger_key": genesis.map(|genesis| genesis.ledger_key.to_string()),
             "genesis_leaf_hash": genesis.map(|genesis| hex::encode(genesis.genesis_leaf_hash)),
             "pinned": self.pinned,
+            "resumed_at": self.resumed_at,
             "entries": self.entries,
             "events": self.events,
             "accounts": self.accounts,
@@ -207,6 +224,12 @@ impl Report {
                 text
             }
         };
+        if self.resumed_at > 0 {
+            text = format!(
+                "{text}\nreplayed now   the entries from {} on; an earlier audit verified the others",
+                self.resumed_at
+            );
+        }
         if let Some(index) = self.compared {
             text = format!(
                 "{text}\ncompared       every balance, every hold and every history that the server answers, as of entry {index}"

@@ -7,13 +7,13 @@ use tokio::sync::watch;
 use super::{
     Stop,
     claims::Claims,
-    memory::{Memory, Remembered, signed},
+    memory::{Kind, Memory, Remembered, SAVE_ENTRIES, signed},
     outcome,
     report::{Divergence, Report},
     witnessed,
 };
 use crate::{
-    audit::{Audit, Pin, Scratch},
+    audit::{Audit, Pin},
     checkpoint::policy::WitnessPolicy,
     cli::{
         checkpoint::{checkpoint_over, parsed, show_evidence},
@@ -31,8 +31,6 @@ use crate::{
 
 /// Entries between two questions where the server's tree begins to differ: one question costs as much as a few entries.
 const LOCATED_ENTRIES: u64 = 4_096;
-/// Entries after which an audit remembers how far it is: replaying as many again takes a few seconds.
-const SAVE_ENTRIES: u64 = 200_000;
 
 /// Gathers everything that a server answers, replays its log up to a checkpoint that covers all of it, and compares.
 pub(super) async fn audit(
@@ -49,15 +47,16 @@ pub(super) async fn audit(
     let Some(checkpoint) = parsed(&note) else {
         return Err(Failure::Refused("the server's checkpoint is none".to_owned()).into());
     };
-    let memory = Memory::new(folder, &checkpoint.origin);
+    let memory = Memory::new(folder, &checkpoint.origin, Kind::Server, pin.as_ref())?;
     let mut remembered = memory.open(&checkpoint.origin)?;
     let mut tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
     if let Some(found) = taken_back(&mut tree, &memory, &remembered, &note).await? {
         return Ok(Report::of_memory(remembered.pin, remembered.replay.state.size(), found));
     }
     let start = remembered.replay.state.size();
-    if start > 0 && tree.root_over(start).await? != Some(remembered.replay.frontier.root()) {
-        // What an interrupted audit replayed isn't what this checkpoint is over, whoever is to blame for it.
+    let is_other = remembered.genesis.as_ref().zip(pin.as_ref()).is_some_and(|(genesis, pin)| genesis != pin);
+    if is_other || start > 0 && tree.root_over(start).await? != Some(remembered.replay.frontier.root()) {
+        // What an audit replayed that didn't pass: another ledger, or not what this checkpoint is over.
         remembered = memory.forget_state(remembered, &checkpoint.origin)?;
     }
     let frontier = remembered.replay.frontier.clone();
@@ -95,23 +94,15 @@ fn replay(
     memory: &Memory,
     remembered: Remembered,
 ) -> anyhow::Result<Replay> {
-    let Remembered { pin: known, note: _, own, replay, old } = remembered;
+    let Remembered { pin: known, genesis, events, own, replay, old, .. } = remembered;
     let pinned = pin.is_some() || known.is_some();
+    let pin = pin.or(known);
     let sizes = parsed(note).map(|checkpoint| checkpoint.size);
     let (start, end) = (replay.state.size(), parsed(note).map_or(0, |checkpoint| checkpoint.size));
     let keys: Keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
-    let mut audit = match known {
-        Some(known) if start > 0 && pin.as_ref().is_none_or(|pin| *pin == known) => {
-            Audit::resume(known, replay, sizes, old)
-        }
-        known if start == 0 => Audit::new(pin.or(known), sizes, old),
-        // Asked for another ledger than the one that is remembered: the pin will say so at the genesis.
-        _ => {
-            return Err(Failure::Refused(
-                "the ledger is the one that is remembered, and not the one of --pin".to_owned(),
-            )
-            .into());
-        }
+    let mut audit = match genesis {
+        Some(genesis) => Audit::resume(genesis, (replay, events), sizes, old),
+        None => Audit::new(pin, sizes, old),
     };
     let bar = progress(Some(end), "entries");
     let mut next = start;
@@ -140,7 +131,7 @@ fn replay(
             bar.set_position(audit.size());
             if audit.size() >= saved + SAVE_ENTRIES {
                 saved = audit.size();
-                remember(memory, &own, &mut audit).map_err(Stop::Source)?;
+                memory.save(&own, &mut audit).map_err(Stop::Source)?;
             }
             Ok(())
         })
@@ -148,19 +139,16 @@ fn replay(
     bar.finish_and_clear();
     if matches!(ended, Err(Stop::Source(_))) && audit.size() > saved {
         // Interrupted, or cut off: the next audit goes on from here.
-        remember(memory, &own, &mut audit)?;
+        memory.save(&own, &mut audit)?;
     }
-    let report = outcome(&audit, pinned, ended.and_then(|()| Ok(audit.finish(note)?)))?;
+    let report = outcome(&audit, (pinned, start), ended.and_then(|()| Ok(audit.finish(note)?)))?;
     if report.is_verified() {
-        remember(memory, &own, &mut audit)?;
-        memory.save_checkpoint(note)?;
+        memory.save(&own, &mut audit)?;
+        if let Some(genesis) = audit.genesis() {
+            memory.save_checkpoint(note, genesis)?;
+        }
     }
     Ok(Replay { report, own, claims })
-}
-
-fn remember(memory: &Memory, own: &Projection, audit: &mut Audit<Scratch>) -> anyhow::Result<()> {
-    let (Some(replay), Some(pin)) = (audit.replay().cloned(), audit.genesis().cloned()) else { return Ok(()) };
-    memory.save(own, &replay, audit.old(), &pin)
 }
 
 /// The tree that the server's checkpoint is over, by the server's own proofs.
