@@ -10,7 +10,7 @@ use std::{
 use super::{
     client::Client,
     output::{Failure, usage},
-    source::{SILENCE_MAX, silent},
+    source::answer,
 };
 use crate::{
     checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, policy::WitnessPolicy},
@@ -69,8 +69,7 @@ pub(super) async fn checkpoint_over(
     let mut newest = String::new();
     for _ in 0..CHECKPOINT_TRIES {
         let call = client.get_checkpoint(proto::GetCheckpointRequest {});
-        let answer = tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?;
-        let answer = answer.into_inner();
+        let answer = answer(call).await?;
         for note in [&answer.cosigned, &answer.checkpoint] {
             if !note.is_empty() && covers(note) && satisfies(note) {
                 return Ok(note.clone());

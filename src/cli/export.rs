@@ -7,10 +7,10 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{
-    checkpoint::read_note,
+    checkpoint::{checkpoint_over, read_note},
     client,
     output::{Failure, emit, progress, refuse_overwrite, usage},
-    source::Source,
+    source::{Source, answer},
 };
 use crate::{
     archive::{ArchiveError, Writer},
@@ -24,7 +24,7 @@ use crate::{
 
 /// Write the log to a portable archive.
 ///
-/// The archive holds every entry up to a signed checkpoint, and everybody's account: only you can read the file. It is
+/// The archive holds every entry up to a signed checkpoint (of a server: over all that was recorded when it began), and everybody's account: only you can read the file. It is
 /// checked against the checkpoint while it is written, and is there only once it is whole.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -69,9 +69,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     refuse_overwrite(&arguments.out, arguments.force)?;
     let (stop, stopped) = watch::channel(false);
     let kept = arguments.checkpoint.as_deref().map(read_note).transpose()?;
-    let (source, newest) = match &arguments.data {
-        Some(folder) => Source::folder(folder)?,
-        None => Source::server(&arguments.server, 0, stopped.clone()).await?,
+    let (source, newest) = if let Some(folder) = &arguments.data {
+        Source::folder(folder)?
+    } else {
+        // Everything that was acknowledged before; a checkpoint that was kept says by itself how much it wants.
+        let mut client = client::connect(&arguments.server).await?;
+        let size = if kept.is_some() { 0 } else { answer(client.get_status(proto::GetStatusRequest {})).await?.size };
+        let note = checkpoint_over(&mut client, size, None).await?;
+        (Source::server(&arguments.server, 0, stopped.clone()).await?, note)
     };
     let (note, checkpoint) = goal(kept, newest, arguments.size)?;
     let (out, force) = (arguments.out.clone(), arguments.force);

@@ -10,7 +10,7 @@ use super::{
     checkpoint::{checkpoint_over, parsed, read_note, read_policy},
     client::{self, Client},
     output::{Failure, emit, refuse_overwrite, usage},
-    source::{SILENCE_MAX, silent},
+    source::answer,
     verify::{proven, related},
 };
 use crate::{
@@ -65,7 +65,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
     let since = arguments.since.as_deref().map(read_note).transpose()?;
     let mut client = client::connect(&arguments.server).await?;
-    let vkey = client::status(&mut client).await?.ledger_vkey;
+    let vkey = answer(client.get_status(proto::GetStatusRequest {})).await?.ledger_vkey;
     let key: VerifierKey =
         vkey.parse().map_err(|error| Failure::Refused(format!("the server's key is none: {error}")))?;
     let (name, text, sentence) = match (arguments.event, since) {
@@ -94,13 +94,12 @@ async fn prove_event(
     policy: Option<&WitnessPolicy>,
 ) -> anyhow::Result<Proof> {
     // Asked first, so that nobody waits for a checkpoint over an entry that doesn't exist.
-    let call = client.get_entry(proto::GetEntryRequest { index: at.index.0 });
-    tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?;
+    answer(client.get_entry(proto::GetEntryRequest { index: at.index.0 })).await?;
     let checkpoint = checkpoint_over(client, at.index.0 + 1, policy).await?;
     let size = parsed(&checkpoint).map_or(0, |checkpoint| checkpoint.size);
     let request = proto::GetEventProofRequest { event: Some(event_ref_message(at)), size };
     let call = client.get_event_proof(request);
-    let answer = tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?.into_inner();
+    let answer = answer(call).await?;
     let proof = EventProof {
         index: at.index.0,
         event_in_entry: answer.event_in_entry.unwrap_or_default(),
@@ -132,7 +131,7 @@ pub(super) async fn consistency_path(client: &mut Client, old_size: u64, new_siz
         return Ok(Vec::new());
     }
     let call = client.get_consistency_proof(proto::GetConsistencyProofRequest { old_size, new_size });
-    let answer = tokio::time::timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?.into_inner();
+    let answer = answer(call).await?;
     let mut path = hashes(&answer.hashes)?;
     if old_size.is_power_of_two() {
         path.splice(0..0, hashes(&[answer.old_root])?);

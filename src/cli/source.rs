@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use tokio::{runtime::Handle, sync::watch, time::timeout};
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
 use super::{
     client,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a server may stay silent: a commit under full load takes a fraction of a second.
-pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A log to read in order.
 pub(crate) enum Source {
@@ -26,19 +26,12 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// A server's log from an index on, and its newest checkpoint.
-    pub(crate) async fn server(
-        server: &str,
-        from_index: u64,
-        stopped: watch::Receiver<bool>,
-    ) -> anyhow::Result<(Self, String)> {
+    /// A server's log from an index on.
+    pub(crate) async fn server(server: &str, from_index: u64, stopped: watch::Receiver<bool>) -> anyhow::Result<Self> {
         let mut client = client::connect(server).await?;
-        let checkpoint = timeout(SILENCE_MAX, client.get_checkpoint(proto::GetCheckpointRequest {}));
-        let note = checkpoint.await.map_err(silent)?.map_err(Failure::from)?.into_inner().checkpoint;
         let request = proto::SubscribeRequest { from_index };
-        let entries = timeout(SILENCE_MAX, client.subscribe(request)).await.map_err(silent)?;
-        let entries = entries.map_err(Failure::from)?.into_inner();
-        Ok((Self::Server { runtime: Handle::current(), entries, stopped }, note))
+        let entries = answer(client.subscribe(request)).await?;
+        Ok(Self::Server { runtime: Handle::current(), entries, stopped })
     }
 
     /// A data folder's log, and its newest checkpoint.
@@ -78,6 +71,11 @@ fn unreachable(problem: &str) -> anyhow::Error {
     Failure::Unreachable(problem.to_owned()).into()
 }
 
-pub(crate) fn silent(_elapsed: tokio::time::error::Elapsed) -> anyhow::Error {
+/// A server's answer, unless it stays silent.
+pub(crate) async fn answer<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
+    Ok(timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?.into_inner())
+}
+
+fn silent(_elapsed: tokio::time::error::Elapsed) -> anyhow::Error {
     unreachable(&format!("the server said nothing for {} s", SILENCE_MAX.as_secs()))
 }

@@ -2,16 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tokio::time::timeout;
-use tonic::Status;
-
 use super::report::Divergence;
 use crate::{
-    cli::{
-        client::Client,
-        output::Failure,
-        source::{SILENCE_MAX, silent},
-    },
+    cli::{client::Client, source::answer},
     ledger::{AccountId, EventRef, LogIndex},
     merkle::Hash,
     projection::{
@@ -44,10 +37,6 @@ pub(super) struct Claims {
     digest: proto::GetStateDigestResponse,
 }
 
-async fn within<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
-    Ok(timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?.into_inner())
-}
-
 impl Claims {
     /// Asks for every account, every hold, and the digest of all histories.
     pub(super) async fn gather(client: &mut Client) -> anyhow::Result<Self> {
@@ -55,7 +44,7 @@ impl Claims {
         let (mut cursor, mut indexes, mut count) = (String::new(), Vec::new(), 0);
         loop {
             let request = proto::ListAccountsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
-            let page = within(client.list_accounts(request)).await?;
+            let page = answer(client.list_accounts(request)).await?;
             indexes.push(page.reflected_index);
             count += page.accounts.len();
             claims.entry(page.reflected_index).or_default().extend(page.accounts.into_iter().map(Claim::Account));
@@ -68,7 +57,7 @@ impl Claims {
         (cursor, indexes, count) = (String::new(), Vec::new(), 0);
         loop {
             let request = proto::ListHoldsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
-            let page = within(client.list_holds(request)).await?;
+            let page = answer(client.list_holds(request)).await?;
             indexes.push(page.reflected_index);
             count += page.holds.len();
             claims.entry(page.reflected_index).or_default().extend(page.holds.into_iter().map(Claim::Hold));
@@ -78,7 +67,7 @@ impl Claims {
             }
         }
         whole(&indexes, Claim::Holds(count), &mut claims);
-        let digest = within(client.get_state_digest(proto::GetStateDigestRequest::default())).await?;
+        let digest = answer(client.get_state_digest(proto::GetStateDigestRequest::default())).await?;
         claims.entry(digest.reflected_index).or_default();
         Ok(Self { claims, digest })
     }
@@ -130,7 +119,7 @@ impl Claims {
             0
         };
         let request = proto::GetStateDigestRequest { at_index: Some(index), range: u32::try_from(range).ok() };
-        let told = within(client.get_state_digest(request)).await?.account_digests;
+        let told = answer(client.get_state_digest(request)).await?.account_digests;
         let accounts = mine.chunks(RANGE_ACCOUNTS).nth(range).unwrap_or_default();
         for (position, own_digest) in accounts.iter().enumerate() {
             let same = told.get(position).is_some_and(|told| {
@@ -212,7 +201,7 @@ async fn check_rows(
             at_index: Some(index),
             ..Default::default()
         };
-        let told = within(client.list_history(request)).await?;
+        let told = answer(client.list_history(request)).await?;
         let request = PageRequest {
             newest_first: false,
             from,

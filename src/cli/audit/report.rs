@@ -225,10 +225,9 @@ impl Report {
             }
         };
         if self.resumed_at > 0 {
-            text = format!(
-                "{text}\nreplayed now   the entries from {} on; an earlier audit verified the others",
-                self.resumed_at
-            );
+            let all = self.resumed_at == self.entries;
+            let now = if all { "nothing".to_owned() } else { format!("from entry {} on", self.resumed_at) };
+            text = format!("{text}\nreplayed now   {now}; an earlier audit verified what was before");
         }
         if let Some(index) = self.compared {
             text = format!(

@@ -60,12 +60,12 @@ pub(super) async fn audit(
         remembered = memory.forget_state(remembered, &checkpoint.origin)?;
     }
     let frontier = remembered.replay.frontier.clone();
-    let (source, _) = Source::server(server, frontier.parts().0, stopped.clone()).await?;
+    let source = Source::server(server, frontier.parts().0, stopped.clone()).await?;
     let text = note.clone();
     let replayed = tokio::task::spawn_blocking(move || replay(source, &text, pin, claims, &memory, remembered));
     let Replay { report, own, claims } = replayed.await??;
     if report.is_other_history() {
-        let (source, _) = Source::server(server, frontier.parts().0, stopped).await?;
+        let source = Source::server(server, frontier.parts().0, stopped).await?;
         let entry = first_divergent(source, tree, frontier).await?;
         return Ok(report.naming(entry));
     }
