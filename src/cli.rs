@@ -10,6 +10,7 @@ mod completions;
 mod correct;
 mod describe;
 mod export;
+mod fsck;
 mod history;
 mod hold;
 mod import;
@@ -81,6 +82,7 @@ enum Command {
     VerifyEvidence(verify_evidence::Arguments),
     Export(export::Arguments),
     Restore(restore::Arguments),
+    Fsck(fsck::Arguments),
     Witness(witness::Arguments),
     Completions(completions::Arguments),
 }
@@ -126,6 +128,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::VerifyEvidence(arguments) => verify_evidence::run(&arguments),
         Command::Export(arguments) => export::run(arguments).await,
         Command::Restore(arguments) => restore::run(arguments).await,
+        Command::Fsck(arguments) => fsck::run(arguments).await,
         Command::Witness(arguments) => witness::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -77,6 +77,30 @@ pub struct Directory {
     source: String,
 }
 
+/// What a directory holds.
+#[derive(Debug)]
+pub enum Row {
+    /// An outside id has an account.
+    Account {
+        /// The outside id.
+        outside: String,
+        /// The account.
+        account: AccountId,
+    },
+    /// An outside record is in the ledger.
+    Record {
+        /// The outside id.
+        outside: String,
+        /// What it has become.
+        link: RecordLink,
+    },
+    /// A sheet is on its way.
+    Pending(Box<Pending>),
+}
+
+/// A row, or where one is that can't be decoded.
+pub type RowResult = Result<Row, (String, StoreError)>;
+
 fn damaged(at: &str) -> StoreError {
     StoreError::Corrupt { at: format!("directory, {at}"), problem: "it can't be decoded" }
 }
@@ -190,6 +214,44 @@ impl Directory {
             .collect()
     }
 
+    /// Goes through all rows of the directory in a folder, whatever their source.
+    ///
+    /// # Errors
+    /// The store can't be opened or read.
+    pub fn each(folder: &Path, row: &mut dyn FnMut(RowResult)) -> Result<(), StoreError> {
+        let synced = SyncedDb::open(folder)?;
+        let mut sources: Vec<String> = Vec::new();
+        for pair in synced.db.iter() {
+            let (key, value) = pair.map_err(backend)?;
+            let Some((prefix, (source, outside))) = parts(&key) else {
+                row(Err((format!("key {}", hex::encode(&key)), damaged("a key"))));
+                continue;
+            };
+            if sources.last() != Some(&source) && !sources.contains(&source) {
+                sources.push(source);
+            }
+            let at = |what: &str| format!("{what} of {outside:?}");
+            match prefix {
+                ACCOUNT => row(decode(&value, "an account")
+                    .map(|account| Row::Account { outside: outside.clone(), account })
+                    .map_err(|error| (at("account"), error))),
+                RECORD => row(decode(&value, "a record")
+                    .map(|link| Row::Record { outside: outside.clone(), link })
+                    .map_err(|error| (at("record"), error))),
+                _ => {}
+            }
+        }
+        let mut directory = Self { synced, source: String::new() };
+        for source in sources {
+            directory.source = source;
+            match directory.pending() {
+                Ok(pending) => pending.into_iter().for_each(|pending| row(Ok(Row::Pending(Box::new(pending))))),
+                Err(error) => row(Err((format!("outbox of {}", directory.source), error))),
+            }
+        }
+        Ok(())
+    }
+
     /// Everything in the outbox, in the order it was put there.
     ///
     /// # Errors
@@ -241,6 +303,16 @@ impl Directory {
         }
         self.synced.commit(batch)
     }
+}
+
+/// Prefix, source, and what follows of a key.
+fn parts(key: &[u8]) -> Option<(u8, (String, String))> {
+    let (prefix, rest) = key.split_first()?;
+    let zero = rest.iter().position(|byte| *byte == 0)?;
+    let (source, outside) = (rest.get(..zero)?, rest.get(zero + 1..)?);
+    let source = std::str::from_utf8(source).ok()?.to_owned();
+    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING);
+    known.then(|| (*prefix, (source, String::from_utf8_lossy(outside).into_owned())))
 }
 
 /// A link whose record stands in the sheet that was recorded as this entry.

@@ -3,6 +3,7 @@
 mod cursor;
 mod digest;
 mod folder;
+mod fsck;
 mod http;
 mod messages;
 mod proof;
@@ -25,6 +26,7 @@ use tonic::{Request, Response, Status};
 use self::witnesses::Rounds;
 pub use self::{
     folder::{Creation, Ledger, OpenError, OpenOptions, open},
+    fsck::{Findings, FsckError, Part, Problem, fsck},
     restore::{RestoreError, RestoreOptions, Restored, restore},
     witnesses::{EndpointError, WitnessObjection, Witnesses, WitnessesError},
     worker::RunError,

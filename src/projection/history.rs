@@ -107,6 +107,22 @@ impl History {
         })
     }
 
+    /// The first row of another history that isn't this one's, by file; no row where its heads aren't.
+    ///
+    /// # Errors
+    /// The files can't be read.
+    pub fn first_difference(&self, other: &Self) -> Result<Option<(&'static str, Option<u64>)>, ProjectionError> {
+        if self.heads() != other.heads() {
+            return Ok(Some(("snapshot", None)));
+        }
+        let files = [
+            ("postings", self.postings.first_difference(&other.postings)?),
+            ("entries", self.entries.first_difference(&other.entries)?),
+            ("warnings", self.warnings.first_difference(&other.warnings)?),
+        ];
+        Ok(files.into_iter().find_map(|(file, row)| row.map(|row| (file, Some(row)))))
+    }
+
     /// Goes back to saved heads; false where the files hold less than these say.
     ///
     /// # Errors

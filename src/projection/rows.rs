@@ -10,6 +10,9 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// Rows compared at a time: about a megabyte.
+const COMPARED_ROWS: usize = 16_384;
+
 /// Why a projection can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
@@ -125,6 +128,26 @@ impl<R: Row> RowFile<R> {
         self.file.write_all_at(&bytes, first * Self::row_length()).map_err(|source| self.io(source))?;
         self.length.store(first + rows.len() as u64, Ordering::Release);
         Ok(())
+    }
+
+    /// The first row of another file that isn't this one's.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Io`].
+    pub fn first_difference(&self, other: &Self) -> Result<Option<u64>, ProjectionError> {
+        for first in (0..other.len()).step_by(COMPARED_ROWS) {
+            let rows = first..other.len().min(first + COMPARED_ROWS as u64);
+            let bytes = |file: &Self| {
+                let mut bytes = vec![0; usize::try_from((rows.end - rows.start) * Self::row_length()).unwrap_or(0)];
+                let read = file.file.read_exact_at(&mut bytes, rows.start * Self::row_length());
+                read.map(|()| bytes).map_err(|source| file.io(source))
+            };
+            let (own, others) = (bytes(self)?, bytes(other)?);
+            if let Some(at) = own.iter().zip(&others).position(|(own, other)| own != other) {
+                return Ok(Some(first + at as u64 / Self::row_length()));
+            }
+        }
+        Ok(None)
     }
 
     /// A row.

@@ -147,6 +147,37 @@ impl SledStore {
         self.synced.check_blobs()
     }
 
+    /// The root that was kept with the commit that ended at this size, if one did.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn commit_root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+        let root = self.synced.db.get(key(COMMIT, size)).map_err(backend)?;
+        Ok(root.map(|root| root.as_ref().try_into().unwrap_or_default()))
+    }
+
+    /// Keys that no commit up to the log's size makes, in words, but for what a gap in them hides.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn stray_keys(&self) -> Result<Vec<String>, StoreError> {
+        let size = self.size();
+        let hashes = stored_hash_count(size);
+        let mut strays = Vec::new();
+        let name = |key: &[u8]| match (key.first(), number_of(key), key.len()) {
+            (Some(&BLOCK), Some(index), 11) if index < size => None,
+            (Some(&TREE), Some(number), 9) if number < hashes => None,
+            (Some(&COMMIT), Some(after), 9) if after <= size => None,
+            (Some(&BLOCK), Some(index), 11) => Some(format!("block {index}")),
+            (Some(&TREE), Some(number), 9) => Some(format!("tree hashes {number}")),
+            _ => Some(format!("key {}", hex::encode(key))),
+        };
+        for row in self.synced.db.iter().keys() {
+            strays.extend(name(&row.map_err(backend)?));
+        }
+        Ok(strays)
+    }
+
     /// The last key of a run, with its value.
     fn last(&self, prefix: u8) -> Result<Option<(IVec, IVec)>, StoreError> {
         self.synced.db.range([prefix]..[prefix + 1]).next_back().transpose().map_err(backend)
@@ -239,8 +270,7 @@ impl LogStore for SledStore {
     }
 
     fn last_root(&self) -> Result<Option<Hash>, StoreError> {
-        let root = self.synced.db.get(key(COMMIT, self.size())).map_err(backend)?;
-        Ok(root.and_then(|root| root.as_ref().try_into().ok()))
+        self.commit_root(self.size())
     }
 }
 

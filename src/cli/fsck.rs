@@ -1,0 +1,119 @@
+//! `timebank fsck`
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::output::{Failure, emit, progress, usage};
+use crate::{
+    config,
+    server::{self, Findings, FsckError, Part},
+};
+
+/// Look a data folder through, whole, while the service is down.
+///
+/// The log is replayed, every signature and rule again, and everything else is held against it: the tree, kept roots,
+/// checkpoints, projections, keys, links of imports. Everything that is damaged is named, with what to do. The store
+/// is opened as a start opens it, which may end a write that was interrupted; apart from that nothing is changed without
+/// --repair, and the log never is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 sound, or all repaired; 1 something is damaged, and is named; 2 wrong usage, or no ledger; 3 the folder can't be
+read, or the service runs.
+
+Examples:
+  timebank fsck
+  timebank fsck --data /srv/timebank --json
+  timebank fsck --data /srv/timebank --repair         makes again what follows from the log")]
+pub(crate) struct Arguments {
+    /// Data folder [default: the one that `serve` uses].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Make again what follows from the log: projections and ledger.pin.
+    #[arg(long)]
+    repair: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let folder = arguments.data.unwrap_or_else(config::default_folder);
+    let repair = arguments.repair;
+    let looked = tokio::task::spawn_blocking(move || {
+        let bar = progress(Some(0), "entries");
+        let looked = server::fsck(&folder, repair, &mut |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        looked
+    });
+    let findings = looked.await?.map_err(|error| match error {
+        FsckError::NoLedger { .. } => usage(error.to_string()),
+        FsckError::InUse { .. } | FsckError::Io { .. } | FsckError::Open(_) => {
+            Failure::Unreachable(error.to_string()).into()
+        }
+    })?;
+    let damaged = findings.problems.iter().filter(|problem| !problem.repaired).count();
+    let verdict = match (damaged, findings.problems.is_empty()) {
+        (0, true) => "sound",
+        (0, false) => "repaired",
+        _ => "damaged",
+    };
+    report(arguments.json, &findings, verdict)?;
+    if damaged > 0 {
+        return Err(Failure::Refused(format!("the folder is damaged: {damaged} problems are not repaired")).into());
+    }
+    Ok(())
+}
+
+fn state(findings: &Findings, part: Part) -> &'static str {
+    let found = findings.problems.iter().any(|problem| problem.part == part);
+    match (findings.unchecked.contains(&part), found, findings.is_sound(part)) {
+        (true, false, _) => "not checked",
+        (_, true, true) => "repaired",
+        (_, true, false) => "damaged",
+        (false, false, _) => "sound",
+    }
+}
+
+fn report(as_json: bool, findings: &Findings, verdict: &str) -> anyhow::Result<()> {
+    let checks = Part::ALL.map(|part| json!({ "part": part.name(), "verdict": state(findings, part) }));
+    let problems: Vec<_> = findings
+        .problems
+        .iter()
+        .map(|problem| {
+            json!({
+                "part": problem.part.name(),
+                "place": problem.place,
+                "problem": problem.problem,
+                "remedy": problem.remedy,
+                "derived": problem.part.is_derived(),
+                "repaired": problem.repaired,
+            })
+        })
+        .collect();
+    let value = json!({
+        "verdict": verdict,
+        "origin": findings.origin,
+        "entries": findings.entries,
+        "checks": checks,
+        "problems": problems,
+        "untold": findings.untold,
+    });
+    emit(as_json, &value, || {
+        let mut text = format!("{verdict}: {} entries of {}", findings.entries, findings.origin);
+        for part in Part::ALL {
+            text = format!("{text}\n{:<14} {}", part.name(), state(findings, part));
+        }
+        for problem in &findings.problems {
+            let done = if problem.repaired { "It was made again." } else { problem.remedy };
+            text = format!("{text}\n\n{}: {}\n  {done}", problem.place, problem.problem);
+        }
+        if findings.untold > 0 {
+            text = format!("{text}\n\nand {} more", findings.untold);
+        }
+        text
+    })
+}

@@ -1,0 +1,245 @@
+//! What `timebank fsck` finds in a data folder that is damaged in every part, and what it makes again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "support/server.rs"]
+mod server;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+use server::{Ledger, timebank};
+use tempfile::TempDir;
+
+const MAPPING: &str = r#"
+source = "small"
+imported = true
+account_kind = "group"
+[columns]
+record = "id"
+volunteer = "person"
+station = "place"
+date = "day"
+minutes = "minutes"
+"#;
+
+/// A folder with records, an import's links, and a snapshot, that nobody serves any more.
+fn folder() -> TempDir {
+    let mut ledger = Ledger::new();
+    let home = ledger.folder.path().to_owned();
+    let (mapping, file) = (home.join("mapping.toml"), home.join("file.csv"));
+    fs::write(&mapping, MAPPING).unwrap();
+    let row = |number: usize| format!("{number},p{},s1,2026-01-{:02},{}\n", number % 9, 1 + number % 20, 30 + number);
+    fs::write(&file, format!("id,person,place,day,minutes\n{}", (0..40).map(row).collect::<String>())).unwrap();
+    let import = ["import", file.to_str().unwrap(), "--mapping", mapping.to_str().unwrap(), "--open-accounts"];
+    assert_eq!(ledger.json(&import)["recorded"], 40);
+    ledger.json(&["region", "define", "leeds"]);
+    ledger.json(&["station", "open", "--region", "leeds"]);
+    // Stopped as an operator stops it, so that there is a snapshot.
+    let id = ledger.server.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    ledger.server.wait().unwrap();
+    assert!(home.join("projections/snapshot").exists());
+    std::mem::replace(&mut ledger.folder, tempfile::tempdir().unwrap())
+}
+
+fn fsck(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = timebank(&["fsck", "--json", "--data"]).arg(folder).args(arguments).output().unwrap();
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_none| {
+        panic!("{:?}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    });
+    (output.status.code(), report)
+}
+
+fn copied(folder: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    assert!(Command::new("cp").arg("-a").arg(folder.join(".")).arg(copy.path()).status().unwrap().success());
+    copy
+}
+
+/// Paths and bytes of all files but sled's, which opening may touch.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(inner) = folders.pop() {
+        for entry in fs::read_dir(inner).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.to_string_lossy().contains("/log/") && !path.to_string_lossy().contains("/directory/") {
+                found.insert(path.clone(), fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Every key of the log with its value.
+fn log(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let db = sled::open(folder.join("log")).unwrap();
+    db.iter().map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap()).collect()
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = at.min(bytes.len() - 1);
+    bytes[at] ^= 4;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Changes the value of a key of the log's store.
+fn change(folder: &Path, prefix: u8, nth: usize, change: impl FnOnce(&mut Vec<u8>)) {
+    let db = sled::open(folder.join("log")).unwrap();
+    let (key, value) = db.scan_prefix([prefix]).nth(nth).unwrap().unwrap();
+    let mut value = value.to_vec();
+    change(&mut value);
+    db.insert(key, value).unwrap();
+    db.flush().unwrap();
+}
+
+type Damage = fn(&Path);
+
+/// What is damaged, the part that is named, and words of place and problem.
+const DAMAGES: [(Damage, &str, &str); 22] = [
+    (|folder| change(folder, b'b', 1, |block| block[60] ^= 4), "log", "entry 1"),
+    (|folder| change(folder, b'b', 2, |block| block.truncate(40)), "log", "block 2"),
+    (|folder| change(folder, b't', 1, |hashes| hashes[3] ^= 4), "tree", "of entry 1"),
+    (|folder| change(folder, b't', 2, |hashes| hashes.truncate(0)), "tree", "it is missing"),
+    (|folder| change(folder, b'c', 1, |root| root[0] ^= 4), "log", "the root after 2 entries"),
+    (
+        |folder| {
+            let db = sled::open(folder.join("log")).unwrap();
+            db.insert(b"b\0\0\0\0\0\0\0\x99\0\0", b"stray").unwrap();
+            db.flush().unwrap();
+        },
+        "log",
+        "block 153",
+    ),
+    (
+        |folder| {
+            // The newest commit gone: the log is shorter than what was signed.
+            let db = sled::open(folder.join("log")).unwrap();
+            let (key, _) = db.scan_prefix([b'c']).next_back().unwrap().unwrap();
+            db.remove(key).unwrap();
+            db.flush().unwrap();
+        },
+        "log",
+        "acknowledged entries are gone",
+    ),
+    (|folder| flip(&folder.join("checkpoint"), 30), "checkpoint", "checkpoint"),
+    (|folder| fs::remove_file(folder.join("checkpoint")).unwrap(), "checkpoint", "it is missing"),
+    (|folder| fs::write(folder.join("cosigned"), "nonsense").unwrap(), "checkpoint", "cosigned"),
+    (|folder| flip(&folder.join("projections/snapshot"), 200), "projections", "projections/snapshot"),
+    (|folder| flip(&folder.join("projections/postings"), 100), "projections", "projections/postings, row"),
+    (|folder| flip(&folder.join("projections/entries"), 20), "projections", "projections/entries, row"),
+    (|folder| fs::write(folder.join("projections/postings"), "").unwrap(), "projections", "projections/snapshot"),
+    (|folder| fs::remove_file(folder.join("ledger.key")).unwrap(), "keys", "it is missing"),
+    (|folder| fs::write(folder.join("service.key"), "nonsense").unwrap(), "keys", "service.key"),
+    (
+        |folder| assert!(fs::copy(folder.join("operator.key"), folder.join("ledger.key")).is_ok()),
+        "keys",
+        "not the key that the genesis names",
+    ),
+    (
+        |folder| fs::set_permissions(folder.join("ledger.key"), fs::Permissions::from_mode(0o644)).unwrap(),
+        "keys",
+        "others than its owner",
+    ),
+    (|folder| fs::remove_file(folder.join("ledger.pin")).unwrap(), "pin", "it is missing"),
+    (|folder| flip(&folder.join("ledger.pin"), 150), "pin", "ledger.pin"),
+    (
+        |folder| {
+            fs::create_dir_all(folder.join("unsent")).unwrap();
+            fs::write(folder.join("unsent/a.sheet"), "nonsense").unwrap();
+        },
+        "unsent",
+        "unsent/a.sheet",
+    ),
+    (
+        |folder| {
+            let inner = fs::read_dir(folder.join("directory")).unwrap().next().unwrap().unwrap().path();
+            let db = sled::open(inner).unwrap();
+            let (key, value) = db.scan_prefix([b'r']).next().unwrap().unwrap();
+            let mut value = value.to_vec();
+            // The link's first number is the index of its entry.
+            value[0] = 0x7f;
+            db.insert(key, value).unwrap();
+            db.flush().unwrap();
+        },
+        "directory",
+        "the log has no event",
+    ),
+];
+
+#[test]
+fn a_sound_folder_is_sound_and_left_as_it_is() {
+    let folder = folder();
+    let (before, log_before) = (contents(folder.path()), log(folder.path()));
+    let (code, report) = fsck(folder.path(), &[]);
+    assert_eq!((code, &report["verdict"], &report["problems"]), (Some(0), &"sound".into(), &Value::Array(vec![])));
+    assert!(report["checks"].as_array().unwrap().iter().all(|check| check["verdict"] == "sound"), "{report}");
+    assert!(report["entries"].as_u64().unwrap() > 2);
+    let (code, report) = fsck(folder.path(), &["--repair"]);
+    assert_eq!((code, &report["verdict"]), (Some(0), &"sound".into()));
+    assert_eq!((contents(folder.path()), log(folder.path())), (before, log_before));
+    // Without anything derived it is sound as well: a start makes it.
+    fs::remove_dir_all(folder.path().join("projections")).unwrap();
+    assert_eq!(fsck(folder.path(), &[]).0, Some(0));
+}
+
+#[test]
+fn every_damage_is_named_and_only_what_is_derived_is_made_again() {
+    let folder = folder();
+    let accounts = |folder: TempDir| {
+        let ledger = Ledger::on(folder);
+        ledger.json(&["account", "list"])
+    };
+    let expected = accounts(copied(folder.path()));
+    for (number, (damage, part, words)) in DAMAGES.into_iter().enumerate() {
+        let folder = copied(folder.path());
+        damage(folder.path());
+        let before = contents(folder.path());
+        let (code, report) = fsck(folder.path(), &[]);
+        assert_eq!((code, &report["verdict"]), (Some(1), &"damaged".into()), "{number}, {part}, {words}: {report}");
+        let problems = report["problems"].as_array().unwrap();
+        let text = |problem: &Value| format!("{}: {}", problem["place"], problem["problem"]);
+        let named = problems.iter().any(|problem| problem["part"] == part && text(problem).contains(words));
+        assert!(named, "{number}, {part}, {words}: {report}");
+        assert!(problems.iter().all(|problem| !problem["remedy"].as_str().unwrap().is_empty()));
+        assert_eq!(contents(folder.path()), before, "{number}, {words}: nothing is changed unasked");
+
+        let log_before = log(folder.path());
+        let (code, report) = fsck(folder.path(), &["--repair"]);
+        let derived = matches!(part, "projections" | "pin");
+        let verdict = if derived { (Some(0), "repaired") } else { (Some(1), "damaged") };
+        assert_eq!((code, report["verdict"].as_str().unwrap()), verdict, "{number}, {words}: {report}");
+        assert_eq!(log(folder.path()), log_before, "{number}, {words}");
+        if derived {
+            assert_eq!(fsck(folder.path(), &[]).1["verdict"], "sound", "{number}, {words}");
+            let hidden = |name: std::ffi::OsString| name.to_string_lossy().starts_with('.');
+            assert!(!fs::read_dir(folder.path()).unwrap().any(|file| hidden(file.unwrap().file_name())), "{number}");
+            assert_eq!(accounts(folder), expected, "{number}, {words}");
+        } else {
+            assert_eq!(contents(folder.path()), before, "{number}, {words}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_served_or_holds_no_ledger_is_no_finding() {
+    let ledger = Ledger::new();
+    let output = timebank(&["fsck", "--data"]).arg(ledger.folder.path()).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(3) && error.contains("stop the service"), "{error}");
+    let empty = tempfile::tempdir().unwrap();
+    let output = timebank(&["fsck", "--data"]).arg(empty.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
+}
