@@ -16,6 +16,7 @@ mod check;
 mod credit;
 mod decision;
 mod event;
+mod foresight;
 mod policy;
 mod rejection;
 mod service;

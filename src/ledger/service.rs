@@ -8,7 +8,7 @@ use super::{
     decision::{Change, Decision, Warning, WarningCode},
     event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
     rejection::Rejection,
-    state::State,
+    state::{State, starting_before},
     units::{AccountNumber, DAY_MS, EventRef, MINUTE_MS, Millis, Minutes},
 };
 
@@ -287,11 +287,11 @@ impl State {
     ) -> Verdict {
         let volunteer = parties.volunteer.0;
         let old = except.and_then(|record| self.live_record(context, record).ok()).map(|record| record.service);
-        let old = old.filter(|old| old.volunteer == service.volunteer).map(day_shares).unwrap_or_default();
+        let old = old.filter(|old| old.volunteer == service.volunteer);
         let max = self.policy.day_max;
         for (day, served) in day_shares(service) {
             let before = self.days.get(&(volunteer, day)).copied().unwrap_or(0);
-            let left_out = old.iter().find(|share| share.0 == day).map_or(0, |share| share.1);
+            let left_out = old.and_then(|old| day_shares(old).find(|share| share.0 == day)).map_or(0, |share| share.1);
             let total = before.saturating_sub(left_out).saturating_add(served);
             let minutes = minutes_up(total);
             ensure(minutes <= max, "service", || Rejection::DayLimitExceeded { minutes, day, max })?;
@@ -308,7 +308,7 @@ impl State {
         except: Option<EventRef>,
     ) -> Verdict {
         let spans = self.spans.get(&volunteer).map_or(&[][..], Vec::as_slice);
-        let before = spans.get(..spans.partition_point(|span| span.start < end)).unwrap_or_default();
+        let before = spans.get(..starting_before(spans, end)).unwrap_or_default();
         match before.iter().rev().find(|span| Some(span.record) != except) {
             Some(span) if span.end > start => {
                 Err(("service.interval", Rejection::ServiceOverlaps { record: span.record }))
@@ -328,7 +328,7 @@ impl State {
             }
             Served::Interval { start, .. } => {
                 let spans = self.spans.get(&volunteer).map_or(&[][..], Vec::as_slice);
-                let from = spans.partition_point(|span| span.start.0 < start.0.saturating_sub(NEAR_DUPLICATE_MS));
+                let from = starting_before(spans, Millis(start.0.saturating_sub(NEAR_DUPLICATE_MS)));
                 let near = spans
                     .iter()
                     .skip(from)
@@ -454,20 +454,20 @@ fn after((number, account): (AccountNumber, &Account), net: &Net) -> Result<Acco
 }
 
 /// Milliseconds served on each local day, split at local midnight.
-fn day_shares(service: &Service) -> Vec<(i32, i64)> {
+fn day_shares(service: &Service) -> impl Iterator<Item = (i32, i64)> + use<> {
     let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
-    let (mut from, end) = match service.served {
-        Served::OnDate { date, .. } => return vec![(date, served_ms(&service.served))],
-        Served::Interval { start, end } => (start.0.saturating_add(offset_ms), end.0.saturating_add(offset_ms)),
+    let (date, (mut from, end)) = match service.served {
+        Served::OnDate { date, .. } => (Some((date, served_ms(&service.served))), (0, 0)),
+        Served::Interval { start, end } => (None, (start.0.saturating_add(offset_ms), end.0.saturating_add(offset_ms))),
     };
-    let mut shares = Vec::new();
-    while from < end {
-        let day = from.div_euclid(DAY_MS);
+    let days = std::iter::from_fn(move || {
+        let day = (from < end).then(|| from.div_euclid(DAY_MS))?;
         let until = end.min(day.saturating_add(1).saturating_mul(DAY_MS));
-        shares.push((i32::try_from(day).unwrap_or(i32::MAX), until.saturating_sub(from)));
+        let share = (i32::try_from(day).unwrap_or(i32::MAX), until.saturating_sub(from));
         from = until;
-    }
-    shares
+        Some(share)
+    });
+    date.into_iter().chain(days)
 }
 
 /// Milliseconds as minutes, a begun one counted whole.

@@ -143,8 +143,13 @@ impl State {
     /// The first rule that it breaks, by event and by the order of [`Rejection`].
     pub fn apply_sheet(&mut self, sheet: &Sheet, now: Millis, facts: &Facts) -> Result<SheetOutcome, Refusal> {
         let signers = self.check_sheet(sheet, now)?;
-        let mut outcome = SheetOutcome::default();
-        let (mut decision, mut applied, mut undo) = (Decision::default(), Vec::new(), Vec::new());
+        self.look_ahead(sheet);
+        let events = sheet.events.len();
+        // Two postings an event, three changes: most lists grow no further.
+        let postings = Vec::with_capacity(events.saturating_mul(2));
+        let mut outcome = SheetOutcome { postings, ..SheetOutcome::default() };
+        let mut undo = Vec::with_capacity(events.saturating_mul(5));
+        let (mut decision, mut applied) = (Decision::default(), Vec::new());
         for number in 0..sheet.events.len() {
             let context = Context::new(sheet, number, self.size, now, &signers, (facts, &[]));
             let event_number = context.event;

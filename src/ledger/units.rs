@@ -1,6 +1,6 @@
 //! Quantities and names that must not be mixed up.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -145,26 +145,108 @@ id! {
 }
 
 /// A region, category or activity code: 1 to 64 of `A-Z a-z 0-9 . _ -`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Code(Box<str>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Code(Text);
+
+/// Characters that fit beside a tag and a length into 24 bytes: most codes do, and every service has one, whose visit to
+/// the allocator and back would cost as much as a rule.
+const SHORT_MAX: usize = 22;
+/// Longest code.
+const CODE_LENGTH_MAX: usize = 64;
+
+/// Short wherever it fits, with zeros behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Text {
+    Short { length: u8, bytes: [u8; SHORT_MAX] },
+    Long(Box<str>),
+}
 
 impl Code {
     /// A code of at most `length_max` characters, or nothing if it isn't one.
     #[must_use]
     pub fn new(text: &str, length_max: usize) -> Option<Self> {
         let ok = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        (!text.is_empty() && text.len() <= length_max && text.bytes().all(ok)).then(|| Self(text.into()))
+        if text.is_empty() || text.len() > length_max || !text.bytes().all(ok) {
+            return None;
+        }
+        let mut bytes = [0; SHORT_MAX];
+        let short = bytes.get_mut(..text.len()).zip(u8::try_from(text.len()).ok());
+        Some(Self(match short {
+            Some((start, length)) => {
+                start.copy_from_slice(text.as_bytes());
+                Text::Short { length, bytes }
+            }
+            None => Text::Long(text.into()),
+        }))
     }
 
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Text::Short { length, bytes } => {
+                let text = bytes.get(..usize::from(*length)).unwrap_or_default();
+                // It came from a text of these very bytes.
+                std::str::from_utf8(text).unwrap_or_default()
+            }
+            Text::Long(text) => text,
+        }
+    }
+}
+
+impl Ord for Code {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl PartialOrd for Code {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for Code {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text, CODE_LENGTH_MAX).ok_or("not a code")
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_every_length_read_back_and_keep_the_order_of_their_texts() {
+        let texts: Vec<String> = (1..=64)
+            .flat_map(|length| ["-", "a", "Z"].map(|first| first.to_owned() + &"q".repeat(length - 1)))
+            .collect();
+        let codes: Vec<Code> = texts.iter().filter_map(|text| Code::new(text, 64)).collect();
+        for (text, code) in texts.iter().zip(&codes) {
+            assert_eq!(code.as_str(), text);
+            assert_eq!(Code::try_from(text.clone()).as_ref(), Ok(code));
+            for (other_text, other) in texts.iter().zip(&codes) {
+                assert_eq!(code.cmp(other), text.cmp(other_text));
+                assert_eq!(code == other, text == other_text);
+            }
+        }
+        assert_eq!(codes.len(), 3 * 64);
+        assert_eq!(["", "a b", "ä", "+"].map(|text| Code::new(text, 64)), [None, None, None, None]);
+        assert_eq!(Code::new("abc", 2), None);
     }
 }
