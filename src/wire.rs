@@ -5,6 +5,7 @@ mod author;
 mod canonical;
 mod entry;
 mod event;
+mod frequent;
 mod leaf;
 mod sheet;
 
@@ -13,6 +14,6 @@ pub use entry::StoredEntry;
 pub use event::{policy_message, predecessor_message};
 pub use leaf::{LEAF_LENGTH, header_hash, leaf, signatures_hash};
 pub use sheet::{
-    Decoded, EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, Header, SHEET_BYTES_MAX, SIGNERS_MAX, decode, decode_event,
-    decode_event_in_entry, decode_header, is_origin,
+    Decoded, EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, Header, SHEET_BYTES_MAX, SIGNERS_MAX, decode, decode_entry,
+    decode_event, decode_event_in_entry, decode_header, is_origin,
 };

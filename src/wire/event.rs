@@ -52,7 +52,10 @@ pub(super) fn from_message(kind: Kind) -> Field<Event> {
             Ok(Event::KeyRevoked { key_id: KeyId(key_id) })
         }
         Kind::RegionDefined(message) => within("region_defined", region_defined(&message)),
-        Kind::AccountOpened(message) => within("account_opened", account_opened(&message)).map(Event::AccountOpened),
+        Kind::AccountOpened(message) => {
+            let proto::AccountOpened { account, kind, region, station } = &message;
+            within("account_opened", account_opened(account, *kind, region, station)).map(Event::AccountOpened)
+        }
         Kind::FloorSet(message) => {
             let account = within("floor_set", account("account", &message.account))?;
             Ok(Event::FloorSet { account, floor: Minutes::new(message.floor_minutes) })
@@ -60,8 +63,14 @@ pub(super) fn from_message(kind: Kind) -> Field<Event> {
         Kind::ServiceRecorded(message) => within("service_recorded", service_recorded(message)),
         Kind::ServiceCorrected(message) => within("service_corrected", service_corrected(message)),
         Kind::ServiceReversed(message) => within("service_reversed", service_reversed(message)),
-        Kind::MinutesTransferred(message) => within("minutes_transferred", minutes_transferred(&message)),
-        Kind::HoldPlaced(message) => within("hold_placed", hold_placed(&message)),
+        Kind::MinutesTransferred(message) => {
+            let transferred = minutes_transferred(&message.from, &message.to, message.minutes);
+            within("minutes_transferred", transferred)
+        }
+        Kind::HoldPlaced(message) => {
+            let proto::HoldPlaced { payer, station, minutes, expires_at_ms } = &message;
+            within("hold_placed", hold_placed(payer, station, *minutes, *expires_at_ms))
+        }
         Kind::HoldReleased(message) => {
             within("hold_released", event_ref("hold", message.hold)).map(|hold| Event::HoldReleased { hold })
         }
@@ -168,7 +177,7 @@ fn time(field: &str, ms: i64) -> Field<Millis> {
     if TIMES_MS.contains(&ms) { Ok(Millis(ms)) } else { invalid(field, "milliseconds since 1970, up to the year 9999") }
 }
 
-fn event_ref(field: &str, message: Option<proto::EventRef>) -> Field<EventRef> {
+pub(super) fn event_ref(field: &str, message: Option<proto::EventRef>) -> Field<EventRef> {
     let Some(message) = message else { return invalid(field, "a reference to an event") };
     match u16::try_from(message.event) {
         Ok(event) if usize::from(event) < super::EVENTS_MAX => Ok(EventRef { index: LogIndex(message.index), event }),
@@ -289,8 +298,8 @@ fn region_defined(message: &proto::RegionDefined) -> Field<Event> {
     })
 }
 
-fn account_opened(message: &proto::AccountOpened) -> Field<AccountOpened> {
-    let kind = match proto::AccountKind::try_from(message.kind) {
+pub(super) fn account_opened(id: &[u8], kind: i32, region: &str, station: &[u8]) -> Field<AccountOpened> {
+    let kind = match proto::AccountKind::try_from(kind) {
         Ok(proto::AccountKind::Resident) => AccountKind::Resident,
         Ok(proto::AccountKind::Household) => AccountKind::Household,
         Ok(proto::AccountKind::Group) => AccountKind::Group,
@@ -301,20 +310,48 @@ fn account_opened(message: &proto::AccountOpened) -> Field<AccountOpened> {
         Ok(proto::AccountKind::Unspecified) | Err(_) => return invalid("kind", "a kind of account, not ISSUANCE"),
     };
     Ok(AccountOpened {
-        account: account("account", &message.account)?,
+        account: account("account", id)?,
         kind,
-        region: optional_code("region", &message.region, CODE_LENGTH_MAX)?,
-        station: optional_account("station", &message.station)?,
+        region: optional_code("region", region, CODE_LENGTH_MAX)?,
+        station: optional_account("station", station)?,
     })
+}
+
+/// The fields of a service, wherever they were read from.
+pub(super) struct ServiceParts<'a> {
+    pub(super) volunteer: &'a [u8],
+    pub(super) station: &'a [u8],
+    pub(super) payer: &'a [u8],
+    pub(super) category: &'a str,
+    pub(super) activity: &'a str,
+    pub(super) served: Option<proto::service::Served>,
+    pub(super) utc_offset_seconds: i32,
+    pub(super) credited_minutes: i64,
+    pub(super) rounding: i32,
+    pub(super) insured: bool,
+    pub(super) imported: bool,
 }
 
 fn service(message: Option<proto::Service>) -> Field<Service> {
     let Some(message) = message else { return invalid("service", "a service") };
-    within("service", service_fields(&message))
+    let parts = ServiceParts {
+        volunteer: &message.volunteer,
+        station: &message.station,
+        payer: &message.payer,
+        category: &message.category,
+        activity: &message.activity,
+        served: message.served,
+        utc_offset_seconds: message.utc_offset_seconds,
+        credited_minutes: message.credited_minutes,
+        rounding: message.rounding,
+        insured: message.insured,
+        imported: message.imported,
+    };
+    within("service", service_fields(&parts))
 }
 
-fn service_fields(message: &proto::Service) -> Field<Service> {
-    let served = match &message.served {
+pub(super) fn service_fields(parts: &ServiceParts<'_>) -> Field<Service> {
+    let served = match &parts.served {
         Some(proto::service::Served::Interval(interval)) => Served::Interval {
             start: time("interval.start_ms", interval.start_ms)?,
             end: time("interval.end_ms", interval.end_ms)?,
@@ -327,21 +364,21 @@ fn service_fields(message: &proto::Service) -> Field<Service> {
         }
         None => return invalid("served", "an interval or a date"),
     };
-    if message.utc_offset_seconds.unsigned_abs() > OFFSET_SECONDS_MAX {
+    if parts.utc_offset_seconds.unsigned_abs() > OFFSET_SECONDS_MAX {
         return invalid("utc_offset_seconds", "seconds within 14 hours");
     }
     Ok(Service {
-        volunteer: account("volunteer", &message.volunteer)?,
-        station: account("station", &message.station)?,
-        payer: optional_account("payer", &message.payer)?,
-        category: code("category", &message.category, CODE_LENGTH_MAX)?,
-        activity: optional_code("activity", &message.activity, ACTIVITY_LENGTH_MAX)?,
+        volunteer: account("volunteer", parts.volunteer)?,
+        station: account("station", parts.station)?,
+        payer: optional_account("payer", parts.payer)?,
+        category: code("category", parts.category, CODE_LENGTH_MAX)?,
+        activity: optional_code("activity", parts.activity, ACTIVITY_LENGTH_MAX)?,
         served,
-        utc_offset_seconds: message.utc_offset_seconds,
-        credited: Minutes::new(message.credited_minutes),
-        rounding: rounding("rounding", message.rounding)?,
-        insured: message.insured,
-        imported: message.imported,
+        utc_offset_seconds: parts.utc_offset_seconds,
+        credited: Minutes::new(parts.credited_minutes),
+        rounding: rounding("rounding", parts.rounding)?,
+        insured: parts.insured,
+        imported: parts.imported,
     })
 }
 
@@ -350,7 +387,7 @@ fn service_recorded(message: proto::ServiceRecorded) -> Field<Event> {
     Ok(Event::ServiceRecorded(ServiceRecorded { service: service(message.service)?, hold }))
 }
 
-fn reason(value: i32) -> Field<CorrectionReason> {
+pub(super) fn reason(value: i32) -> Field<CorrectionReason> {
     match proto::CorrectionReason::try_from(value) {
         Ok(proto::CorrectionReason::EntryError) => Ok(CorrectionReason::EntryError),
         Ok(proto::CorrectionReason::Duplicate) => Ok(CorrectionReason::Duplicate),
@@ -373,19 +410,19 @@ fn service_reversed(message: proto::ServiceReversed) -> Field<Event> {
     Ok(Event::ServiceReversed { record: event_ref("record", message.record)?, reason: reason(message.reason)? })
 }
 
-fn minutes_transferred(message: &proto::MinutesTransferred) -> Field<Event> {
+pub(super) fn minutes_transferred(from: &[u8], to: &[u8], minutes: i64) -> Field<Event> {
     Ok(Event::MinutesTransferred {
-        from: account("from", &message.from)?,
-        to: account("to", &message.to)?,
-        minutes: Minutes::new(message.minutes),
+        from: account("from", from)?,
+        to: account("to", to)?,
+        minutes: Minutes::new(minutes),
     })
 }
 
-fn hold_placed(message: &proto::HoldPlaced) -> Field<Event> {
+pub(super) fn hold_placed(payer: &[u8], station: &[u8], minutes: i64, expires_at_ms: i64) -> Field<Event> {
     Ok(Event::HoldPlaced {
-        payer: account("payer", &message.payer)?,
-        station: account("station", &message.station)?,
-        minutes: Minutes::new(message.minutes),
-        expires_at: time("expires_at_ms", message.expires_at_ms)?,
+        payer: account("payer", payer)?,
+        station: account("station", station)?,
+        minutes: Minutes::new(minutes),
+        expires_at: time("expires_at_ms", expires_at_ms)?,
     })
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::RangeInclusive};
 
 use bytes::Bytes;
 
-use super::{canonical, event, leaf};
+use super::{canonical, entry::StoredEntry, event, frequent, leaf};
 use crate::{
     ledger::{Event, KeyId, Millis, Refusal, Rejection, Sheet, SheetId},
     merkle, proto,
@@ -41,20 +41,40 @@ pub struct Decoded {
     pub signatures: Vec<[u8; 64]>,
 }
 
+/// The parts of a sheet, wherever they are kept.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    header: &'a Bytes,
+    events: &'a [Bytes],
+    signatures: &'a [Bytes],
+}
+
 /// Decodes a sheet.
 ///
 /// # Errors
 /// In the order of [`Rejection`], from `SheetTooLarge` to `PossessionInvalid`.
 pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
+    decode_parts(Parts { header: &sheet.header, events: &sheet.events, signatures: &sheet.signatures })
+}
+
+/// Decodes the sheet of an entry.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_entry(entry: &StoredEntry) -> Result<Decoded, Refusal> {
+    decode_parts(Parts { header: &entry.header, events: &entry.events, signatures: &entry.signatures })
+}
+
+fn decode_parts(sheet: Parts<'_>) -> Result<Decoded, Refusal> {
     check_lengths(sheet)?;
     let mut scratch = Vec::with_capacity(HEADER_BYTES_MAX);
-    let header: proto::SheetHeader = canonical::decode("SheetHeader", &sheet.header, &mut scratch)
+    let header: proto::SheetHeader = canonical::decode("SheetHeader", sheet.header, &mut scratch)
         .map_err(|(path, rejection)| Refusal::sheet(join("header", &path), rejection))?;
     let fields = header_fields(&header)?;
     let mut events = Vec::with_capacity(sheet.events.len());
-    let mut salts = HashMap::with_capacity(sheet.events.len());
+    let mut salts = HashMap::with_capacity_and_hasher(sheet.events.len(), foldhash::fast::RandomState::default());
     let mut repeated = None;
-    for (number, bytes) in (0_u16..).zip(&sheet.events) {
+    for (number, bytes) in (0_u16..).zip(sheet.events) {
         let (salt, event) =
             event_fields(bytes, &mut scratch).map_err(|(path, rejection)| Refusal::event(number, path, rejection))?;
         if let Some(other) = salts.insert(salt, number) {
@@ -66,12 +86,12 @@ pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
     if let Some((number, other)) = repeated {
         return Err(Refusal::event(number, "salt", Rejection::SaltRepeated { other }));
     }
-    check_keys(&fields.origin, &events, &sheet.events)?;
+    check_keys(&fields.origin, &events, sheet.events)?;
     Ok(Decoded {
         sheet: Sheet { events, ..fields },
-        header_hash: leaf::header_hash(&sheet.header),
-        signatures_hash: leaf::signatures_hash(&sheet.signatures),
-        signed_message: signature::pre_authentication_encoding(signature::SHEET_HEADER_TYPE, &sheet.header),
+        header_hash: leaf::header_hash(sheet.header),
+        signatures_hash: leaf::signatures_hash(sheet.signatures),
+        signed_message: signature::pre_authentication_encoding(signature::SHEET_HEADER_TYPE, sheet.header),
         signatures,
     })
 }
@@ -128,20 +148,20 @@ fn out_of_range(bytes: &Bytes, max: usize) -> Option<Rejection> {
     (!(1..=max).contains(&bytes.len())).then(|| Rejection::LengthOutOfRange { bytes: bytes.len(), max })
 }
 
-fn check_lengths(sheet: &proto::Sheet) -> Result<(), Refusal> {
-    let parts = sheet.events.iter().chain(&sheet.signatures);
+fn check_lengths(sheet: Parts<'_>) -> Result<(), Refusal> {
+    let parts = sheet.events.iter().chain(sheet.signatures);
     let bytes = sheet.header.len() + parts.map(Bytes::len).sum::<usize>();
     if bytes > SHEET_BYTES_MAX {
         return Err(Refusal::sheet("sheet", Rejection::SheetTooLarge { bytes, max: SHEET_BYTES_MAX }));
     }
-    if let Some(rejection) = out_of_range(&sheet.header, HEADER_BYTES_MAX) {
+    if let Some(rejection) = out_of_range(sheet.header, HEADER_BYTES_MAX) {
         return Err(Refusal::sheet("header", rejection));
     }
     let count = sheet.events.len();
     if !(1..=EVENTS_MAX).contains(&count) {
         return Err(Refusal::sheet("events", Rejection::EventCountOutOfRange { count, max: EVENTS_MAX }));
     }
-    for (number, event) in (0_u16..).zip(&sheet.events) {
+    for (number, event) in (0_u16..).zip(sheet.events) {
         if let Some(rejection) = out_of_range(event, EVENT_BYTES_MAX) {
             return Err(Refusal::event(number, "", rejection));
         }
@@ -197,6 +217,11 @@ pub fn is_origin(origin: &str) -> bool {
 }
 
 fn event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<([u8; 16], Event), (String, Rejection)> {
+    frequent::event(bytes).map_or_else(|| any_event_fields(bytes, scratch), Ok)
+}
+
+/// Any event, the long way.
+pub(super) fn any_event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<([u8; 16], Event), (String, Rejection)> {
     let message: proto::Event = canonical::decode("Event", bytes, scratch)?;
     let invalid =
         |field: &str, expected: &'static str| (field.to_owned(), Rejection::FieldInvalid { expected: expected.into() });
@@ -206,11 +231,7 @@ fn event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<([u8; 16], Event
 }
 
 /// Signatures, counts and root agree with the header.
-fn check_agreement(
-    sheet: &proto::Sheet,
-    header: &proto::SheetHeader,
-    signers: usize,
-) -> Result<Vec<[u8; 64]>, Refusal> {
+fn check_agreement(sheet: Parts<'_>, header: &proto::SheetHeader, signers: usize) -> Result<Vec<[u8; 64]>, Refusal> {
     let signatures: Option<Vec<[u8; 64]>> =
         sheet.signatures.iter().map(|bytes| bytes.as_ref().try_into().ok()).collect();
     let expected = "signatures of 64 bytes";
