@@ -51,13 +51,20 @@ pub struct Scratch {
     flushed: bool,
 }
 
+/// Bytes that are written at once: a write to the system every few sheets.
+const WRITE_BYTES: usize = 256 * 1_024;
+
+fn buffered(file: File) -> BufWriter<File> {
+    BufWriter::with_capacity(WRITE_BYTES, file)
+}
+
 impl Scratch {
     /// Fresh files in the system's temporary folder.
     ///
     /// # Errors
     /// They can't be made.
     pub fn new() -> io::Result<Self> {
-        let file = || tempfile::tempfile().map(BufWriter::new);
+        let file = || tempfile::tempfile().map(buffered);
         Ok(Self { events: file()?, ends: file()?, length: 0, flushed: true })
     }
 
@@ -84,7 +91,7 @@ impl Scratch {
         events.set_len(length)?;
         events.seek(SeekFrom::End(0))?;
         ends.seek(SeekFrom::End(0))?;
-        Ok(Self { events: BufWriter::new(events), ends: BufWriter::new(ends), length, flushed: true })
+        Ok(Self { events: buffered(events), ends: buffered(ends), length, flushed: true })
     }
 
     /// Brings everything to the disk.
