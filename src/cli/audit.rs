@@ -92,7 +92,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
     let (stop, stopped) = watch::channel(false);
     let json = arguments.json;
-    let memory = arguments.memory.unwrap_or_else(default_memory);
+    let nowhere = tempfile::tempdir()?;
+    let memory = match arguments.memory {
+        Some(folder) => folder,
+        // Where a person has no folder to write to, nothing is remembered.
+        None => default_memory().unwrap_or_else(|| nowhere.path().to_owned()),
+    };
     let auditing = match (arguments.archive, arguments.data, arguments.server) {
         (Some(file), _, _) => {
             let audit = move || archive::audit(&file, pin, policy.as_ref(), &memory, &stopped);
@@ -120,9 +125,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     report?.print(json)
 }
 
-fn default_memory() -> PathBuf {
-    let folder = dirs::state_dir().or_else(dirs::data_local_dir).unwrap_or_else(|| PathBuf::from("."));
-    folder.join("timebank").join("audits")
+fn default_memory() -> Option<PathBuf> {
+    let folder = dirs::state_dir().or_else(dirs::data_local_dir)?.join("timebank").join("audits");
+    std::fs::create_dir_all(&folder).ok().map(|()| folder)
 }
 
 /// Whether the witnesses that the auditor asks for have cosigned a checkpoint that was verified.

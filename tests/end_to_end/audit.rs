@@ -152,6 +152,7 @@ enum Lie {
     AccountMissing,
     Digest,
     Entry,
+    Proof,
 }
 
 /// A server that answers as another does, but for one lie.
@@ -227,14 +228,14 @@ impl Liar {
                 Lie::Balance => accounts.accounts[2].balance_minutes += 1,
                 Lie::Held => accounts.accounts[2].held_minutes -= 1,
                 Lie::AccountMissing => drop(accounts.accounts.pop()),
-                Lie::HoldMinutes | Lie::HoldMissing | Lie::Digest | Lie::Entry => {}
+                Lie::HoldMinutes | Lie::HoldMissing | Lie::Digest | Lie::Entry | Lie::Proof => {}
             }
         }
         if let Some(holds) = response.downcast_mut::<proto::ListHoldsResponse>() {
             match self.lie {
                 Lie::HoldMinutes => holds.holds[0].minutes += 1,
                 Lie::HoldMissing => drop(holds.holds.pop()),
-                Lie::Balance | Lie::Held | Lie::AccountMissing | Lie::Digest | Lie::Entry => {}
+                Lie::Balance | Lie::Held | Lie::AccountMissing | Lie::Digest | Lie::Entry | Lie::Proof => {}
             }
         }
         if let Some(digest) = response.downcast_mut::<proto::GetStateDigestResponse>()
@@ -242,7 +243,36 @@ impl Liar {
         {
             digest.range_digests[0] = vec![7; 32].into();
         }
+        if let Some(proof) = response.downcast_mut::<proto::GetConsistencyProofResponse>()
+            && self.lie == Lie::Proof
+        {
+            proof.hashes[0] = vec![7; 32].into();
+        }
     }
+}
+
+/// Another server for the same ledger, that lies.
+async fn lying(ledger: &Ledger, lie: Lie) -> (String, tokio::task::JoinHandle<Result<(), tonic::transport::Error>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let liar = LedgerServiceServer::new(Liar { honest: ledger.client.clone(), lie });
+    let server = tonic::transport::Server::builder().add_service(liar);
+    (url, tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener))))
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_show_that_it_goes_on_is_told_from_one_that_forked() {
+    let mut ledger = ledger().await;
+    let memory = tempfile::tempdir().unwrap();
+    let memory = text(memory.path());
+    assert_eq!(audit(&["--server", &ledger.url, "--memory", memory]).await.0, 0);
+    ledger.accept(vec![ledger.half_hour(0, 30)]).await;
+    let (url, serving) = lying(&ledger, Lie::Proof).await;
+    let (code, report) = audit(&["--server", &url, "--memory", memory]).await;
+    assert_eq!((code, &report["finding"]["code"]), (1, &"NotConsistent".into()), "{report}");
+    assert!(!report["finding"]["message"].as_str().unwrap().contains("evidence"));
+    serving.abort();
+    assert_eq!(audit(&["--server", &ledger.url, "--memory", memory]).await.0, 0, "the honest one is believed again");
 }
 
 #[tokio::test]
@@ -259,11 +289,7 @@ async fn a_server_that_lies_about_one_thing_is_caught_and_the_thing_named() {
         (Lie::Entry, "RootMismatch", "another history"),
     ];
     for (lie, code, words) in cases {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let liar = LedgerServiceServer::new(Liar { honest: ledger.client.clone(), lie });
-        let server = tonic::transport::Server::builder().add_service(liar);
-        let serving = tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        let (url, serving) = lying(&ledger, lie).await;
         let (exit, report) = audit(&["--server", &url]).await;
         let finding = &report["finding"];
         let message = finding["message"].as_str().unwrap_or_default();

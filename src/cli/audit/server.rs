@@ -65,8 +65,8 @@ pub(super) async fn audit(
     let replayed = tokio::task::spawn_blocking(move || replay(source, &text, pin, claims, &memory, remembered));
     let Replay { report, own, claims } = replayed.await??;
     if report.is_other_history() {
-        let source = Source::server(server, frontier.parts().0, stopped).await?;
-        let entry = first_divergent(source, tree, frontier).await?;
+        // The verdict stands, whether the server helps to find the entry or not.
+        let entry = first_divergent(server, tree, frontier, stopped).await.unwrap_or_default();
         return Ok(report.naming(entry));
     }
     let report = witnessed(report, &note, policy.as_ref());
@@ -188,7 +188,19 @@ async fn taken_back(
         );
         return Ok(Some(Divergence::of_memory("LogShrank", message, size.to_string(), Some(now.to_string()))));
     }
-    let path = consistency_path(&mut tree.client, size, now).await?;
+    let not_consistent = |error: &dyn std::fmt::Display| {
+        let message = format!(
+            "the ledger does not show that its log continues the one over {size} entries that the last audit verified: {error}"
+        );
+        Divergence::of_memory("NotConsistent", message, hex::encode(&root), None)
+    };
+    let path = match consistency_path(&mut tree.client, size, now).await {
+        Ok(path) => path,
+        Err(error) if matches!(error.downcast_ref(), Some(Failure::Refused(_))) => {
+            return Ok(Some(not_consistent(&error)));
+        }
+        Err(error) => return Err(error),
+    };
     let pair = CheckpointPair { ledger: pin.ledger_key.clone(), path, old: kept.clone(), new: note.to_owned() };
     match pair.verify().map(|related| related.relation) {
         Ok(Relation::Consistent) => Ok(None),
@@ -200,25 +212,22 @@ async fn taken_back(
                 show_evidence(&file)
             );
             let found = Some(hex::encode(root_then));
-            Ok(Some(Divergence::of_memory("Forked", message, hex::encode(root), found)))
+            Ok(Some(Divergence::of_memory("Forked", message, hex::encode(&root), found)))
         }
-        Err(error) => {
-            let message = format!(
-                "the ledger does not show that its log continues the one over {size} entries that the last audit verified: {error}"
-            );
-            Ok(Some(Divergence::of_memory("NotConsistent", message, hex::encode(root), None)))
-        }
+        Err(error) => Ok(Some(not_consistent(&error))),
     }
 }
 
 /// The first entry that the server sends and that isn't in the tree of its checkpoint, after those that `frontier` is over.
 /// None where the server has no tree that leads to its checkpoint.
 async fn first_divergent(
-    mut source: Source,
+    server: &str,
     mut tree: ServerTree,
     mut frontier: Frontier,
+    stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<u64>> {
     let mut next = frontier.parts().0;
+    let mut source = Source::server(server, next, stopped).await?;
     while next < tree.size {
         // Own roots after each entry of a chunk.
         let read = move || {
