@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use tonic::transport::Channel;
 use tonic_types::StatusExt;
 
-use super::output::{Failure, emit, hours, table, time, usage};
+use super::{
+    output::{Failure, emit, hours, table, time, usage},
+    source::answer,
+};
 use crate::{
     config::{self, KeyFile},
     ledger::{Millis, Policy, Price, Rounding, SheetId, Tariff},
@@ -207,8 +210,7 @@ impl Signers {
 }
 
 pub(crate) async fn status(client: &mut Client) -> anyhow::Result<proto::GetStatusResponse> {
-    let response = client.get_status(proto::GetStatusRequest {}).await.map_err(Failure::from)?;
-    Ok(response.into_inner())
+    answer(client.get_status(proto::GetStatusRequest {})).await
 }
 
 /// The policy of a ledger, from its status.

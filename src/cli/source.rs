@@ -20,7 +20,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// A log to read in order.
 pub(crate) enum Source {
     /// A server that sends it.
-    Server { runtime: Handle, entries: Streaming<proto::SubscribeResponse>, stopped: watch::Receiver<bool> },
+    Server {
+        runtime: Handle,
+        entries: Streaming<proto::SubscribeResponse>,
+        stopped: watch::Receiver<bool>,
+        /// How long it may stay silent.
+        silence_max: Duration,
+    },
     /// A folder that nobody serves meanwhile.
     Folder(SledStore),
 }
@@ -31,7 +37,7 @@ impl Source {
         let mut client = client::connect(server).await?;
         let request = proto::SubscribeRequest { from_index };
         let entries = answer(client.subscribe(request)).await?;
-        Ok(Self::Server { runtime: Handle::current(), entries, stopped })
+        Ok(Self::Server { runtime: Handle::current(), entries, stopped, silence_max: SILENCE_MAX })
     }
 
     /// A data folder's log, and its newest checkpoint.
@@ -53,9 +59,9 @@ impl Source {
                 let gone = || Failure::Refused(format!("the log has {size} entries, fewer than its checkpoint"));
                 if entries.is_empty() { Err(gone().into()) } else { Ok(entries) }
             }
-            Self::Server { runtime, entries, stopped } => runtime.block_on(async {
+            Self::Server { runtime, entries, stopped, silence_max } => runtime.block_on(async {
                 let message = tokio::select! {
-                    message = timeout(SILENCE_MAX, entries.message()) => message.map_err(silent)?,
+                    message = timeout(*silence_max, entries.message()) => message.map_err(|_late| silent(*silence_max))?,
                     _ = stopped.wait_for(|stop| *stop) => return Err(unreachable("interrupted")),
                 };
                 let ended = || unreachable("the server ended the stream before its last entry; try again");
@@ -73,9 +79,64 @@ fn unreachable(problem: &str) -> anyhow::Error {
 
 /// A server's answer, unless it stays silent.
 pub(crate) async fn answer<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
-    Ok(timeout(SILENCE_MAX, call).await.map_err(silent)?.map_err(Failure::from)?.into_inner())
+    answer_within(SILENCE_MAX, call).await
 }
 
-fn silent(_elapsed: tokio::time::error::Elapsed) -> anyhow::Error {
-    unreachable(&format!("the server said nothing for {} s", SILENCE_MAX.as_secs()))
+async fn answer_within<T>(
+    silence_max: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> anyhow::Result<T> {
+    let answered = timeout(silence_max, call).await.map_err(|_late| silent(silence_max))?;
+    Ok(answered.map_err(Failure::from)?.into_inner())
+}
+
+fn silent(silence_max: Duration) -> anyhow::Error {
+    unreachable(&format!("the server said nothing for {} s", silence_max.as_secs_f32()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use prost::Message;
+    use tokio::net::TcpListener;
+    use tokio_stream::StreamExt;
+    use tonic::codec::Codec;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_never_answers_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = client::connect(&format!("http://{}", listener.local_addr().unwrap())).await.unwrap();
+        let problem = answer_within(SOON, client.get_status(proto::GetStatusRequest {})).await.unwrap_err();
+        assert!(matches!(problem.downcast_ref(), Some(Failure::Unreachable(_))), "{problem}");
+        assert!(problem.to_string().contains("said nothing for 0.05 s"), "{problem}");
+    }
+
+    /// A stream of one entry after which nothing comes, not even the end.
+    fn one_entry_then_silence() -> Streaming<proto::SubscribeResponse> {
+        let sheet = Some(proto::Sheet::default());
+        let message = proto::SubscribeResponse { entry: Some(proto::Entry { index: 7, recorded_at_ms: 0, sheet }) };
+        let message = message.encode_to_vec();
+        let mut frame = vec![0];
+        frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+        frame.extend(message);
+        let chunks = tokio_stream::once(Ok::<_, std::io::Error>(frame)).chain(tokio_stream::pending());
+        let decoder = tonic_prost::ProstCodec::<proto::SubscribeRequest, _>::default().decoder();
+        Streaming::new_request(decoder, axum::body::Body::from_stream(chunks), None, None)
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_falls_silent_is_given_up() {
+        let (_stop, stopped) = watch::channel(false);
+        let (runtime, entries) = (Handle::current(), one_entry_then_silence());
+        let mut source = Source::Server { runtime, entries, stopped, silence_max: SOON };
+        let (first, second) = tokio::task::spawn_blocking(move || (source.next(7), source.next(8))).await.unwrap();
+        assert_eq!(first.unwrap()[0].index, 7);
+        let problem = second.unwrap_err();
+        assert!(matches!(problem.downcast_ref(), Some(Failure::Unreachable(_))), "{problem}");
+    }
 }
