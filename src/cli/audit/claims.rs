@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use super::report::Divergence;
 use crate::{
-    cli::{client::Client, source::answer},
+    cli::{
+        client::{self, Client},
+        output::Failure,
+        source::answer,
+    },
     ledger::{AccountId, EventRef, LogIndex},
     merkle::Hash,
     projection::{
@@ -18,6 +22,8 @@ use crate::{
 /// Rows of a page that is asked for: the most there may be.
 const LIST_PAGE: u32 = 1_000;
 const HISTORY_PAGE: u32 = 200;
+/// Accounts or holds that a server may tell of: the people of the largest municipality there is, 32 million, and some.
+const ROWS_MAX: usize = 1 << 25;
 
 /// A balance or a hold as the server told it, as of some entry.
 #[derive(Debug)]
@@ -37,39 +43,72 @@ pub(super) struct Claims {
     digest: proto::GetStateDigestResponse,
 }
 
+/// A list that a server tells page by page, and may tell without end.
+struct List {
+    what: &'static str,
+    rows: usize,
+    rows_max: usize,
+}
+
+impl List {
+    /// Of so many as the server says that there are; meanwhile they may have become twice as many and a page more.
+    fn new(what: &'static str, told: u64) -> Self {
+        let rows_max = usize::try_from(told).unwrap_or(usize::MAX).saturating_mul(2);
+        Self { what, rows: 0, rows_max: rows_max.saturating_add(LIST_PAGE as usize).min(ROWS_MAX) }
+    }
+
+    /// Takes a page.
+    fn page(&mut self, rows: usize, next_cursor: &str) -> Result<(), Failure> {
+        self.rows = self.rows.saturating_add(rows);
+        let nothing_but_more = rows == 0 && !next_cursor.is_empty();
+        if self.rows > self.rows_max || nothing_but_more {
+            let (what, rows) = (self.what, self.rows);
+            return Err(Failure::Refused(format!("the server's list of {what} does not end, after {rows} of them")));
+        }
+        Ok(())
+    }
+}
+
 impl Claims {
     /// Asks for every account, every hold, and the digest of all histories.
     pub(super) async fn gather(client: &mut Client) -> anyhow::Result<Self> {
         let mut claims: BTreeMap<u64, Vec<Claim>> = BTreeMap::new();
-        let (mut cursor, mut indexes, mut count) = (String::new(), Vec::new(), 0);
+        let status = client::status(client).await?;
+        let (mut cursor, mut indexes, mut list) = (String::new(), Vec::new(), List::new("accounts", status.accounts));
         loop {
             let request = proto::ListAccountsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
             let page = answer(client.list_accounts(request)).await?;
             indexes.push(page.reflected_index);
-            count += page.accounts.len();
+            list.page(page.accounts.len(), &page.next_cursor)?;
             claims.entry(page.reflected_index).or_default().extend(page.accounts.into_iter().map(Claim::Account));
             cursor = page.next_cursor;
             if cursor.is_empty() {
                 break;
             }
         }
-        whole(&indexes, Claim::Accounts(count), &mut claims);
-        (cursor, indexes, count) = (String::new(), Vec::new(), 0);
+        whole(&indexes, Claim::Accounts(list.rows), &mut claims);
+        (cursor, indexes, list) = (String::new(), Vec::new(), List::new("open holds", status.holds));
         loop {
             let request = proto::ListHoldsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
             let page = answer(client.list_holds(request)).await?;
             indexes.push(page.reflected_index);
-            count += page.holds.len();
+            list.page(page.holds.len(), &page.next_cursor)?;
             claims.entry(page.reflected_index).or_default().extend(page.holds.into_iter().map(Claim::Hold));
             cursor = page.next_cursor;
             if cursor.is_empty() {
                 break;
             }
         }
-        whole(&indexes, Claim::Holds(count), &mut claims);
+        whole(&indexes, Claim::Holds(list.rows), &mut claims);
         let digest = answer(client.get_state_digest(proto::GetStateDigestRequest::default())).await?;
         claims.entry(digest.reflected_index).or_default();
-        Ok(Self { claims, digest })
+        let gathered = Self { claims, digest };
+        let (last, size) = (gathered.last_index(), client::status(client).await?.size);
+        if last >= size {
+            let problem = format!("the server's answers reflect entry {last}, but its log has only {size} entries");
+            return Err(Failure::Refused(problem).into());
+        }
+        Ok(gathered)
     }
 
     /// The last entry that an answer reflects.
@@ -79,7 +118,7 @@ impl Claims {
 
     /// How many entries may be replayed from `size` on before the next answer has to be looked at.
     pub(super) fn boundary(&self, size: u64) -> Option<u64> {
-        self.claims.range(size..).next().map(|(index, _)| index + 1)
+        self.claims.range(size..).next().map(|(index, _)| index.saturating_add(1))
     }
 
     /// Looks at what was answered as of the last entry that was replayed.
@@ -262,4 +301,20 @@ fn describe_told(row: &proto::HistoryRow) -> String {
         row.held_after_minutes,
         row.recorded_at_ms
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_at_twice_what_was_told_and_with_a_page_of_nothing() {
+        let mut list = List::new("accounts", 600);
+        assert!(list.page(1_000, "more").is_ok());
+        assert!(list.page(1_200, "more").is_ok());
+        assert!(matches!(list.page(1, "more"), Err(Failure::Refused(_))), "2,201 of 600");
+        assert!(List::new("accounts", 0).page(0, "").is_ok());
+        assert!(matches!(List::new("accounts", 600).page(0, "more"), Err(Failure::Refused(_))));
+        assert!(matches!(List::new("accounts", u64::MAX).page(ROWS_MAX + 1, ""), Err(Failure::Refused(_))));
+    }
 }

@@ -43,7 +43,7 @@ pub(super) async fn audit(
     let mut client = client::connect(server).await?;
     let claims = Claims::gather(&mut client).await?;
     let last_index = claims.last_index();
-    let note = checkpoint_over(&mut client, last_index + 1, policy.as_ref()).await?;
+    let note = checkpoint_over(&mut client, last_index.saturating_add(1), policy.as_ref()).await?;
     let Some(checkpoint) = parsed(&note) else {
         return Err(Failure::Refused("the server's checkpoint is none".to_owned()).into());
     };
@@ -112,7 +112,9 @@ fn replay(
         let until = claims.boundary(next).unwrap_or(end).min(end);
         while next < until && bytes < pipeline::CHUNK_BYTES {
             for entry in source.next(next).map_err(Stop::Source)? {
-                bytes += entry.header.len() + entry.events.iter().map(bytes::Bytes::len).sum::<usize>();
+                // What holds nothing takes memory all the same.
+                let parts = entry.events.iter().chain(&entry.signatures).map(|part| size_of_val(part) + part.len());
+                bytes += size_of::<StoredEntry>() + entry.header.len() + parts.sum::<usize>();
                 entries.push(entry);
                 next += 1;
             }
