@@ -67,6 +67,12 @@ struct Export {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     refuse_overwrite(&arguments.out, arguments.force)?;
+    if std::fs::metadata(&arguments.out).is_ok_and(|there| !there.is_file()) {
+        return Err(usage(format!(
+            "{} is no file, and nothing to put an archive in the place of",
+            arguments.out.display()
+        )));
+    }
     let (stop, stopped) = watch::channel(false);
     let kept = arguments.checkpoint.as_deref().map(read_note).transpose()?;
     let (source, newest) = if let Some(folder) = &arguments.data {
@@ -154,13 +160,13 @@ fn write(
     let folder = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = tempfile::Builder::new().prefix(".export-").suffix(".tmp").tempfile_in(folder)?;
     let bar = progress(Some(checkpoint.size), "entries");
-    let mut writer = Writer::new(file, &checkpoint.origin).map_err(failure)?;
+    let mut writer = Writer::new(file, &checkpoint.origin).map_err(|error| failure(&error))?;
     let mut check = Check { note, checkpoint: &checkpoint, frontier: Frontier::default(), genesis: None };
     while writer.count() < checkpoint.size {
         for entry in source.next(writer.count())? {
             if writer.count() < checkpoint.size {
                 check.entry(&entry)?;
-                writer.push(&entry).map_err(failure)?;
+                writer.push(&entry).map_err(|error| failure(&error))?;
             }
         }
         if *stopped.borrow() {
@@ -170,8 +176,8 @@ fn write(
     }
     bar.finish_and_clear();
     let (ledger_vkey, genesis_leaf_hash) = check.finish()?;
-    let file = writer.finish(note).map_err(failure)?;
-    file.as_file().sync_all()?;
+    let file = writer.finish(note).map_err(|error| failure(&error))?;
+    file.as_file().sync_all().map_err(|error| Failure::Unreachable(error.to_string()))?;
     let bytes = file.as_file().metadata()?.len();
     if force {
         file.persist(out).map_err(|error| error.error)?;
@@ -183,9 +189,10 @@ fn write(
     Ok(Export { checkpoint, ledger_vkey, genesis_leaf_hash, bytes })
 }
 
-/// What the disk didn't take is told as it is; everything else, the source is to blame for.
-fn failure(error: ArchiveError) -> anyhow::Error {
-    if matches!(error, ArchiveError::Io { .. }) { error.into() } else { Failure::Refused(error.to_string()).into() }
+/// What the disk didn't take says nothing of the source, which is to blame for everything else.
+fn failure(error: &ArchiveError) -> Failure {
+    let text = error.to_string();
+    if matches!(error, ArchiveError::Io { .. }) { Failure::Unreachable(text) } else { Failure::Refused(text) }
 }
 
 /// Whether entries are those that the checkpoint was signed over. Not whether they obey the rules: an audit says that.

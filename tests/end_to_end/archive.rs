@@ -357,7 +357,7 @@ async fn a_disk_that_takes_no_more_leaves_no_archive() {
         message.contains("archive was not written: the archive's frame 0 (entries from 0 on): File too large"),
         "{message}"
     );
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(3));
     assert_eq!(names(folder.path()), Vec::<String>::new());
     assert!(run("unlimited").status.success());
 }
