@@ -4,6 +4,7 @@
 mod archive;
 mod audit;
 mod harness;
+mod hostile_sources;
 mod http;
 mod mirror;
 mod proof;
