@@ -22,8 +22,8 @@ use crate::{
 /// Rows of a page that is asked for: the most there may be.
 const LIST_PAGE: u32 = 1_000;
 const HISTORY_PAGE: u32 = 200;
-/// Accounts or holds that a server may tell of: the people of the largest municipality there is, 32 million, and some.
-const ROWS_MAX: usize = 1 << 25;
+/// Accounts or holds that a server may tell of: the 37 million volunteers of a country, and 30 million more.
+const ROWS_MAX: usize = 1 << 26;
 
 /// A balance or a hold as the server told it, as of some entry.
 #[derive(Debug)]
