@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     arguments::event_ref,
     checkpoint::{checkpoint_over, parsed, read_note, read_policy},
-    client::{self, Client},
+    client::{Client, ClientArguments},
     output::{Failure, emit, refuse_overwrite, usage},
     source::answer,
     verify::{proven, related},
@@ -38,16 +38,15 @@ Examples:
   timebank verify 17.0.tlog-proof --key 'timebank.example/leeds+4b0c1f22+AQ...'"
 )]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    client: ClientArguments,
     /// The event, as receipts and histories show it.
     #[arg(value_name = "INDEX.EVENT", value_parser = event_ref)]
     event: Option<EventRef>,
     /// Prove instead that the log begins with what this checkpoint, kept from before, is over.
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
-    /// The server.
-    #[arg(long, value_name = "URL", env = "TIMEBANK_SERVER", default_value_t = client::default_server())]
-    server: String,
-    /// File to write [default: INDEX.EVENT.tlog-proof, or SIZE.pair].
+    /// File to write [default: INDEX.EVENT.tlog-proof, or OLD-NEW.pair].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Wait for a checkpoint that these witnesses cosigned, a C2SP tlog-policy file.
@@ -56,15 +55,12 @@ pub(crate) struct Arguments {
     /// Overwrite the file.
     #[arg(long)]
     force: bool,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
     let since = arguments.since.as_deref().map(read_note).transpose()?;
-    let mut client = client::connect(&arguments.server).await?;
+    let mut client = arguments.client.connect().await?;
     let vkey = answer(client.get_status(proto::GetStatusRequest {})).await?.ledger_vkey;
     let key: VerifierKey =
         vkey.parse().map_err(|error| Failure::Refused(format!("the server's key is none: {error}")))?;
@@ -75,7 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let out = arguments.out.unwrap_or_else(|| PathBuf::from(name));
     write(&out, &text, arguments.force)?;
     let value = json!({ "file": out.display().to_string(), "proves": sentence, "ledger_vkey": vkey });
-    emit(arguments.json, &value, || {
+    emit(arguments.client.json, &value, || {
         format!(
             "{sentence}\nwritten to {}. Verify it, offline, with\n  timebank verify {} --key '{vkey}'",
             out.display(),
