@@ -6,7 +6,10 @@ mod memory;
 mod report;
 mod server;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::ArgGroup;
 use indicatif::ProgressBar;
@@ -25,7 +28,7 @@ use crate::{
     checkpoint::{Note, policy::WitnessPolicy},
     merkle::Hash,
     pipeline::{self, Keys},
-    store::{LogStore, SledStore, StoredEntry},
+    store::{CheckpointFile, LogStore, SledStore, StoreError, StoredEntry},
 };
 
 /// Check a whole ledger from its bytes: every signature, every rule, the tree, and the signed checkpoint.
@@ -103,10 +106,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let audit = move || archive::audit(&file, pin, policy.as_ref(), &memory, &stopped);
             tokio::task::spawn_blocking(audit)
         }
-        (None, Some(folder), _) => {
-            let (source, note) = Source::folder(&folder).map_err(unreadable)?;
-            tokio::task::spawn_blocking(move || audit_folder(source, &note, pin, policy.as_ref()))
-        }
+        (None, Some(folder), _) => tokio::task::spawn_blocking(move || audit_folder(&folder, pin, policy.as_ref())),
         (None, None, server) => {
             let server = server.unwrap_or_else(client::default_server);
             tokio::spawn(async move { server::audit(&server, pin, policy, &memory, stopped).await })
@@ -150,21 +150,27 @@ fn unreadable(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn audit_folder(
-    source: Source,
-    note: &str,
-    pin: Option<Pin>,
-    policy: Option<&WitnessPolicy>,
-) -> anyhow::Result<Report> {
+fn audit_folder(folder: &Path, pin: Option<Pin>, policy: Option<&WitnessPolicy>) -> anyhow::Result<Report> {
     let pinned = (pin.is_some(), 0);
+    let (source, note) = Source::folder(folder).map_err(unreadable)?;
     let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
     let store: &SledStore = &store;
-    let mut audit = Audit::new(pin, parsed(note).map(|checkpoint| checkpoint.size), store as &dyn LogStore);
+    let cosigned = CheckpointFile::new(folder.join("cosigned")).read().map_err(|error| unreadable(error.into()))?;
+    let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
+    let sizes = [Some(&note), cosigned.as_ref()].into_iter().flatten().filter_map(|note| Some(parsed(note)?.size));
+    let mut audit = Audit::new(pin, sizes, store as &dyn LogStore);
     let bar = progress(Some(store.size()), "entries");
     let mut next = 0;
     let read = || {
         let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES) } else { Ok(Vec::new()) };
-        let entries = entries.map_err(|error| Stop::Source(anyhow::Error::new(error)))?;
+        let entries = entries.map_err(|error| {
+            let is_damaged = matches!(error, StoreError::Corrupt { .. });
+            if is_damaged {
+                Stop::Claim(Divergence::of_log(next, error.to_string()))
+            } else {
+                Stop::Source(error.into())
+            }
+        })?;
         next += entries.len() as u64;
         Ok(entries)
     };
@@ -173,8 +179,14 @@ fn audit_folder(
         Ok(hash) => Ok(Some(hash.unwrap_or_default())),
         Err(error) => Err(std::io::Error::other(error)),
     };
-    let ended = replay(&mut audit, &bar, read, node).and_then(|()| Ok(audit.finish(note)?));
-    Ok(witnessed(outcome(&audit, pinned, ended)?, note, policy))
+    let ended = replay(&mut audit, &bar, read, node).and_then(|()| {
+        if let Some(cosigned) = &cosigned {
+            audit.finish(cosigned)?;
+        }
+        Ok(audit.finish(&note)?)
+    });
+    let shown = cosigned.filter(|_| policy.is_some()).unwrap_or(note);
+    Ok(witnessed(outcome(&audit, pinned, ended)?, &shown, policy))
 }
 
 fn replay<O: OldEvents>(

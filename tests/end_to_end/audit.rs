@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::Output};
 use serde_json::Value;
 use timebank::{
     archive::{Reader, Writer},
+    config::KeyFile,
     proto::{
         self,
         ledger_service_client::LedgerServiceClient,
@@ -153,6 +154,7 @@ enum Lie {
     Digest,
     Entry,
     Proof,
+    Cosigned,
 }
 
 /// A server that answers as another does, but for one lie.
@@ -160,6 +162,8 @@ enum Lie {
 struct Liar {
     honest: LedgerServiceClient<Channel>,
     lie: Lie,
+    /// Signed by the ledger's own key, over entries that it doesn't have.
+    forged: String,
 }
 
 type Entries = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<proto::SubscribeResponse, Status>> + Send>>;
@@ -228,20 +232,31 @@ impl Liar {
                 Lie::Balance => accounts.accounts[2].balance_minutes += 1,
                 Lie::Held => accounts.accounts[2].held_minutes -= 1,
                 Lie::AccountMissing => drop(accounts.accounts.pop()),
-                Lie::HoldMinutes | Lie::HoldMissing | Lie::Digest | Lie::Entry | Lie::Proof => {}
+                Lie::HoldMinutes | Lie::HoldMissing | Lie::Digest | Lie::Entry | Lie::Proof | Lie::Cosigned => {}
             }
         }
         if let Some(holds) = response.downcast_mut::<proto::ListHoldsResponse>() {
             match self.lie {
                 Lie::HoldMinutes => holds.holds[0].minutes += 1,
                 Lie::HoldMissing => drop(holds.holds.pop()),
-                Lie::Balance | Lie::Held | Lie::AccountMissing | Lie::Digest | Lie::Entry | Lie::Proof => {}
+                Lie::Balance
+                | Lie::Held
+                | Lie::AccountMissing
+                | Lie::Digest
+                | Lie::Entry
+                | Lie::Proof
+                | Lie::Cosigned => {}
             }
         }
         if let Some(digest) = response.downcast_mut::<proto::GetStateDigestResponse>()
             && self.lie == Lie::Digest
         {
             digest.range_digests[0] = vec![7; 32].into();
+        }
+        if let Some(shown) = response.downcast_mut::<proto::GetCheckpointResponse>()
+            && self.lie == Lie::Cosigned
+        {
+            shown.cosigned.clone_from(&self.forged);
         }
         if let Some(proof) = response.downcast_mut::<proto::GetConsistencyProofResponse>()
             && self.lie == Lie::Proof
@@ -255,7 +270,9 @@ impl Liar {
 async fn lying(ledger: &Ledger, lie: Lie) -> (String, tokio::task::JoinHandle<Result<(), tonic::transport::Error>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let liar = LedgerServiceServer::new(Liar { honest: ledger.client.clone(), lie });
+    let key = KeyFile::read(&ledger.folder.path().join("ledger.key")).unwrap().key;
+    let forged = timebank::checkpoint::sign(&ledger.origin, 3, &[7; 32], key.signing_key());
+    let liar = LedgerServiceServer::new(Liar { honest: ledger.client.clone(), lie, forged });
     let server = tonic::transport::Server::builder().add_service(liar);
     (url, tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener))))
 }
@@ -287,6 +304,7 @@ async fn a_server_that_lies_about_one_thing_is_caught_and_the_thing_named() {
         (Lie::HoldMissing, "StateDiffers", "the number of open holds"),
         (Lie::Digest, "StateDiffers", "the digest"),
         (Lie::Entry, "RootMismatch", "another history"),
+        (Lie::Cosigned, "Forked", "two histories"),
     ];
     for (lie, code, words) in cases {
         let (url, serving) = lying(&ledger, lie).await;

@@ -62,6 +62,11 @@ impl Divergence {
         Box::new(Self { code: "StateDiffers", message, as_of: Some(index), expected, found, ..Self::default() })
     }
 
+    /// The log's own store is damaged.
+    pub(super) fn of_log(index: u64, message: String) -> Box<Self> {
+        Box::new(Self { code: "LogDamaged", message, entry: Some(index), ..Self::default() })
+    }
+
     /// The checkpoint lacks cosignatures.
     pub(super) fn of_witnesses(message: String) -> Self {
         Self { code: "WitnessesMissing", message, ..Self::default() }

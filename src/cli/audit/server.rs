@@ -20,12 +20,13 @@ use crate::{
         client::{self, Client},
         output::{Failure, progress},
         prove::consistency_path,
-        source::Source,
+        source::{Source, answer},
     },
     merkle::{Frontier, Hash, consistency_roots, leaf_hash},
     pipeline::{self, Keys, Replayed},
     projection::{Committed, Projection},
     proof::{CheckpointPair, Relation},
+    proto,
     store::StoredEntry,
 };
 
@@ -50,7 +51,7 @@ pub(super) async fn audit(
     let memory = Memory::new(folder, &checkpoint.origin, Kind::Server, pin.as_ref())?;
     let mut remembered = memory.open(&checkpoint.origin)?;
     let mut tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
-    if let Some(found) = taken_back(&mut tree, &memory, &remembered, &note).await? {
+    if let Some(found) = taken_back(&mut client, &memory, &remembered, &note).await? {
         return Ok(Report::of_memory(remembered.pin, remembered.replay.state.size(), found));
     }
     let start = remembered.replay.state.size();
@@ -62,8 +63,11 @@ pub(super) async fn audit(
     let frontier = remembered.replay.frontier.clone();
     let source = Source::server(server, frontier.parts().0, stopped.clone()).await?;
     let text = note.clone();
-    let replayed = tokio::task::spawn_blocking(move || replay(source, &text, pin, claims, &memory, remembered));
-    let Replay { report, own, claims } = replayed.await??;
+    let replayed = tokio::task::spawn_blocking(move || {
+        let replayed = replay(source, &text, pin, claims, &memory, remembered);
+        replayed.map(|replayed| (replayed, memory))
+    });
+    let (Replay { report, own, claims, genesis }, memory) = replayed.await??;
     if report.is_other_history() {
         // The verdict stands, whether the server helps to find the entry or not.
         let entry = first_divergent(server, tree, frontier, stopped).await.unwrap_or_default();
@@ -73,10 +77,33 @@ pub(super) async fn audit(
     if !report.is_verified() {
         return Ok(report);
     }
+    let Some(genesis) = genesis else { return Ok(report) };
+    if let Some(found) = also_signed(&mut client, &memory, &genesis, &note).await? {
+        return Ok(report.with(found));
+    }
     match claims.check_histories(&mut client, &own).await? {
         Ok(()) => Ok(report.compared(last_index)),
         Err(found) => Ok(report.with(*found)),
     }
+}
+
+/// Whether the other checkpoints that the server shows, the newest one and the newest cosigned one, are of the history that
+/// was audited.
+async fn also_signed(
+    client: &mut Client,
+    memory: &Memory,
+    pin: &Pin,
+    note: &str,
+) -> anyhow::Result<Option<Divergence>> {
+    let shown = answer(client.get_checkpoint(proto::GetCheckpointRequest {})).await?;
+    for other in [shown.checkpoint, shown.cosigned].into_iter().filter(|other| !other.is_empty() && other != note) {
+        let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
+        let (old, new) = if size(&other) < size(note) { (other.as_str(), note) } else { (note, other.as_str()) };
+        if let Some(found) = contradiction(client, memory, pin, (old, new)).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// What a replay of a server's log came to.
@@ -84,6 +111,7 @@ struct Replay {
     report: Report,
     own: Projection,
     claims: Claims,
+    genesis: Option<Pin>,
 }
 
 fn replay(
@@ -150,7 +178,8 @@ fn replay(
             memory.save_checkpoint(note, genesis)?;
         }
     }
-    Ok(Replay { report, own, claims })
+    let genesis = audit.genesis().cloned();
+    Ok(Replay { report, own, claims, genesis })
 }
 
 /// The tree that the server's checkpoint is over, by the server's own proofs.
@@ -175,14 +204,13 @@ impl ServerTree {
 /// Whether the ledger takes back what it signed before: a shorter log, or one that doesn't begin with the one that the last
 /// audit verified.
 async fn taken_back(
-    tree: &mut ServerTree,
+    client: &mut Client,
     memory: &Memory,
     remembered: &Remembered,
     note: &str,
 ) -> anyhow::Result<Option<Divergence>> {
     let (Some(pin), Some(kept)) = (&remembered.pin, &remembered.note) else { return Ok(None) };
-    let (Some((size, root)), Some(_)) = (signed(kept, pin), signed(note, pin)) else { return Ok(None) };
-    let now = tree.size;
+    let (Some((size, _)), Some((now, _))) = (signed(kept, pin), signed(note, pin)) else { return Ok(None) };
     if now < size {
         let message = format!(
             "the ledger shows {now} entries; it signed a checkpoint over {size} that the last audit verified: entries were \
@@ -190,31 +218,45 @@ async fn taken_back(
         );
         return Ok(Some(Divergence::of_memory("LogShrank", message, size.to_string(), Some(now.to_string()))));
     }
+    contradiction(client, memory, pin, (kept, note)).await
+}
+
+/// Whether two checkpoints that the ledger signed can't both be true, or whether it doesn't show that they can.
+async fn contradiction(
+    client: &mut Client,
+    memory: &Memory,
+    pin: &Pin,
+    (old, new): (&str, &str),
+) -> anyhow::Result<Option<Divergence>> {
+    let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
+    let (old_size, new_size) = (size(old), size(new));
+    let root = signed(old, pin).map(|(_, root)| hex::encode(root)).unwrap_or_default();
     let not_consistent = |error: &dyn std::fmt::Display| {
         let message = format!(
-            "the ledger does not show that its log continues the one over {size} entries that the last audit verified: {error}"
+            "the ledger does not show that its log over {new_size} entries continues the one over {old_size}, which it signed: \
+             {error}"
         );
-        Divergence::of_memory("NotConsistent", message, hex::encode(&root), None)
+        Divergence::of_memory("NotConsistent", message, root.clone(), None)
     };
-    let path = match consistency_path(&mut tree.client, size, now).await {
+    let path = match consistency_path(client, old_size, new_size).await {
         Ok(path) => path,
         Err(error) if matches!(error.downcast_ref(), Some(Failure::Refused(_))) => {
             return Ok(Some(not_consistent(&error)));
         }
         Err(error) => return Err(error),
     };
-    let pair = CheckpointPair { ledger: pin.ledger_key.clone(), path, old: kept.clone(), new: note.to_owned() };
+    let (old, new) = (old.to_owned(), new.to_owned());
+    let pair = CheckpointPair { ledger: pin.ledger_key.clone(), path, old, new };
     match pair.verify().map(|related| related.relation) {
         Ok(Relation::Consistent) => Ok(None),
         Ok(Relation::Forked { root_then }) => {
             let file = memory.keep_evidence(&pair)?;
             let message = format!(
-                "the first {size} entries are not those of the checkpoint that the last audit verified: the ledger signed two \
-                 histories. {}",
+                "under its checkpoint over {new_size} entries, the first {old_size} are not those that it signed before: the \
+                 ledger signed two histories. {}",
                 show_evidence(&file)
             );
-            let found = Some(hex::encode(root_then));
-            Ok(Some(Divergence::of_memory("Forked", message, hex::encode(&root), found)))
+            Ok(Some(Divergence::of_memory("Forked", message, root.clone(), Some(hex::encode(root_then)))))
         }
         Err(error) => Ok(Some(not_consistent(&error))),
     }
