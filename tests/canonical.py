@@ -1,4 +1,4 @@
-"""Reads the Protobuf messages of sheet.proto and proof.proto in proto/timebank/v1 in canonical form, and refuses every other.
+"""Reads the Protobuf messages of proto/timebank/v1/sheet.proto in canonical form, and refuses every other.
 
 There is one encoding for each meaning, so reading bytes strictly and finding the expected fields proves the bytes as
 well as writing them anew would.
@@ -29,12 +29,7 @@ def read_schema(text):
     return messages
 
 
-PROTOS = Path(__file__).resolve().parent.parent / "proto/timebank/v1"
-MESSAGES = {
-    name: fields
-    for file in ("sheet.proto", "proof.proto")
-    for name, fields in read_schema((PROTOS / file).read_text("utf-8")).items()
-}
+MESSAGES = read_schema((Path(__file__).resolve().parent.parent / "proto/timebank/v1/sheet.proto").read_text("utf-8"))
 
 
 def read_varint(data, at):

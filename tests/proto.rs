@@ -5,8 +5,7 @@
 
 use std::{fs, path::Path};
 
-const PROTO_FILES: [&str; 3] =
-    ["timebank/v1/sheet.proto", "timebank/v1/proof.proto", "timebank/v1/ledger_service.proto"];
+const PROTO_FILES: [&str; 2] = ["timebank/v1/sheet.proto", "timebank/v1/ledger_service.proto"];
 
 #[test]
 fn the_bindings_are_not_stale() {

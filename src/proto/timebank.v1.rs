@@ -445,6 +445,32 @@ pub struct HoldExpired {
     #[prost(message, optional, tag = "1")]
     pub hold: ::core::option::Option<EventRef>,
 }
+/// Shows that an event is part of an entry, and who signed it. With the entry's index, the leaf of the log's tree can be
+/// computed from it. Accepted in canonical form only.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventInEntry {
+    /// When the entry was recorded, in ms.
+    #[prost(int64, tag = "1")]
+    pub recorded_at_ms: i64,
+    /// The serialized SheetHeader as received.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub header: ::prost::bytes::Bytes,
+    /// The sheet's signatures as received, in the order of the header's signers.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub signatures: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Ed25519 public keys of 32 bytes that the header names by their ids, in the same order.
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub public_keys: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Number of the event in its sheet, from 0.
+    #[prost(uint32, tag = "5")]
+    pub number: u32,
+    /// The serialized Event as received, with its salt.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub event: ::prost::bytes::Bytes,
+    /// RFC 6962 inclusion proof of the event in the header's `events_root`: hashes of 32 bytes, from the leaf up.
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    pub inclusion_proof: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
 /// What role a key has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -620,32 +646,6 @@ impl CorrectionReason {
             _ => None,
         }
     }
-}
-/// Shows that an event is part of an entry, and who signed it. With the entry's index, the leaf of the log's tree can be
-/// computed from it. Accepted in canonical form only.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EventInEntry {
-    /// When the entry was recorded, in ms.
-    #[prost(int64, tag = "1")]
-    pub recorded_at_ms: i64,
-    /// The serialized SheetHeader as received.
-    #[prost(bytes = "bytes", tag = "2")]
-    pub header: ::prost::bytes::Bytes,
-    /// The sheet's signatures as received, in the order of the header's signers.
-    #[prost(bytes = "bytes", repeated, tag = "3")]
-    pub signatures: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// Ed25519 public keys of 32 bytes that the header names by their ids, in the same order.
-    #[prost(bytes = "bytes", repeated, tag = "4")]
-    pub public_keys: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// Number of the event in its sheet, from 0.
-    #[prost(uint32, tag = "5")]
-    pub number: u32,
-    /// The serialized Event as received, with its salt.
-    #[prost(bytes = "bytes", tag = "6")]
-    pub event: ::prost::bytes::Bytes,
-    /// RFC 6962 inclusion proof of the event in the header's `events_root`: hashes of 32 bytes, from the leaf up.
-    #[prost(bytes = "bytes", repeated, tag = "7")]
-    pub inclusion_proof: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 /// A sheet, and when to answer.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
