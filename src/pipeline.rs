@@ -17,7 +17,7 @@ use crate::{
 /// Bytes of entries prepared at a time: some 7,000 of the smallest sheets or 150 of 200 events, enough for full batches of
 /// signatures on every core, little beside the state.
 pub const CHUNK_BYTES: usize = 2 * 1_024 * 1_024;
-/// Chunks that wait between two stages: while one is taken, one is ready and one is made.
+/// Chunks that wait for the rules: while one is taken, one is ready and one is made.
 const CHUNKS_WAITING_MAX: usize = 1;
 /// Signatures of a batch: at 256 one costs 10 us, and hardly less beyond.
 const BATCH_SHEETS: usize = 256;
@@ -125,8 +125,7 @@ pub fn replay<E>(
     Ok(Replayed { entry, decoded, outcome })
 }
 
-/// Reads chunks until one is empty, prepares them on the way, and gives them to `take` in order. While one is taken, the next
-/// is prepared and the one after is read.
+/// Reads chunks until one is empty, prepares them on the way, and gives them to `take` in order.
 ///
 /// # Errors
 /// Those of `read` and `take`.
@@ -136,22 +135,20 @@ pub fn run<E: Send>(
     mut take: impl FnMut(Vec<Prepared>) -> Result<(), E>,
 ) -> Result<(), E> {
     thread::scope(|scope| {
-        let (raw, unprepared) = mpsc::sync_channel(CHUNKS_WAITING_MAX);
         let (ready, chunks) = mpsc::sync_channel(CHUNKS_WAITING_MAX);
         scope.spawn(move || {
             loop {
-                let chunk = read();
-                let (end, last) = (chunk.as_ref().is_ok_and(Vec::is_empty), chunk.is_err());
-                // Where nobody takes it, the taker has stopped: nobody wants more.
-                if end || raw.send(chunk).is_err() || last {
+                let chunk = match read() {
+                    Ok(entries) if entries.is_empty() => return,
+                    Ok(entries) => Ok(prepare(entries, &mut keys)),
+                    Err(error) => Err(error),
+                };
+                let last = chunk.is_err();
+                // The taker has stopped: nobody wants more.
+                if ready.send(chunk).is_err() || last {
                     return;
                 }
             }
-        });
-        scope.spawn(move || {
-            let prepared = |chunk: Result<Vec<StoredEntry>, E>| chunk.map(|entries| prepare(entries, &mut keys));
-            // The first that nobody takes ends it, and with it the reader.
-            unprepared.into_iter().map(prepared).try_for_each(|chunk| ready.send(chunk)).ok();
         });
         chunks.into_iter().try_for_each(|chunk| take(chunk?))
     })
