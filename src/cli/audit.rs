@@ -103,7 +103,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let auditing = match (arguments.archive, arguments.data, arguments.server) {
         (Some(file), _, _) => {
-            let audit = move || archive::audit(&file, pin, policy.as_ref(), &memory, &stopped);
+            let audit = move || archive::audit(&file, pin.as_ref(), policy.as_ref(), &memory, &stopped);
             tokio::task::spawn_blocking(audit)
         }
         (None, Some(folder), _) => tokio::task::spawn_blocking(move || audit_folder(&folder, pin, policy.as_ref())),

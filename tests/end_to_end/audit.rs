@@ -466,3 +466,47 @@ async fn an_audit_that_is_interrupted_goes_on_where_it_was() {
     assert!(code == 0 && resumed > 10, "{report}");
     assert_eq!(report["events"].as_u64(), Some(1 + 4 + 200 * 80));
 }
+
+#[tokio::test]
+async fn nobody_is_accused_of_what_is_damaged_at_the_auditors() {
+    let ledger = ledger().await;
+    let (memory, file) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    export(&ledger, file.path()).await;
+    let sources = [["--server", &ledger.url], ["--archive", text(file.path())]];
+    for source in sources {
+        let arguments = [source.as_slice(), &["--memory", text(memory.path())]].concat();
+        assert_eq!(audit(&arguments).await.0, 0);
+        let kind = source[0].trim_start_matches("--");
+        let folder = fs::read_dir(memory.path()).unwrap().next().unwrap().unwrap().path().join(kind);
+        for name in ["projections/snapshot", "projections/postings", "events", "ends", "genesis", "events-replayed"] {
+            let path = folder.join(name);
+            for damage in [
+                |bytes: &mut Vec<u8>| bytes.clear(),
+                |bytes: &mut Vec<u8>| {
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 4;
+                },
+            ] {
+                let mut bytes = fs::read(&path).unwrap();
+                if bytes.is_empty() {
+                    continue;
+                }
+                damage(&mut bytes);
+                fs::write(&path, bytes).unwrap();
+                let (code, report) = audit(&arguments).await;
+                assert_eq!((code, &report["verdict"]), (0, &"verified".into()), "{source:?}, {name}: {report}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_audit_at_once_and_all_of_them_pass() {
+    let ledger = ledger().await;
+    let memory = tempfile::tempdir().unwrap();
+    let arguments = ["--server", &ledger.url, "--memory", text(memory.path())];
+    let audits = [audit(&arguments), audit(&arguments), audit(&arguments)].map(Box::pin);
+    let [a, b, c] = audits;
+    let (a, b, c) = tokio::join!(a, b, c);
+    assert_eq!([a.0, b.0, c.0], [0, 0, 0], "{} {} {}", a.1, b.1, c.1);
+}

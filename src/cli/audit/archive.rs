@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     Stop,
-    memory::{Kind, Memory, Remembered, SAVE_ENTRIES, signed},
+    memory::{Begin, Kind, Memory, Remembered, SAVE_ENTRIES, signed},
     outcome,
     report::{Divergence, Report},
     witnessed,
@@ -29,11 +29,26 @@ use crate::{
 
 type Archive = Reader<BufReader<File>>;
 
+/// Audits an archive, from what is remembered on, and from the beginning where that doesn't pass: see the audit of a server.
 pub(super) fn audit(
+    path: &Path,
+    pin: Option<&Pin>,
+    policy: Option<&WitnessPolicy>,
+    folder: &Path,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Report> {
+    let report = attempt(path, pin.cloned(), policy, (folder, Begin::Remembered), stopped)?;
+    if !report.may_be_my_fault() {
+        return Ok(report);
+    }
+    attempt(path, pin.cloned(), policy, (folder, Begin::Genesis), stopped)
+}
+
+fn attempt(
     path: &Path,
     pin: Option<Pin>,
     policy: Option<&WitnessPolicy>,
-    folder: &Path,
+    (folder, begin): (&Path, Begin),
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
     let mut reader = match open(path)? {
@@ -49,7 +64,8 @@ pub(super) fn audit(
     let mut ahead = Vec::new();
     if remembered.replay.state.size() > 0 {
         let is_pinned = pin.as_ref().is_none_or(|pin| remembered.genesis.as_ref() == Some(pin));
-        let rest = is_pinned.then(|| after_known(&mut reader, &remembered.replay.frontier)).flatten();
+        let goes_on = is_pinned && begin == Begin::Remembered;
+        let rest = goes_on.then(|| after_known(&mut reader, &remembered.replay.frontier)).flatten();
         if let Some(rest) = rest {
             ahead = rest;
         } else {

@@ -1,6 +1,8 @@
 //! What a server answers about every account, held against a replay of the auditor's own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+use tonic::Code;
 
 use super::report::Divergence;
 use crate::{
@@ -19,6 +21,10 @@ use crate::{
     proto,
 };
 
+/// How often, and how long in between, a server is asked that makes somebody else's digest: a minute or two, in which it
+/// reads a hundred million rows.
+const DIGEST_TRIES: u32 = 120;
+const DIGEST_WAIT: Duration = Duration::from_secs(1);
 /// Rows of a page that is asked for: the most there may be.
 const LIST_PAGE: u32 = 1_000;
 const HISTORY_PAGE: u32 = 200;
@@ -69,6 +75,27 @@ impl List {
     }
 }
 
+/// A digest. The server makes one at a time, so others who ask are waited for.
+async fn digest(
+    client: &mut Client,
+    request: proto::GetStateDigestRequest,
+) -> anyhow::Result<proto::GetStateDigestResponse> {
+    for _ in 0..DIGEST_TRIES {
+        let mut busy = false;
+        let call = async {
+            let answered = client.get_state_digest(request).await;
+            busy = answered.as_ref().is_err_and(|status| status.code() == Code::ResourceExhausted);
+            answered
+        };
+        let answered = answer(call).await;
+        if !busy {
+            return answered;
+        }
+        tokio::time::sleep(DIGEST_WAIT).await;
+    }
+    Err(Failure::Unreachable("the server is busy with the digests of others; try again later".to_owned()).into())
+}
+
 impl Claims {
     /// Asks for every account, every hold, and the digest of all histories.
     pub(super) async fn gather(client: &mut Client) -> anyhow::Result<Self> {
@@ -100,7 +127,7 @@ impl Claims {
             }
         }
         whole(&indexes, Claim::Holds(list.rows), &mut claims);
-        let digest = answer(client.get_state_digest(proto::GetStateDigestRequest::default())).await?;
+        let digest = digest(client, proto::GetStateDigestRequest::default()).await?;
         claims.entry(digest.reflected_index).or_default();
         let gathered = Self { claims, digest };
         let (last, size) = (gathered.last_index(), client::status(client).await?.size);
@@ -158,7 +185,7 @@ impl Claims {
             0
         };
         let request = proto::GetStateDigestRequest { at_index: Some(index), range: u32::try_from(range).ok() };
-        let told = answer(client.get_state_digest(request)).await?.account_digests;
+        let told = digest(client, request).await?.account_digests;
         let accounts = mine.chunks(RANGE_ACCOUNTS).nth(range).unwrap_or_default();
         for (position, own_digest) in accounts.iter().enumerate() {
             let same = told.get(position).is_some_and(|told| {

@@ -35,6 +35,15 @@ pub(super) enum Kind {
     Archive,
 }
 
+/// Where an audit begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// After what an earlier one verified.
+    Remembered,
+    /// With the first entry.
+    Genesis,
+}
+
 /// The memory of one ledger, in a folder of its own.
 #[derive(Debug)]
 pub(super) struct Memory {

@@ -23,6 +23,8 @@ pub(super) struct Divergence {
     rule: &'static str,
     expected: Option<String>,
     found: Option<String>,
+    /// What the ledger signed shows it, whatever this auditor has replayed.
+    is_by_checkpoints: bool,
 }
 
 impl From<&Finding> for Divergence {
@@ -39,6 +41,7 @@ impl From<&Finding> for Divergence {
             rule: refusal.map_or("", |refusal| refusal.rejection.code()),
             expected: values.as_ref().map(|values| values.0.clone()),
             found: values.map(|values| values.1),
+            is_by_checkpoints: false,
         }
     }
 }
@@ -74,7 +77,7 @@ impl Divergence {
 
     /// The ledger has signed two histories, or takes one back.
     pub(super) fn of_memory(code: &'static str, message: String, expected: String, found: Option<String>) -> Self {
-        Self { code, message, expected: Some(expected), found, ..Self::default() }
+        Self { code, message, expected: Some(expected), found, is_by_checkpoints: true, ..Self::default() }
     }
 }
 
@@ -129,6 +132,12 @@ impl Report {
     /// Every entry is in order, but they aren't those that the checkpoint is over.
     pub(super) fn is_other_history(&self) -> bool {
         self.verdict.as_ref().is_err_and(|found| found.code == "RootMismatch")
+    }
+
+    /// It didn't pass, but stands on what an earlier audit left on this machine: other than a contradiction between two
+    /// checkpoints, that may be what is wrong.
+    pub(super) fn may_be_my_fault(&self) -> bool {
+        self.resumed_at > 0 && self.entries > 0 && self.verdict.as_ref().is_err_and(|found| !found.is_by_checkpoints)
     }
 
     /// The first entry that isn't the one that was signed, where it was found.

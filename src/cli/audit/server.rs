@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::{
     Stop,
     claims::Claims,
-    memory::{Kind, Memory, Remembered, SAVE_ENTRIES, signed},
+    memory::{Begin, Kind, Memory, Remembered, SAVE_ENTRIES, signed},
     outcome,
     report::{Divergence, Report},
     witnessed,
@@ -33,7 +33,8 @@ use crate::{
 /// Entries between two questions where the server's tree begins to differ: one question costs as much as a few entries.
 const LOCATED_ENTRIES: u64 = 4_096;
 
-/// Gathers everything that a server answers, replays its log up to a checkpoint that covers all of it, and compares.
+/// Audits a server, from what is remembered on. Where that doesn't pass, from the beginning: what is remembered may be
+/// damaged, and nobody is accused because of that.
 pub(super) async fn audit(
     server: &str,
     pin: Option<Pin>,
@@ -41,10 +42,25 @@ pub(super) async fn audit(
     folder: &Path,
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
+    let report = attempt(server, pin.clone(), policy.as_ref(), (folder, Begin::Remembered), stopped.clone()).await?;
+    if !report.may_be_my_fault() {
+        return Ok(report);
+    }
+    attempt(server, pin, policy.as_ref(), (folder, Begin::Genesis), stopped).await
+}
+
+/// Gathers everything that a server answers, replays its log up to a checkpoint that covers all of it, and compares.
+async fn attempt(
+    server: &str,
+    pin: Option<Pin>,
+    policy: Option<&WitnessPolicy>,
+    (folder, begin): (&Path, Begin),
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<Report> {
     let mut client = client::connect(server).await?;
     let claims = Claims::gather(&mut client).await?;
     let last_index = claims.last_index();
-    let note = checkpoint_over(&mut client, last_index.saturating_add(1), policy.as_ref()).await?;
+    let note = checkpoint_over(&mut client, last_index.saturating_add(1), policy).await?;
     let Some(checkpoint) = parsed(&note) else {
         return Err(Failure::Refused("the server's checkpoint is none".to_owned()).into());
     };
@@ -56,7 +72,10 @@ pub(super) async fn audit(
     }
     let start = remembered.replay.state.size();
     let is_other = remembered.genesis.as_ref().zip(pin.as_ref()).is_some_and(|(genesis, pin)| genesis != pin);
-    if is_other || start > 0 && tree.root_over(start).await? != Some(remembered.replay.frontier.root()) {
+    if begin == Begin::Genesis
+        || is_other
+        || start > 0 && tree.root_over(start).await? != Some(remembered.replay.frontier.root())
+    {
         // What an audit replayed that didn't pass: another ledger, or not what this checkpoint is over.
         remembered = memory.forget_state(remembered, &checkpoint.origin)?;
     }
@@ -73,7 +92,7 @@ pub(super) async fn audit(
         let entry = first_divergent(server, tree, frontier, stopped).await.unwrap_or_default();
         return Ok(report.naming(entry));
     }
-    let report = witnessed(report, &note, policy.as_ref());
+    let report = witnessed(report, &note, policy);
     if !report.is_verified() {
         return Ok(report);
     }
