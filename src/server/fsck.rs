@@ -25,6 +25,9 @@ use crate::{
 /// Problems told of one part: what follows is mostly the same damage again.
 const PROBLEMS_MAX: usize = 20;
 
+/// How the name of the folder begins in which a repair works.
+const WORK_PREFIX: &str = ".timebank-fsck-";
+
 /// A part of a data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -200,7 +203,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
     findings.origin.clone_from(&created.origin);
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
     // What is made again takes the place of the old by a rename, so it has to be on the same file system.
-    let work = if repair { tempfile::tempdir_in(folder) } else { tempfile::tempdir() }.map_err(io)?;
+    let work = if repair { work_folder(folder) } else { tempfile::tempdir() }.map_err(io)?;
     let (own, replay) = Walk::new(&store, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
     let leaf = store.entry(0).ok().flatten().map(|entry| leaf_hash(&entry.leaf())).unwrap_or_default();
     let pin = Pin { ledger_key: vkey(&created.origin, created.ledger_key)?, genesis_leaf_hash: leaf };
@@ -218,6 +221,17 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
         make_again(folder, work.path(), &pin, (&own, &replay), &mut findings)?;
     }
     Ok(findings)
+}
+
+/// A folder for what is made again, in place of one that a kill left behind.
+fn work_folder(folder: &Path) -> std::io::Result<tempfile::TempDir> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WORK_PREFIX)) {
+            fs::remove_dir_all(path)?;
+        }
+    }
+    tempfile::Builder::new().prefix(WORK_PREFIX).tempdir_in(folder)
 }
 
 /// Puts what was derived anew in the place of what is damaged. A crash in between leaves a folder without projections,
