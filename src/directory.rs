@@ -80,20 +80,8 @@ pub struct Directory {
 /// What a directory holds.
 #[derive(Debug)]
 pub enum Row {
-    /// An outside id has an account.
-    Account {
-        /// The outside id.
-        outside: String,
-        /// The account.
-        account: AccountId,
-    },
-    /// An outside record is in the ledger.
-    Record {
-        /// The outside id.
-        outside: String,
-        /// What it has become.
-        link: RecordLink,
-    },
+    /// A link that is final.
+    Link(Link),
     /// A sheet is on its way.
     Pending(Box<Pending>),
 }
@@ -233,10 +221,10 @@ impl Directory {
             let at = |what: &str| format!("{what} of {outside:?}");
             match prefix {
                 ACCOUNT => row(decode(&value, "an account")
-                    .map(|account| Row::Account { outside: outside.clone(), account })
+                    .map(|account| Row::Link(Link::Account { outside: outside.clone(), account }))
                     .map_err(|error| (at("account"), error))),
                 RECORD => row(decode(&value, "a record")
-                    .map(|link| Row::Record { outside: outside.clone(), link })
+                    .map(|link| Row::Link(Link::Record { outside: outside.clone(), link }))
                     .map_err(|error| (at("record"), error))),
                 _ => {}
             }

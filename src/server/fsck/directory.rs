@@ -65,13 +65,14 @@ pub(super) fn check(
 /// Where a row leads to nothing.
 fn fault(row: &Row, store: &dyn LogStore, replay: &Replay) -> Option<(String, String)> {
     match row {
-        Row::Account { outside, account } => {
+        Row::Link(Link::Account { outside, account }) => {
             let missing = replay.state.account_number(*account).is_none();
             missing.then(|| (format!("account of {outside:?}"), no_account(*account)))
         }
-        Row::Record { outside, link } => {
+        Row::Link(Link::Record { outside, link }) => {
             record_fault(link.record, store).map(|problem| (format!("record {outside:?}"), problem))
         }
+        Row::Link(Link::Applied { .. }) => None,
         Row::Pending(pending) => {
             let at = format!("outbox, sheet {}", pending.number);
             let sheet = proto::Sheet::decode(pending.sheet.as_slice()).map_err(|error| error.to_string());
