@@ -5,7 +5,7 @@ mod checkpoint_file;
 mod memory;
 mod sled;
 
-pub(crate) use self::sled::{SyncedDb, backend};
+pub(crate) use self::sled::{SyncedDb, backend, snapshots_set_aside};
 pub use self::{
     block::CHUNK_BYTES_MAX,
     checkpoint_file::{CheckpointFile, atomic_write, atomic_write_from, remove_temporary, sync_folder},

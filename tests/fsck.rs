@@ -107,7 +107,7 @@ fn change(folder: &Path, prefix: u8, nth: usize, change: impl FnOnce(&mut Vec<u8
 type Damage = fn(&Path);
 
 /// What is damaged, the part that is named, and words of place and problem.
-const DAMAGES: [(Damage, &str, &str); 22] = [
+const DAMAGES: [(Damage, &str, &str); 27] = [
     (|folder| change(folder, b'b', 1, |block| block[60] ^= 4), "log", "entry 1"),
     (|folder| change(folder, b'b', 2, |block| block.truncate(40)), "log", "block 2"),
     (|folder| change(folder, b't', 1, |hashes| hashes[3] ^= 4), "tree", "of entry 1"),
@@ -153,7 +153,39 @@ const DAMAGES: [(Damage, &str, &str); 22] = [
         "others than its owner",
     ),
     (|folder| fs::remove_file(folder.join("ledger.pin")).unwrap(), "pin", "it is missing"),
-    (|folder| flip(&folder.join("ledger.pin"), 150), "pin", "ledger.pin"),
+    (|folder| fs::write(folder.join("ledger.pin"), "nonsense").unwrap(), "pin", "ledger.pin is no pin"),
+    (
+        |folder| {
+            // One digit of the hash: a pin of a ledger that nobody knows.
+            let pin = fs::read_to_string(folder.join("ledger.pin")).unwrap();
+            let (before, hash) = pin.split_once("genesis_leaf_hash = \"").unwrap();
+            let digit = if hash.starts_with('0') { '1' } else { '0' };
+            fs::write(folder.join("ledger.pin"), format!("{before}genesis_leaf_hash = \"{digit}{}", &hash[1..]))
+                .unwrap();
+        },
+        "pin",
+        "names another ledger",
+    ),
+    (|folder| fs::remove_file(folder.join("log/db")).unwrap(), "log", "it is missing, and a ledger's checkpoint"),
+    (|folder| fs::remove_dir_all(folder.join("log")).unwrap(), "log", "it is missing, and a ledger's checkpoint"),
+    (
+        |folder| {
+            // Two entries: both are named.
+            change(folder, b'b', 1, |block| block[60] ^= 4);
+            change(folder, b'b', 3, |block| block.truncate(40));
+        },
+        "log",
+        "damaged at block 3",
+    ),
+    (
+        |folder| {
+            let inner = fs::read_dir(folder.join("directory")).unwrap().next().unwrap().unwrap().path();
+            fs::remove_dir_all(&inner).unwrap();
+            fs::create_dir(inner).unwrap();
+        },
+        "directory",
+        "every link",
+    ),
     (
         |folder| {
             fs::create_dir_all(folder.join("unsent")).unwrap();
@@ -219,7 +251,12 @@ fn every_damage_is_named_and_only_what_is_derived_is_made_again() {
         // As a repair leaves it that was killed.
         fs::create_dir_all(folder.path().join(".timebank-fsck-x/own")).unwrap();
         let (code, report) = fsck(folder.path(), &["--repair"]);
-        let derived = matches!(part, "projections" | "pin");
+        let derived = problems.iter().all(|problem| problem["derived"] == true);
+        assert_eq!(
+            derived,
+            matches!(part, "projections" | "pin") && words != "names another ledger",
+            "{number}, {words}"
+        );
         let verdict = if derived { (Some(0), "repaired") } else { (Some(1), "damaged") };
         assert_eq!((code, report["verdict"].as_str().unwrap()), verdict, "{number}, {words}: {report}");
         assert_eq!(log(folder.path()), log_before, "{number}, {words}");
@@ -232,6 +269,34 @@ fn every_damage_is_named_and_only_what_is_derived_is_made_again() {
             assert_eq!(contents(folder.path()), before, "{number}, {words}");
         }
     }
+}
+
+#[test]
+fn a_swapped_log_is_not_taken_for_the_ledgers() {
+    let (folder, other) = (folder(), folder());
+    fs::remove_dir_all(folder.path().join("log")).unwrap();
+    fs::rename(other.path().join("log"), folder.path().join("log")).unwrap();
+    let before = contents(folder.path());
+    let (code, report) = fsck(folder.path(), &["--repair"]);
+    assert_eq!((code, &report["verdict"]), (Some(1), &"damaged".into()), "{report}");
+    let problems = report["problems"].as_array().unwrap();
+    assert!(problems.iter().any(|problem| problem["problem"].as_str().unwrap().contains("it was swapped")), "{report}");
+    assert_eq!(contents(folder.path()), before, "neither the pin nor the projections are made again from it");
+}
+
+#[test]
+fn a_damaged_snapshot_of_the_store_is_told() {
+    let folder = folder();
+    // sled writes a snapshot when it is opened.
+    drop(log(folder.path()));
+    let snapshot = fs::read_dir(folder.path().join("log")).unwrap().map(|file| file.unwrap().path());
+    let snapshot = snapshot.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("snap."));
+    let snapshot = snapshot.max().expect("sled wrote a snapshot");
+    flip(&snapshot, 40);
+    let (code, report) = fsck(folder.path(), &[]);
+    assert_eq!((code, &report["verdict"]), (Some(0), &"repaired".into()), "{report}");
+    assert!(report["problems"][0]["place"].as_str().unwrap().starts_with("log/damaged-snap."), "{report}");
+    assert_eq!(fsck(folder.path(), &[]).1["verdict"], "sound");
 }
 
 #[test]

@@ -14,8 +14,9 @@ use crate::{
 ///
 /// The log is replayed, every signature and rule again, and everything else is held against it: the tree, kept roots,
 /// checkpoints, projections, keys, links of imports. Everything that is damaged is named, with what to do. The store
-/// is opened as a start opens it, which may end a write that was interrupted; apart from that nothing is changed without
-/// --repair, and the log never is.
+/// is opened as a start opens it, which may end a write that was interrupted, and sets a damaged snapshot of the store
+/// aside; apart from that nothing is changed without --repair, and the log never is. Needs room in the data folder for its
+/// projections once or twice more while it runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 sound, or all repaired; 1 something is damaged, and is named; 2 wrong usage, or no ledger; 3 the folder can't be
@@ -29,7 +30,8 @@ pub(crate) struct Arguments {
     /// Data folder [default: the one that `serve` uses].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Make again what follows from the log: projections and ledger.pin.
+    /// Make again what follows from the log: projections, and a ledger.pin that is gone. Only where log, tree, checkpoint and
+    /// keys are sound.
     #[arg(long)]
     repair: bool,
     /// Print JSON.
@@ -55,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Failure::Unreachable(error.to_string()).into()
         }
     })?;
-    let damaged = findings.problems.iter().filter(|problem| !problem.repaired).count();
+    let damaged = findings.open();
     let verdict = match (damaged, findings.problems.is_empty()) {
         (0, true) => "sound",
         (0, false) => "repaired",
@@ -63,7 +65,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     report(arguments.json, &findings, verdict)?;
     if damaged > 0 {
-        return Err(Failure::Refused(format!("the folder is damaged: {damaged} problems are not repaired")).into());
+        let problems = if damaged == 1 { "1 problem is" } else { &format!("{damaged} problems are") };
+        return Err(Failure::Refused(format!("the folder is damaged: {problems} not repaired")).into());
     }
     Ok(())
 }
@@ -89,7 +92,7 @@ fn report(as_json: bool, findings: &Findings, verdict: &str) -> anyhow::Result<(
                 "place": problem.place,
                 "problem": problem.problem,
                 "remedy": problem.remedy,
-                "derived": problem.part.is_derived(),
+                "derived": problem.derived,
                 "repaired": problem.repaired,
             })
         })

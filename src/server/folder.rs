@@ -317,10 +317,14 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     Ok((Ledger { store, projection, sequencer, threads, identity, service_key, cosigned, witnesses }, creation))
 }
 
+/// Something that a ledger leaves beside its log after its first commit, and not before.
+pub(super) fn left_by_a_ledger(folder: &Path) -> Option<&'static str> {
+    ["checkpoint", "projections", "ledger.pin"].into_iter().find(|name| folder.join(name).exists())
+}
+
 /// Nothing of a ledger is left in a folder whose log is empty: a log that was lost is not replaced by a new one.
 fn check_unused(folder: &Path) -> Result<(), OpenError> {
-    let left = ["checkpoint", "projections"].into_iter().find(|name| folder.join(name).exists());
-    match left {
+    match left_by_a_ledger(folder) {
         Some(name) => Err(OpenError::LogGone { path: folder.join(name) }),
         None => Ok(()),
     }

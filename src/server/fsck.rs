@@ -13,19 +13,19 @@ use std::{
 };
 
 use self::log::Walk;
-use super::folder::{OpenError, genesis, vkey};
+use super::folder::{OpenError, genesis, left_by_a_ledger, vkey};
 use crate::{
     audit::Pin,
     merkle::leaf_hash,
     projection::Projection,
     replay::Replay,
-    store::{LogStore, SledStore, StoreError, atomic_write, sync_folder},
+    store::{LogStore, SledStore, StoreError, atomic_write, snapshots_set_aside, sync_folder},
 };
 
 /// Problems told of one part: what follows is mostly the same damage again.
 const PROBLEMS_MAX: usize = 20;
 
-/// How the name of the folder begins in which a repair works.
+/// How the name of the folder begins that the log is replayed into.
 const WORK_PREFIX: &str = ".timebank-fsck-";
 
 /// A part of a data folder.
@@ -62,7 +62,7 @@ impl Part {
         Self::Unsent,
     ];
 
-    /// Its name, for people and programs.
+    /// The name of a part, for people and programs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,12 +75,6 @@ impl Part {
             Self::Directory => "directory",
             Self::Unsent => "unsent",
         }
-    }
-
-    /// It follows from the log, so it can be made again.
-    #[must_use]
-    pub const fn is_derived(self) -> bool {
-        matches!(self, Self::Projections | Self::Pin)
     }
 }
 
@@ -95,6 +89,8 @@ pub struct Problem {
     pub problem: String,
     /// What to do.
     pub remedy: &'static str,
+    /// It follows from the log, so it can be made again.
+    pub derived: bool,
     /// It was made again.
     pub repaired: bool,
 }
@@ -116,12 +112,27 @@ pub struct Findings {
 
 impl Findings {
     fn add(&mut self, part: Part, place: impl Into<String>, problem: &impl ToString, remedy: &'static str) {
-        if self.problems.iter().filter(|problem| problem.part == part).count() >= PROBLEMS_MAX {
-            self.untold += 1;
-            return;
-        }
         let (place, problem) = (place.into(), problem.to_string());
-        self.problems.push(Problem { part, place, problem, remedy, repaired: false });
+        self.push(Problem { part, place, problem, remedy, derived: false, repaired: false });
+    }
+
+    /// Adds a problem that a repair can end.
+    fn add_derived(&mut self, part: Part, place: impl Into<String>, problem: &impl ToString) {
+        let (place, problem) = (place.into(), problem.to_string());
+        self.push(Problem { part, place, problem, remedy: REBUILD, derived: true, repaired: false });
+    }
+
+    fn push(&mut self, problem: Problem) {
+        if self.problems.iter().filter(|other| other.part == problem.part).count() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    /// Leaves parts out that can't be looked at.
+    fn leave_out(&mut self, parts: impl IntoIterator<Item = Part>) {
+        self.unchecked.extend(parts);
     }
 
     /// Whether a part is sound.
@@ -130,8 +141,10 @@ impl Findings {
         !self.unchecked.contains(&part) && self.problems.iter().all(|problem| problem.part != part || problem.repaired)
     }
 
-    fn is_damaged(&self, part: Part) -> bool {
-        self.problems.iter().any(|problem| problem.part == part)
+    /// How many problems there are that were not repaired.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.problems.iter().filter(|problem| !problem.repaired).count() as u64 + self.untold
     }
 }
 
@@ -165,7 +178,10 @@ pub enum FsckError {
 
 const BACKUP: &str = "Restore the folder from a backup, or from an archive with `timebank restore`. Where entries are gone \
                       that were acknowledged, carry on with `serve --succeed`: docs/recovery.md";
-const REBUILD: &str = "It follows from the log: run `timebank fsck --repair`, or delete it and start the service";
+const REBUILD: &str = "It follows from the log: `timebank fsck --repair` makes it again once log, tree, checkpoint and keys are \
+                       sound";
+/// What a repair makes things from, or checks that against: no repair before they are sound.
+const FOUNDATIONS: [Part; 4] = [Part::Log, Part::Tree, Part::Checkpoint, Part::Keys];
 
 /// Looks a data folder through; with `repair` makes again what follows from the log. `progress` gets entries done and
 /// entries in all.
@@ -174,64 +190,94 @@ const REBUILD: &str = "It follows from the log: run `timebank fsck --repair`, or
 /// In the order of [`FsckError`].
 pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> Result<Findings, FsckError> {
     let mut findings = Findings::default();
-    if !folder.join("log").join("db").exists() {
-        return Err(FsckError::NoLedger { path: folder.to_owned() });
-    }
-    let store = match SledStore::open(&folder.join("log")) {
-        Ok(store) => store,
-        Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
-        Err(StoreError::Io { path, source }) => return Err(FsckError::Io { path, source }),
-        Err(error) => {
-            findings.add(Part::Log, "log/", &error, BACKUP);
-            beside::check_unsent(folder, &mut findings);
-            findings.unchecked =
-                Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)).collect();
-            return Ok(findings);
-        }
+    let io = |source| FsckError::Io { path: folder.to_owned(), source };
+    let opened = open_log(folder, &mut findings)?;
+    clear_left_behind(folder).map_err(io)?;
+    let Some(store) = opened else {
+        beside::check_unsent(folder, &mut findings);
+        findings.leave_out(Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)));
+        return Ok(findings);
     };
     findings.entries = store.size();
+    if store.size() == 0 && left_by_a_ledger(folder).is_none() {
+        // A first start that did not end: the next one goes on.
+        return Err(FsckError::NoLedger { path: folder.to_owned() });
+    }
     let created = match genesis(&store) {
         Ok(created) => created,
         Err(error) => {
             findings.add(Part::Log, "entry 0", &error, BACKUP);
             beside::check_unsent(folder, &mut findings);
-            findings.unchecked =
-                Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)).collect();
+            findings.leave_out(Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)));
             return Ok(findings);
         }
     };
     findings.origin.clone_from(&created.origin);
-    let io = |source| FsckError::Io { path: folder.to_owned(), source };
-    // What is made again takes the place of the old by a rename, so it has to be on the same file system.
-    let work = if repair { work_folder(folder) } else { tempfile::tempdir() }.map_err(io)?;
+    // In the data folder: what is made again takes the place of the old by a rename, and a country's projections don't fit
+    // into a temporary folder that is kept in memory.
+    let work = tempfile::Builder::new().prefix(WORK_PREFIX).tempdir_in(folder).map_err(io)?;
     let (own, replay) = Walk::new(&store, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
     let leaf = store.entry(0).ok().flatten().map(|entry| leaf_hash(&entry.leaf())).unwrap_or_default();
     let pin = Pin { ledger_key: vkey(&created.origin, created.ledger_key)?, genesis_leaf_hash: leaf };
     beside::check_keys(folder, &created, &mut findings);
     beside::check_pin(folder, &pin, &mut findings);
-    if findings.is_damaged(Part::Log) {
-        findings.unchecked.push(Part::Directory);
-    } else {
+    beside::check_whose_log(&created.origin, &mut findings);
+    if findings.is_sound(Part::Log) {
         directory::check(folder, &leaf, &store, &replay, &mut findings).map_err(io)?;
+    } else {
+        findings.leave_out([Part::Directory]);
     }
     beside::check_unsent(folder, &mut findings);
     let order = |part: Part| Part::ALL.iter().position(|other| *other == part);
     findings.problems.sort_by_key(|problem| order(problem.part));
-    if repair {
+    if repair && FOUNDATIONS.into_iter().all(|part| findings.is_sound(part)) {
         make_again(folder, work.path(), &pin, (&own, &replay), &mut findings)?;
     }
     Ok(findings)
 }
 
-/// A folder for what is made again, in place of one that a kill left behind.
-fn work_folder(folder: &Path) -> std::io::Result<tempfile::TempDir> {
+/// The log's store; none where it can't be opened, which is then a finding.
+fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<SledStore>, FsckError> {
+    let log = folder.join("log");
+    if !log.join("db").exists() {
+        let left = left_by_a_ledger(folder).ok_or_else(|| FsckError::NoLedger { path: folder.to_owned() })?;
+        findings.add(Part::Log, "log/db", &format!("it is missing, and a ledger's {left} is there"), BACKUP);
+        return Ok(None);
+    }
+    let aside_before = snapshots_set_aside(&log);
+    let store = match SledStore::open(&log) {
+        Ok(store) => Some(store),
+        Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
+        Err(StoreError::Io { path, source }) => return Err(FsckError::Io { path, source }),
+        Err(error) => {
+            findings.add(Part::Log, "log/", &error, BACKUP);
+            None
+        }
+    };
+    for name in snapshots_set_aside(&log).difference(&aside_before) {
+        let problem = "the snapshot that the store opens faster with was damaged, and is set aside under this name: the store \
+                       was opened from its log alone, as a start would do. A disk may be failing";
+        findings.push(Problem {
+            part: Part::Log,
+            place: format!("log/{name}"),
+            problem: problem.to_owned(),
+            remedy: "Look at the disk, and have a backup; the file may be deleted",
+            derived: true,
+            repaired: store.is_some(),
+        });
+    }
+    Ok(store)
+}
+
+/// Clears away what a kill left behind.
+fn clear_left_behind(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WORK_PREFIX)) {
             fs::remove_dir_all(path)?;
         }
     }
-    tempfile::Builder::new().prefix(WORK_PREFIX).tempdir_in(folder)
+    Ok(())
 }
 
 /// Puts what was derived anew in the place of what is damaged. A crash in between leaves a folder without projections,
@@ -244,7 +290,12 @@ fn make_again(
     findings: &mut Findings,
 ) -> Result<(), FsckError> {
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
-    if findings.is_damaged(Part::Projections) && !findings.is_damaged(Part::Log) {
+    let can = |part: Part| {
+        let mut problems = findings.problems.iter().filter(|problem| problem.part == part).peekable();
+        problems.peek().is_some() && problems.all(|problem| problem.derived)
+    };
+    let (projections, pin_file) = (can(Part::Projections), can(Part::Pin));
+    if projections {
         own.save(replay).map_err(OpenError::from)?;
         let old = folder.join("projections");
         if old.exists() {
@@ -253,7 +304,7 @@ fn make_again(
         fs::rename(work.join("own"), &old).and_then(|()| sync_folder(folder)).map_err(io)?;
         repaired(findings, Part::Projections);
     }
-    if findings.is_damaged(Part::Pin) {
+    if pin_file {
         atomic_write(&folder.join("ledger.pin"), pin.to_text().as_bytes(), 0o644).map_err(io)?;
         repaired(findings, Part::Pin);
     }

@@ -5,6 +5,7 @@
 //! doesn't fsync on Linux: the file is synced through a descriptor of our own, kept open so that no error is missed.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -156,14 +157,13 @@ impl SledStore {
         Ok(root.map(|root| root.as_ref().try_into().unwrap_or_default()))
     }
 
-    /// Keys that no commit up to the log's size makes, in words, but for what a gap in them hides.
+    /// Gives keys that no commit up to the log's size makes, in words, but for what a gap in them hides.
     ///
     /// # Errors
     /// The store can't be read.
-    pub fn stray_keys(&self) -> Result<Vec<String>, StoreError> {
+    pub fn stray_keys(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
         let size = self.size();
         let hashes = stored_hash_count(size);
-        let mut strays = Vec::new();
         let name = |key: &[u8]| match (key.first(), number_of(key), key.len()) {
             (Some(&BLOCK), Some(index), 11) if index < size => None,
             (Some(&TREE), Some(number), 9) if number < hashes => None,
@@ -173,9 +173,9 @@ impl SledStore {
             _ => Some(format!("key {}", hex::encode(key))),
         };
         for row in self.synced.db.iter().keys() {
-            strays.extend(name(&row.map_err(backend)?));
+            name(&row.map_err(backend)?).into_iter().for_each(&mut *found);
         }
-        Ok(strays)
+        Ok(())
     }
 
     /// The last key of a run, with its value.
@@ -245,14 +245,21 @@ impl LogStore for SledStore {
     fn entries(&self, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
         let (size, mut next, mut bytes, mut entries) = (self.size(), from, 0, Vec::new());
         while next < size && bytes < bytes_max {
-            let block = self.block_of(next)?.unwrap_or_default();
-            let before = entries.len();
-            for entry in block.into_iter().filter(|entry| entry.index >= next && entry.index < size) {
-                bytes += entry.header.len() + entry.events.iter().map(bytes::Bytes::len).sum::<usize>();
-                entries.push(entry);
-            }
-            if entries.len() == before {
-                return Err(StoreError::Corrupt { at: format!("entry {next}"), problem: "it is missing" });
+            let block = self.block_of(next).map(|block| {
+                let entries = block.unwrap_or_default().into_iter();
+                entries.filter(|entry| entry.index >= next && entry.index < size).collect::<Vec<_>>()
+            });
+            match block {
+                Ok(block) if !block.is_empty() => {
+                    for entry in block {
+                        bytes += entry.header.len() + entry.events.iter().map(bytes::Bytes::len).sum::<usize>();
+                        entries.push(entry);
+                    }
+                }
+                // What is before the damage is given; the next call begins with it.
+                _ if !entries.is_empty() => break,
+                Ok(_) => return Err(StoreError::Corrupt { at: format!("entry {next}"), problem: "it is missing" }),
+                Err(error) => return Err(error),
             }
             next = from + entries.len() as u64;
         }
@@ -309,6 +316,16 @@ fn open_sled(folder: &Path) -> Result<Db, StoreError> {
     }
 }
 
+/// How the names of snapshots begin that were set aside.
+const ASIDE_PREFIX: &str = "damaged-";
+
+/// The names of the snapshots in a store's folder that were set aside as damaged.
+pub(crate) fn snapshots_set_aside(folder: &Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(folder).into_iter().flatten();
+    let names = files.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()));
+    names.filter(|name| name.starts_with(ASIDE_PREFIX)).collect()
+}
+
 /// Renames sled's snapshots; false where there are none.
 fn set_snapshots_aside(folder: &Path) -> std::io::Result<bool> {
     let mut any = false;
@@ -316,7 +333,7 @@ fn set_snapshots_aside(folder: &Path) -> std::io::Result<bool> {
         let entry = entry?;
         let name = entry.file_name();
         if name.to_string_lossy().starts_with("snap.") {
-            std::fs::rename(entry.path(), folder.join(format!("damaged-{}", name.to_string_lossy())))?;
+            std::fs::rename(entry.path(), folder.join(format!("{ASIDE_PREFIX}{}", name.to_string_lossy())))?;
             any = true;
         }
     }

@@ -4,13 +4,17 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use prost::Message;
 
-use super::{Findings, Part, REBUILD};
+use super::{BACKUP, Findings, Part};
 use crate::{
     audit::Pin,
     config::{KeyFile, KeyFileError},
     ledger::LedgerCreated,
     proto, wire,
 };
+
+/// Said of a key, and of a pin, that the log's genesis speaks against.
+const NOT_THE_KEY: &str = "it is not the key that the genesis names";
+const NOT_THE_PIN: &str = "it names another ledger than the log's genesis does";
 
 /// Bits of a mode that let others than the owner in.
 const OTHERS: u32 = 0o077;
@@ -21,7 +25,7 @@ pub(super) fn check_keys(folder: &Path, created: &LedgerCreated, findings: &mut 
         let path = folder.join(name);
         match KeyFile::read(&path) {
             Ok(file) if !named.contains(&file.key.public_key()) => {
-                findings.add(Part::Keys, name, &"it is not the key that the genesis names", remedy);
+                findings.add(Part::Keys, name, &NOT_THE_KEY, remedy);
             }
             Ok(_) => {
                 let mode = fs::metadata(&path).map_or(0, |file| file.permissions().mode());
@@ -47,16 +51,32 @@ pub(super) fn check_keys(folder: &Path, created: &LedgerCreated, findings: &mut 
     check("operator.key", false, &operators, "Keep the right one in a safe place; serving needs none");
 }
 
-/// What auditors are given: one that is wrong would let them audit another ledger.
+/// What auditors are given. One that is gone is made again; one that names another ledger is what tells that the log was
+/// swapped, and never is.
 pub(super) fn check_pin(folder: &Path, expected: &Pin, findings: &mut Findings) {
     let path = folder.join("ledger.pin");
-    let problem = match Pin::read(&path) {
-        Ok(pin) if pin == *expected => return,
-        Ok(_) => "it is another ledger's".to_owned(),
-        Err(_) if !path.exists() => "it is missing".to_owned(),
-        Err(error) => error.to_string(),
+    match Pin::read(&path) {
+        Ok(pin) if pin == *expected => {}
+        Ok(_) => {
+            let remedy = "Ask an auditor for the pin that was given out. If this file is that pin, the log is not this \
+                          ledger's: restore the folder from a backup. If it is not, put the auditor's here";
+            findings.add(Part::Pin, "ledger.pin", &NOT_THE_PIN, remedy);
+        }
+        Err(_) if !path.exists() => findings.add_derived(Part::Pin, "ledger.pin", &"it is missing"),
+        Err(error) => findings.add_derived(Part::Pin, "ledger.pin", &error),
+    }
+}
+
+/// A log that pin and ledger key both speak against is sound in itself, and another ledger's.
+pub(super) fn check_whose_log(origin: &str, findings: &mut Findings) {
+    let said = |place: &str, problem: &str| {
+        findings.problems.iter().any(|found| found.place == place && found.problem == problem)
     };
-    findings.add(Part::Pin, "ledger.pin", &problem, REBUILD);
+    if said("ledger.pin", NOT_THE_PIN) && said("ledger.key", NOT_THE_KEY) {
+        let problem =
+            format!("this log is of {origin}, and ledger.pin and ledger.key are another ledger's: it was swapped");
+        findings.add(Part::Log, "entry 0", &problem, BACKUP);
+    }
 }
 
 /// Sheets that commands kept to be sent again.

@@ -42,6 +42,10 @@ pub(super) fn check(
             findings.add(Part::Directory, place, &"it belongs to another ledger", remedy);
             continue;
         }
+        if !root.join(&name).join("db").exists() {
+            findings.add(Part::Directory, place, &"its store is missing, and with it every link", REMEDY);
+            continue;
+        }
         let each = Directory::each(&root.join(&name), &mut |row| {
             let problem = match row {
                 Ok(row) => fault(&row, store, replay),

@@ -2,15 +2,16 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use super::{BACKUP, Findings, FsckError, OpenError, Part, REBUILD};
+use super::{BACKUP, Findings, FsckError, OpenError, Part};
 use crate::{
     checkpoint::{self, Checkpoint, VerifierKey},
-    merkle::{Hash, stored_hash_count},
+    merkle::{Hash, leaf_hash, stored_hash_count},
     pipeline::{self, Keys, Replayed},
     projection::{Committed, Projection},
     replay::Replay,
     server::folder::{genesis, old_event, vkey},
     store::{CheckpointFile, LogStore, SledStore, StoredEntry},
+    wire,
 };
 
 /// A folder's derived state, read from a copy: reading cuts rows that a crash left, and nothing is to change here.
@@ -90,19 +91,21 @@ impl<'a> Walk<'a> {
             Ok::<_, OpenError>(())
         });
         if let Err(error) = ended {
-            findings.add(Part::Log, format!("entry {}", self.replay.state.size()), &error, BACKUP);
+            let first = self.replay.state.size();
+            findings.add(Part::Log, format!("entry {first}"), &error, BACKUP);
+            self.look_at_the_rest(first + 1, findings, progress);
         }
         let whole = self.replay.state.size() == size;
         if whole && store.last_root().ok().flatten() != Some(self.replay.frontier.root()) {
             findings.add(Part::Log, format!("the root after {size} entries"), &"it is not that of the entries", BACKUP);
         }
         match compared {
-            Some(Some((place, problem))) => findings.add(Part::Projections, place, &problem, REBUILD),
+            Some(Some((place, problem))) => findings.add_derived(Part::Projections, place, &problem),
             None if self.snapshot_damaged => {
                 let problem = "it is damaged, of another ledger, or ahead of the log";
-                findings.add(Part::Projections, "projections/snapshot", &problem, REBUILD);
+                findings.add_derived(Part::Projections, "projections/snapshot", &problem);
             }
-            None if self.kept.is_some() => findings.unchecked.push(Part::Projections),
+            None if self.kept.is_some() => findings.leave_out([Part::Projections]),
             Some(None) | None => {}
         }
         self.check_checkpoints(&signed, whole, findings);
@@ -142,6 +145,34 @@ impl<'a> Walk<'a> {
         Ok(replayed)
     }
 
+    /// Entries after one that can't be replayed: their bytes, and their leaves in the tree. The rules can't be run over them.
+    fn look_at_the_rest(&self, from: u64, findings: &mut Findings, progress: &mut dyn FnMut(u64, u64)) {
+        let size = self.store.size();
+        for index in from..size {
+            let place = format!("entry {index}");
+            match self.store.entry(index) {
+                Ok(Some(entry)) => {
+                    if let Err(refusal) = wire::decode_entry(&entry) {
+                        findings.add(Part::Log, place, &refusal, BACKUP);
+                    } else if self.store.node(0, index).ok() != Some(leaf_hash(&entry.leaf())) {
+                        findings.add(
+                            Part::Tree,
+                            place,
+                            &"its bytes and its leaf in the tree are not of each other",
+                            BACKUP,
+                        );
+                    }
+                }
+                Ok(None) => findings.add(Part::Log, place, &"it is missing", BACKUP),
+                Err(error) => findings.add(Part::Log, place, &error, BACKUP),
+            }
+            progress(index + 1, size);
+        }
+        if findings.is_sound(Part::Tree) {
+            findings.leave_out([Part::Tree]);
+        }
+    }
+
     /// What the snapshot and its rows hold, against the replay up to there.
     fn compare(&self) -> Result<Option<(String, String)>, OpenError> {
         let Some(kept) = &self.kept else { return Ok(None) };
@@ -159,13 +190,11 @@ impl<'a> Walk<'a> {
 
     /// Keys that no commit makes, and a log that is shorter than what sled holds.
     fn check_keys_of_store(&self, findings: &mut Findings) {
-        match self.store.stray_keys() {
-            Ok(strays) => {
-                for stray in strays {
-                    findings.add(Part::Log, stray, &"no commit makes such a key, or its commit is missing", BACKUP);
-                }
-            }
-            Err(error) => findings.add(Part::Log, "log/", &error, BACKUP),
+        let looked = self.store.stray_keys(&mut |stray| {
+            findings.add(Part::Log, stray, &"no commit makes such a key, or its commit is missing", BACKUP);
+        });
+        if let Err(error) = looked {
+            findings.add(Part::Log, "log/", &error, BACKUP);
         }
     }
 
@@ -218,7 +247,8 @@ impl<'a> Walk<'a> {
                     let problem = format!("the first {} entries are not those that were signed", checkpoint.size);
                     findings.add(Part::Log, format!("entries up to {}", checkpoint.size), &problem, BACKUP);
                 }
-                None if empty || !whole => {}
+                None if empty => {}
+                None if !whole => findings.leave_out([Part::Checkpoint]),
                 None => findings.add(Part::Checkpoint, *name, &"its root could not be computed", BACKUP),
             }
         }
