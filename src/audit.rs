@@ -10,11 +10,11 @@ use std::{collections::BTreeMap, io};
 
 pub use self::{
     pin::{Pin, PinError},
-    scratch::{OldEvents, Scratch},
+    scratch::{FolderEvents, OldEvents, Scratch},
 };
 use crate::{
     checkpoint::{self, CheckpointError, VerifierKey},
-    ledger::{Event, EventRef, Refusal},
+    ledger::{Event, Refusal},
     merkle::{Hash, leaf_hash},
     pipeline::{self, Prepared, ReplayError, Replayed},
     replay::{Divergence, Replay},
@@ -251,7 +251,6 @@ impl<O: OldEvents> Audit<O> {
             let index = replay.state.size();
             let mut number = crate::merkle::stored_hash_count(index);
             let mut mismatch = None;
-            let old = &mut self.old;
             let stored = |hash: Hash| {
                 match node(number) {
                     Ok(Some(found)) if found != hash && mismatch.is_none() => {
@@ -262,11 +261,11 @@ impl<O: OldEvents> Audit<O> {
                 }
                 number += 1;
             };
-            let replayed = pipeline::replay(replay, prepared, |at: EventRef| old.event(at), stored);
+            let replayed = pipeline::replay(replay, prepared, &mut self.old, stored);
             let replayed = replayed.map_err(|error| match error {
                 ReplayError::Undecodable { index, refusal } => Finding::Undecodable { index, refusal }.into(),
                 ReplayError::Diverged(divergence) => Finding::Diverged(divergence).into(),
-                ReplayError::Old(error) => AuditError::Io(error),
+                ReplayError::Past(error) => AuditError::Io(error),
             })?;
             match mismatch {
                 Some(Ok(finding)) => return Err(finding.into()),

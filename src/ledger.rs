@@ -22,9 +22,10 @@ mod rejection;
 mod service;
 mod sheet;
 mod state;
+mod times;
 mod units;
 
-pub use account::{Account, AccountKind, Claim, Hold, Key, KeyRole, RecordNote, Region, Span};
+pub use account::{Account, AccountKind, Claim, Hold, Key, KeyRole, RecordNote, Region};
 pub use credit::credited_minutes;
 pub use decision::{Applied, Change, Decision, Posting, Warning, WarningCode};
 pub use event::{
@@ -35,4 +36,5 @@ pub use policy::{Policy, Price, Rounding, Tariff};
 pub use rejection::{Refusal, Rejection};
 pub use sheet::{EventOutcome, Facts, Sheet, SheetOutcome};
 pub use state::State;
+pub use times::{OlderTime, OlderTimes, ServedTime};
 pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, SheetId};

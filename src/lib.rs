@@ -27,6 +27,8 @@ pub mod directory;
 #[cfg(feature = "service")]
 pub mod mirror;
 #[cfg(feature = "service")]
+pub mod past;
+#[cfg(feature = "service")]
 pub mod pipeline;
 #[cfg(feature = "service")]
 pub mod projection;

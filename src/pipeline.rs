@@ -6,10 +6,13 @@ use std::{collections::HashMap, sync::mpsc, thread};
 use rayon::prelude::*;
 
 use crate::{
-    ledger::{Event, EventRef, KeyId, Millis, Refusal, SheetOutcome},
+    ledger::{KeyId, Millis, Refusal, SheetOutcome},
     merkle::Hash,
     projection::Committed,
-    replay::{Divergence, Recent, Replay, SignatureVerdict, enrolled_keys, resolve_facts, signature_verdicts},
+    replay::{
+        Divergence, Past, Recent, Replay, SignatureVerdict, enrolled_keys, keep_times, resolve_facts,
+        signature_verdicts,
+    },
     store::StoredEntry,
     wire::{self, Decoded},
 };
@@ -102,26 +105,27 @@ pub enum ReplayError<E> {
     /// It doesn't follow from those before it.
     #[error(transparent)]
     Diverged(#[from] Divergence),
-    /// An old event could not be read.
-    #[error("an old event could not be read")]
-    Old(E),
+    /// What the state doesn't hold could not be read or kept.
+    #[error("the past could not be read or kept")]
+    Past(E),
 }
 
-/// Applies an entry, every rule checked again. `old` reads events that it refers to, `stored` gets the tree's new hashes.
+/// Applies an entry, every rule checked again. `past` is what the state doesn't hold, `stored` gets the tree's new hashes.
 ///
 /// # Errors
-/// In the order of [`ReplayError`], except that what `old` says comes second.
-pub fn replay<E>(
+/// In the order of [`ReplayError`], except that what `past` says comes second, or last of all.
+pub fn replay<P: Past>(
     replay: &mut Replay,
     Prepared { entry, sheet }: Prepared,
-    old: impl FnMut(EventRef) -> Result<Option<Event>, E>,
+    past: &mut P,
     stored: impl FnMut(Hash),
-) -> Result<Replayed, ReplayError<E>> {
+) -> Result<Replayed, ReplayError<P::Error>> {
     let undecodable = |refusal| ReplayError::Undecodable { index: entry.index, refusal };
     let (decoded, verdict) = sheet.map_err(undecodable)?;
-    let facts = resolve_facts(&replay.state, &decoded.sheet, &Recent::new(), old).map_err(ReplayError::Old)?;
+    let facts = resolve_facts(&replay.state, &decoded.sheet, &Recent::new(), past).map_err(ReplayError::Past)?;
     let place = (entry.index, Millis(entry.recorded_at_ms));
     let outcome = replay.replay(place, &decoded, verdict, &facts, stored)?;
+    keep_times(&replay.state, &outcome, past).map_err(ReplayError::Past)?;
     Ok(Replayed { entry, decoded, outcome })
 }
 

@@ -7,11 +7,12 @@ pub mod digest;
 pub mod history;
 pub mod rows;
 mod snapshot;
+mod times;
 mod view;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use tokio::sync::watch;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use self::history::{History, NewEntry, NewPosting};
 pub use self::rows::ProjectionError;
 use self::rows::WarningRow;
+pub use self::times::TimesFile;
 pub use self::view::View;
 use crate::{
     ledger::{Event, EventRef, LogIndex, Sheet, SheetOutcome, State, WarningCode},
@@ -49,6 +51,7 @@ pub struct Projection {
     folder: PathBuf,
     view: RwLock<View>,
     history: History,
+    times: Arc<TimesFile>,
     durable: watch::Sender<u64>,
     snapshot_size: std::sync::atomic::AtomicU64,
 }
@@ -60,19 +63,32 @@ impl Projection {
     /// The folder can't be read or written. A damaged snapshot is no error: it is left aside.
     pub fn open(folder: &Path, origin: &str, log_size: u64) -> Result<(Self, Replay), ProjectionError> {
         std::fs::create_dir_all(folder).map_err(|source| ProjectionError::Io { path: folder.to_owned(), source })?;
-        let history = History::open(folder)?;
+        let (history, times) = (History::open(folder)?, TimesFile::open(&folder.join("times"))?);
         let saved = snapshot::load(folder, origin).filter(|saved| saved.replay.state.size() <= log_size);
         let replay = match saved {
-            Some(saved) if history.restore(&saved.history)? => saved.replay,
+            Some(saved) if times.len() >= saved.replay.state.older_times() && history.restore(&saved.history)? => {
+                saved.replay
+            }
             Some(_) | None => {
                 history.clear()?;
                 Replay::new(origin)
             }
         };
+        times.truncate(replay.state.older_times())?;
         let size = replay.state.size();
         let view = RwLock::new(View::of(&replay));
         let durable = watch::Sender::new(size);
-        Ok((Self { folder: folder.to_owned(), view, history, durable, snapshot_size: size.into() }, replay))
+        Ok((
+            Self {
+                folder: folder.to_owned(),
+                view,
+                history,
+                times: Arc::new(times),
+                durable,
+                snapshot_size: size.into(),
+            },
+            replay,
+        ))
     }
 
     /// Shows durable entries to readers and gives their receipts. `root`: of the tree after the last of them.
@@ -103,6 +119,23 @@ impl Projection {
     #[must_use]
     pub const fn history(&self) -> &History {
         &self.history
+    }
+
+    /// Service times that the state has put away.
+    #[must_use]
+    pub const fn times(&self) -> &Arc<TimesFile> {
+        &self.times
+    }
+
+    /// The first row of other projections that isn't these ones', by file; no row where it is the heads.
+    ///
+    /// # Errors
+    /// The files can't be read.
+    pub fn first_difference(&self, other: &Self) -> Result<Option<(&'static str, Option<u64>)>, ProjectionError> {
+        if let Some(found) = self.history.first_difference(&other.history)? {
+            return Ok(Some(found));
+        }
+        Ok(self.times.first_difference(&other.times)?.map(|row| ("times", Some(row))))
     }
 
     /// Number of durable entries, now and as it grows.
@@ -155,6 +188,7 @@ impl Projection {
     /// The files can't be written.
     pub fn save(&self, replay: &Replay) -> Result<(), ProjectionError> {
         self.history.sync()?;
+        self.times.sync()?;
         snapshot::save(&self.folder, replay, self.history.heads())?;
         self.snapshot_size.store(replay.state.size(), std::sync::atomic::Ordering::Relaxed);
         Ok(())

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    ledger::{Event, EventRef, Facts, KeyId, LogIndex, Millis, Refusal, Rejection, SheetOutcome, State},
+    ledger::{
+        Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, OlderTimes, Refusal, Rejection, ServedTime,
+        SheetOutcome, State,
+    },
     merkle::{Frontier, Hash, leaf_hash},
     signature::{self, Claim},
     wire::{self, Decoded},
@@ -199,26 +202,62 @@ impl Replay {
 /// Events of entries that are decoded but not yet in the log, by entry.
 pub type Recent = BTreeMap<u64, std::sync::Arc<Decoded>>;
 
-/// The facts of a sheet: events it refers to, from `recent` or from `old`, which reads the log.
+/// Where a replay finds what the state doesn't hold, and keeps what it puts away.
+pub trait Past {
+    /// Why it can't.
+    type Error;
+
+    /// An event of an old entry, if there is one.
+    ///
+    /// # Errors
+    /// It can't be read.
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, Self::Error>;
+
+    /// Times that were put away.
+    ///
+    /// # Errors
+    /// They can't be read.
+    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, Self::Error>;
+
+    /// Keeps times under ascending numbers from `first` on.
+    ///
+    /// # Errors
+    /// They can't be written.
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), Self::Error>;
+}
+
+/// Keeps what the newest sheet made the state put away.
 ///
 /// # Errors
-/// Those of `old`.
-pub fn resolve_facts<E>(
+/// Those of `past`.
+pub fn keep_times<P: Past>(state: &State, outcome: &SheetOutcome, past: &mut P) -> Result<(), P::Error> {
+    let times = &outcome.older_times;
+    if times.is_empty() { Ok(()) } else { past.keep_times(state.older_times() - times.len() as u64, times) }
+}
+
+/// The facts of a sheet: events it refers to, from `recent` or from the past, and times that were put away.
+///
+/// # Errors
+/// Those of `past`.
+pub fn resolve_facts<P: Past>(
     state: &State,
     sheet: &crate::ledger::Sheet,
     recent: &Recent,
-    mut old: impl FnMut(EventRef) -> Result<Option<Event>, E>,
-) -> Result<Facts, E> {
+    past: &mut P,
+) -> Result<Facts, P::Error> {
     let mut facts = Facts::default();
     for at in sheet.references(state) {
         let LogIndex(index) = at.index;
         let event = match recent.get(&index) {
             Some(decoded) => decoded.sheet.events.get(usize::from(at.event)).cloned(),
-            None => old(at)?,
+            None => past.event(at)?,
         };
         if let Some(event) = event {
             facts.insert(at, event);
         }
+    }
+    for asked in sheet.older_times(state) {
+        facts.insert_times(asked.volunteer, past.times(&asked)?);
     }
     Ok(facts)
 }

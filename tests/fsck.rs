@@ -22,7 +22,7 @@ use tempfile::TempDir;
 const MAPPING: &str = r#"
 source = "small"
 imported = true
-account_kind = "group"
+account_kind = "resident"
 [columns]
 record = "id"
 volunteer = "person"
@@ -107,7 +107,7 @@ fn change(folder: &Path, prefix: u8, nth: usize, change: impl FnOnce(&mut Vec<u8
 type Damage = fn(&Path);
 
 /// What is damaged, the part that is named, and words of place and problem.
-const DAMAGES: [(Damage, &str, &str); 27] = [
+const DAMAGES: [(Damage, &str, &str); 29] = [
     (|folder| change(folder, b'b', 1, |block| block[60] ^= 4), "log", "entry 1"),
     (|folder| change(folder, b'b', 2, |block| block.truncate(40)), "log", "block 2"),
     (|folder| change(folder, b't', 1, |hashes| hashes[3] ^= 4), "tree", "of entry 1"),
@@ -139,6 +139,8 @@ const DAMAGES: [(Damage, &str, &str); 27] = [
     (|folder| flip(&folder.join("projections/snapshot"), 200), "projections", "projections/snapshot"),
     (|folder| flip(&folder.join("projections/postings"), 100), "projections", "projections/postings, row"),
     (|folder| flip(&folder.join("projections/entries"), 20), "projections", "projections/entries, row"),
+    (|folder| flip(&folder.join("projections/times"), 20), "projections", "projections/times, row"),
+    (|folder| fs::write(folder.join("projections/times"), "").unwrap(), "projections", "projections/snapshot"),
     (|folder| fs::write(folder.join("projections/postings"), "").unwrap(), "projections", "projections/snapshot"),
     (|folder| fs::remove_file(folder.join("ledger.key")).unwrap(), "keys", "it is missing"),
     (|folder| fs::write(folder.join("service.key"), "nonsense").unwrap(), "keys", "service.key"),

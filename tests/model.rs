@@ -13,22 +13,6 @@ use timebank::{
     wire,
 };
 
-/// xorshift64*: the same numbers for the same seed, everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
-    }
-
-    fn minutes(&mut self, bound: u64) -> i64 {
-        self.below(bound).cast_signed()
-    }
-}
-
 #[derive(Clone, Debug)]
 struct Booked {
     payer: [u8; 16],
@@ -151,8 +135,8 @@ fn pick<T: Copy>(random: &mut Random, items: impl Iterator<Item = T>, otherwise:
 fn step_of_alice(random: &mut Random, model: &Naive) -> Step {
     let receiver = [ALICE, BOB, CLARA][usize::try_from(random.below(3)).unwrap()];
     match random.below(6) {
-        0..3 => Step::Transfer(ALICE, receiver, random.minutes(60)),
-        3..5 => Step::Hold(ALICE, random.minutes(50)),
+        0..3 => Step::Transfer(ALICE, receiver, random.signed(60)),
+        3..5 => Step::Hold(ALICE, random.signed(50)),
         _ => Step::Release(pick(random, model.holds.keys().copied(), (1, 0))),
     }
 }
@@ -161,11 +145,11 @@ fn step_of_operator(random: &mut Random, model: &Naive, slot: &mut i64) -> Step 
     let person = [ALICE, BOB, CLARA][usize::try_from(random.below(3)).unwrap()];
     *slot += 1;
     match random.below(8) {
-        0..4 => Step::Record(person, 1 + random.minutes(20), *slot),
+        0..4 => Step::Record(person, 1 + random.signed(20), *slot),
         4..6 => {
             let hold = pick(random, model.holds.keys().copied(), (1, 0));
             let volunteer = if random.below(2) == 0 { BOB } else { CLARA };
-            Step::Settle(hold, volunteer, 1 + random.minutes(20), *slot)
+            Step::Settle(hold, volunteer, 1 + random.signed(20), *slot)
         }
         6 => Step::Release(pick(random, model.holds.keys().copied(), (1, 0))),
         _ => Step::Reverse(pick(random, model.records.keys().copied(), (1, 0))),
@@ -199,8 +183,8 @@ fn run(seed: u64, sheets: u64) {
         let decoded = wire::decode(&sheet).unwrap();
         // A trial first: it must leave no trace.
         let now = timebank::ledger::Millis(ledger.now);
-        let facts = |_: &timebank::ledger::State, _: &timebank::ledger::Sheet| timebank::ledger::Facts::default();
-        ledger.replay.state.try_sheets(std::slice::from_ref(&decoded.sheet), now, facts);
+        let facts = ledger.facts(&decoded.sheet);
+        ledger.replay.state.try_sheets(std::slice::from_ref(&decoded.sheet), now, |_, _| facts.clone());
         assert!(ledger.replay.state == before, "a trial leaves nothing behind");
         let result: Result<SheetOutcome, _> = ledger.submit(&sheet);
         match (&result, refused) {

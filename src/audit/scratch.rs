@@ -5,47 +5,59 @@ use std::{
     io::{self, BufWriter, Seek, SeekFrom, Write},
     os::unix::fs::FileExt,
     path::Path,
+    sync::Arc,
 };
 
 use crate::{
-    ledger::{Event, EventRef},
-    store::{LogStore, StoredEntry},
+    ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime},
+    past::LogPast,
+    projection::TimesFile,
+    replay::Past,
+    store::StoredEntry,
     wire,
 };
 
-/// Where an audit finds the events that an entry refers to.
-pub trait OldEvents {
+/// Where an audit finds what the state doesn't hold.
+pub trait OldEvents: Past<Error = io::Error> {
     /// Keeps an entry that was replayed.
     ///
     /// # Errors
     /// The scratch file can't be written.
     fn keep(&mut self, entry: &StoredEntry) -> io::Result<()>;
-
-    /// An event of an entry that was replayed.
-    ///
-    /// # Errors
-    /// The file or the log can't be read.
-    fn event(&mut self, at: EventRef) -> io::Result<Option<Event>>;
 }
 
-/// A log that can be read anywhere needs no scratch file.
-impl OldEvents for &dyn LogStore {
+/// A log that can be read anywhere needs no copy of its events.
+pub struct FolderEvents<'a>(pub LogPast<'a>);
+
+impl OldEvents for FolderEvents<'_> {
     fn keep(&mut self, _entry: &StoredEntry) -> io::Result<()> {
         Ok(())
     }
+}
+
+impl Past for FolderEvents<'_> {
+    type Error = io::Error;
 
     fn event(&mut self, at: EventRef) -> io::Result<Option<Event>> {
-        let entry = self.entry(at.index.0).map_err(io::Error::other)?;
-        Ok(entry.and_then(|entry| wire::decode_event(entry.events.get(usize::from(at.event))?).ok()))
+        self.0.event(at).map_err(io::Error::other)
+    }
+
+    fn times(&mut self, asked: &OlderTimes) -> io::Result<Vec<ServedTime>> {
+        self.0.times(asked).map_err(io::Error::other)
+    }
+
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> io::Result<()> {
+        self.0.keep_times(first, times).map_err(io::Error::other)
     }
 }
 
-/// Two files: every entry's events with their lengths, and where each entry's end. Reading an event takes two reads, memory
-/// none. They vanish with the audit, or stay in a folder for the next one.
+/// Three files: every entry's events with their lengths, where each entry's end, and times that were put away. Reading an
+/// event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
 #[derive(Debug)]
 pub struct Scratch {
     events: BufWriter<File>,
     ends: BufWriter<File>,
+    times: Arc<TimesFile>,
     /// Bytes of events so far.
     length: u64,
     flushed: bool,
@@ -65,14 +77,14 @@ impl Scratch {
     /// They can't be made.
     pub fn new() -> io::Result<Self> {
         let file = || tempfile::tempfile().map(buffered);
-        Ok(Self { events: file()?, ends: file()?, length: 0, flushed: true })
+        Ok(Self { events: file()?, ends: file()?, times: Arc::new(TimesFile::temporary()?), length: 0, flushed: true })
     }
 
-    /// The files of a folder, cut to so many entries.
+    /// The files of a folder, cut to so many entries, and the times of projections that stand there.
     ///
     /// # Errors
     /// They can't be opened, or hold less.
-    pub fn open(folder: &Path, entries: u64) -> io::Result<Self> {
+    pub fn open(folder: &Path, entries: u64, times: Arc<TimesFile>) -> io::Result<Self> {
         let open =
             |name: &str| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(folder.join(name));
         let (mut events, mut ends) = (open("events")?, open("ends")?);
@@ -91,7 +103,7 @@ impl Scratch {
         events.set_len(length)?;
         events.seek(SeekFrom::End(0))?;
         ends.seek(SeekFrom::End(0))?;
-        Ok(Self { events: buffered(events), ends: buffered(ends), length, flushed: true })
+        Ok(Self { events: buffered(events), ends: buffered(ends), times, length, flushed: true })
     }
 
     /// Brings everything to the disk.
@@ -140,6 +152,18 @@ impl OldEvents for Scratch {
         self.ends.write_all(&self.length.to_le_bytes())?;
         self.flushed = false;
         Ok(())
+    }
+}
+
+impl Past for Scratch {
+    type Error = io::Error;
+
+    fn times(&mut self, asked: &OlderTimes) -> io::Result<Vec<ServedTime>> {
+        self.times.times(asked).map_err(io::Error::other)
+    }
+
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> io::Result<()> {
+        self.times.keep(first, times).map_err(io::Error::other)
     }
 
     fn event(&mut self, at: EventRef) -> io::Result<Option<Event>> {

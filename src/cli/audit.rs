@@ -24,10 +24,12 @@ use super::{
 };
 use crate::{
     archive::ArchiveError,
-    audit::{Audit, AuditError, OldEvents, Pin},
+    audit::{Audit, AuditError, FolderEvents, OldEvents, Pin},
     checkpoint::{Note, policy::WitnessPolicy},
     merkle::Hash,
+    past::LogPast,
     pipeline::{self, Keys},
+    projection::TimesFile,
     store::{CheckpointFile, LogStore, SledStore, StoreError, StoredEntry},
 };
 
@@ -158,7 +160,8 @@ fn audit_folder(folder: &Path, pin: Option<Pin>, policy: Option<&WitnessPolicy>)
     let cosigned = CheckpointFile::new(folder.join("cosigned")).read().map_err(|error| unreadable(error.into()))?;
     let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
     let sizes = [Some(&note), cosigned.as_ref()].into_iter().flatten().filter_map(|note| Some(parsed(note)?.size));
-    let mut audit = Audit::new(pin, sizes, store as &dyn LogStore);
+    let times = TimesFile::temporary()?;
+    let mut audit = Audit::new(pin, sizes, FolderEvents(LogPast { store, times: &times }));
     let bar = progress(Some(store.size()), "entries");
     let mut next = 0;
     let read = || {

@@ -122,21 +122,6 @@ pub struct Hold {
     pub expires_at: Millis,
 }
 
-/// A served interval of a volunteer, kept for the overlap rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// First moment.
-    pub start: Millis,
-    /// Moment after the last.
-    pub end: Millis,
-    /// The original record.
-    pub record: EventRef,
-    /// Who paid.
-    pub payer: AccountNumber,
-    /// Credit.
-    pub credited: Minutes,
-}
-
 /// What became of a record that isn't plain: corrected, reversed, or credited beyond a cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordNote {

@@ -33,7 +33,8 @@ pub(super) struct Context<'a> {
     pub(super) now: Millis,
     /// Who signed.
     pub(super) signers: Signers<'a>,
-    facts: &'a Facts,
+    /// What the state doesn't hold.
+    pub(super) facts: &'a Facts,
     /// Events of the sheet that a trial has refused: they are not there.
     refused: &'a [u16],
 }

@@ -1,7 +1,8 @@
 //! What a check decides and what applying it did.
 
 use super::{
-    account::{Account, Claim, Hold, Key, RecordNote, Region, Span},
+    account::{Account, Claim, Hold, Key, RecordNote, Region},
+    times::ServedTime,
     units::{AccountNumber, EventRef, KeyId, Minutes},
 };
 
@@ -82,12 +83,10 @@ pub enum Change {
     OpenHold(EventRef, Hold),
     /// A hold has ended.
     EndHold(EventRef),
-    /// A volunteer serves in this interval.
-    AddSpan(AccountNumber, Span),
-    /// A volunteer doesn't serve in this interval after all.
-    RemoveSpan(AccountNumber, Span),
-    /// Milliseconds served on a day (days since 1970-01-01), more or less.
-    AddDay(AccountNumber, i32, i64),
+    /// When a volunteer served.
+    AddTime(AccountNumber, ServedTime),
+    /// When a volunteer didn't serve after all.
+    RemoveTime(AccountNumber, ServedTime),
     /// The volunteer's newest date-only record: date, payer, credit, record; none once it is corrected or reversed.
     MarkDated(AccountNumber, Option<(i32, AccountNumber, Minutes, EventRef)>),
     /// What became of a record.

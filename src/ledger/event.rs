@@ -1,5 +1,7 @@
 //! Events as the rules see them: decoded, every field in its type.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     account::{AccountKind, KeyRole},
     policy::{Policy, Rounding},
@@ -140,7 +142,7 @@ pub struct AccountOpened {
 }
 
 /// When a service took place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Served {
     /// From `start` up to `end`, `end` excluded.
     Interval {

@@ -6,12 +6,7 @@
 
 use std::hint::black_box;
 
-use super::{
-    event::{Event, Served},
-    sheet::Sheet,
-    state::State,
-    units::{AccountNumber, DAY_MS},
-};
+use super::{event::Event, sheet::Sheet, state::State, units::AccountNumber};
 
 /// Fewer events than this have little to wait for at once.
 const EVENTS_MIN: usize = 8;
@@ -22,33 +17,20 @@ impl State {
         if sheet.events.len() < EVENTS_MIN {
             return;
         }
-        let about: Vec<(AccountNumber, Option<i32>)> =
-            sheet.events.iter().filter_map(|event| self.about(event)).collect();
-        for (number, _) in &about {
+        let about: Vec<AccountNumber> = sheet.events.iter().filter_map(|event| self.about(event)).collect();
+        for number in &about {
             black_box(self.account(*number).map(|account| account.held));
         }
-        for (number, day) in &about {
-            let Some(day) = day else { continue };
-            black_box(self.days.get(&(*number, *day)));
-            black_box(self.spans.get(number).and_then(|spans| spans.last()).map(|span| span.start));
+        for number in about {
+            black_box(self.newest_time(number));
         }
     }
 
-    /// Whom an event credits, and the day of the service.
-    fn about(&self, event: &Event) -> Option<(AccountNumber, Option<i32>)> {
+    /// Whom an event credits.
+    fn about(&self, event: &Event) -> Option<AccountNumber> {
         match event {
-            Event::ServiceRecorded(recorded) => {
-                let service = &recorded.service;
-                let day = match service.served {
-                    Served::OnDate { date, .. } => Some(date),
-                    Served::Interval { start, .. } => {
-                        let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
-                        i32::try_from(start.0.saturating_add(offset_ms).div_euclid(DAY_MS)).ok()
-                    }
-                };
-                Some((self.account_number(service.volunteer)?, day))
-            }
-            Event::MinutesTransferred { to, .. } => Some((self.account_number(*to)?, None)),
+            Event::ServiceRecorded(recorded) => self.account_number(recorded.service.volunteer),
+            Event::MinutesTransferred { to, .. } => self.account_number(*to),
             Event::LedgerCreated(_)
             | Event::KeyEnrolled(_)
             | Event::KeyRevoked { .. }

@@ -1,19 +1,17 @@
 //! Recording service, correcting and reversing it.
 
 use super::{
-    account::{Account, AccountKind, Claim, Owed, RecordNote, Span},
+    account::{Account, AccountKind, Claim, Owed, RecordNote},
     booking::Split,
     check::{Context, Verdict, check_amount, ensure, on},
     credit::{credited_minutes, served_ms},
     decision::{Change, Decision, Warning, WarningCode},
     event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
     rejection::Rejection,
-    state::{State, starting_before},
+    state::State,
+    times::{NEAR_DUPLICATE_MS, ServedTime},
     units::{AccountNumber, DAY_MS, EventRef, MINUTE_MS, Millis, Minutes},
 };
-
-/// Two records of one volunteer and payer that start within 10 minutes of each other look like one entered twice.
-const NEAR_DUPLICATE_MS: i64 = 600_000;
 
 /// The accounts of a service, found and fit for their parts.
 #[derive(Clone, Copy)]
@@ -78,7 +76,7 @@ impl State {
             let note = RecordNote { latest: context.at(), overflow: split.1, owed: None, reversed: false };
             decision.changes.push(Change::NoteRecord(context.at(), note));
         }
-        self.warn_of_duplicate(service, &parties, decision);
+        self.warn_of_duplicate(context, service, &parties, decision);
         if let Served::OnDate { date, .. } = service.served {
             let mark = (date, parties.payer.0, credited, context.at());
             decision.changes.push(Change::MarkDated(parties.volunteer.0, Some(mark)));
@@ -254,11 +252,11 @@ impl State {
         }
         let (minutes, max) = (minutes_up(served_ms(&service.served)), self.policy.record_max);
         ensure(minutes <= max, "service", || Rejection::RecordTooLong { minutes, max })?;
-        self.check_days(context, service, parties, except)?;
-        match service.served {
-            Served::Interval { start, end } => self.check_overlap(parties.volunteer.0, (start, end), except),
-            Served::OnDate { .. } => Ok(()),
-        }
+        let near = self.times_near(parties.volunteer.0, service, context.facts);
+        let near = near.filter(|time| Some(time.record) != except);
+        let time = ServedTime::of(context.at(), service, parties.payer.0);
+        on("service", self.check_days(&time, &near))?;
+        on("service.interval", check_overlap(&time, near))
     }
 
     fn check_age(&self, context: &Context<'_>, service: &Service, correction: bool) -> Verdict {
@@ -278,46 +276,30 @@ impl State {
         ensure(exempt || end.0 >= oldest, field, || Rejection::ServiceTooOld { end, days_max })
     }
 
-    fn check_days(
+    /// The day limit, each local day that the service touches on its own.
+    fn check_days<'a>(
         &self,
-        context: &Context<'_>,
-        service: &Service,
-        parties: &Parties<'_>,
-        except: Option<EventRef>,
-    ) -> Verdict {
-        let volunteer = parties.volunteer.0;
-        let old = except.and_then(|record| self.live_record(context, record).ok()).map(|record| record.service);
-        let old = old.filter(|old| old.volunteer == service.volunteer);
+        time: &ServedTime,
+        near: &(impl Iterator<Item = &'a ServedTime> + Clone),
+    ) -> Result<(), Rejection> {
         let max = self.policy.day_max;
-        for (day, served) in day_shares(service) {
-            let before = self.days.get(&(volunteer, day)).copied().unwrap_or(0);
-            let left_out = old.and_then(|old| day_shares(old).find(|share| share.0 == day)).map_or(0, |share| share.1);
-            let total = before.saturating_sub(left_out).saturating_add(served);
-            let minutes = minutes_up(total);
-            ensure(minutes <= max, "service", || Rejection::DayLimitExceeded { minutes, day, max })?;
+        for (day, served) in time.day_shares() {
+            let shares = near.clone().flat_map(ServedTime::day_shares).filter(|share| share.0 == day);
+            let minutes = minutes_up(shares.fold(served, |sum, share| sum.saturating_add(share.1)));
+            if minutes > max {
+                return Err(Rejection::DayLimitExceeded { minutes, day, max });
+            }
         }
         Ok(())
     }
 
-    /// Kept spans of one volunteer never overlap, so that in the order of their starts only the last one that starts
-    /// before the new end can reach into it (the corrected one left out).
-    fn check_overlap(
+    fn warn_of_duplicate(
         &self,
-        volunteer: AccountNumber,
-        (start, end): (Millis, Millis),
-        except: Option<EventRef>,
-    ) -> Verdict {
-        let spans = self.spans.get(&volunteer).map_or(&[][..], Vec::as_slice);
-        let before = spans.get(..starting_before(spans, end)).unwrap_or_default();
-        match before.iter().rev().find(|span| Some(span.record) != except) {
-            Some(span) if span.end > start => {
-                Err(("service.interval", Rejection::ServiceOverlaps { record: span.record }))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn warn_of_duplicate(&self, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
+        context: &Context<'_>,
+        service: &Service,
+        parties: &Parties<'_>,
+        decision: &mut Decision,
+    ) {
         let volunteer = parties.volunteer.0;
         if service.imported || parties.volunteer.1.kind == AccountKind::Group {
             return;
@@ -327,14 +309,13 @@ impl State {
                 self.dated.get(&volunteer).filter(|mark| mark.0 == date && mark.1 == parties.payer.0).map(|mark| mark.3)
             }
             Served::Interval { start, .. } => {
-                let spans = self.spans.get(&volunteer).map_or(&[][..], Vec::as_slice);
-                let from = starting_before(spans, Millis(start.0.saturating_sub(NEAR_DUPLICATE_MS)));
-                let near = spans
-                    .iter()
-                    .skip(from)
-                    .take_while(|span| span.start.0 <= start.0.saturating_add(NEAR_DUPLICATE_MS));
-                let same = |span: &&Span| span.payer == parties.payer.0 && span.credited != service.credited;
-                near.into_iter().find(same).map(|span| span.record)
+                let near = self.times_near(volunteer, service, context.facts).filter_map(|time| {
+                    let other = interval(time)?.0;
+                    let is_near = other.0.abs_diff(start.0) <= NEAR_DUPLICATE_MS.unsigned_abs();
+                    let same = time.payer == parties.payer.0 && time.credited != service.credited;
+                    (is_near && same).then_some((other, time.record))
+                });
+                near.min().map(|(_, record)| record)
             }
         };
         decision.warnings.extend(similar.map(|similar| Warning { code: WarningCode::NearDuplicate, similar }));
@@ -425,16 +406,26 @@ impl State {
         if parties.volunteer.1.kind == AccountKind::Group {
             return;
         }
-        if let Served::Interval { start, end } = service.served {
-            let span = Span { start, end, record, payer: parties.payer.0, credited: service.credited };
-            let change = if remove { Change::RemoveSpan } else { Change::AddSpan };
-            decision.changes.push(change(volunteer, span));
-        }
-        for (day, served) in day_shares(service) {
-            let served = if remove { served.saturating_neg() } else { served };
-            decision.changes.push(Change::AddDay(volunteer, day, served));
-        }
+        let time = ServedTime::of(record, service, parties.payer.0);
+        let change = if remove { Change::RemoveTime } else { Change::AddTime };
+        decision.changes.push(change(volunteer, time));
     }
+}
+
+/// First moment and moment after the last, of a time that has them.
+const fn interval(time: &ServedTime) -> Option<(Millis, Millis)> {
+    match time.served {
+        Served::Interval { start, end } => Some((start, end)),
+        Served::OnDate { .. } => None,
+    }
+}
+
+/// Nobody is in two places. The last of those that are in the way is named.
+fn check_overlap<'a>(time: &ServedTime, near: impl Iterator<Item = &'a ServedTime>) -> Result<(), Rejection> {
+    let Some((start, end)) = interval(time) else { return Ok(()) };
+    let others = near.filter_map(|other| Some((interval(other)?, other.record)));
+    let overlapping = others.filter(|((other_start, other_end), _)| *other_start < end && start < *other_end);
+    overlapping.max().map_or(Ok(()), |(_, record)| Err(Rejection::ServiceOverlaps { record }))
 }
 
 /// What is owed of one record after a correction. One volunteer's at a time: the newer one's, if they differ.
@@ -451,23 +442,6 @@ fn add_owed(before: Option<Owed>, more: Option<Owed>) -> Option<Owed> {
 fn after((number, account): (AccountNumber, &Account), net: &Net) -> Result<Account, Rejection> {
     let balance = account.balance.plus(net.of(number)).ok_or(Rejection::BalanceOutOfRange)?;
     Ok(Account { balance, ..account.clone() })
-}
-
-/// Milliseconds served on each local day, split at local midnight.
-fn day_shares(service: &Service) -> impl Iterator<Item = (i32, i64)> + use<> {
-    let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
-    let (date, (mut from, end)) = match service.served {
-        Served::OnDate { date, .. } => (Some((date, served_ms(&service.served))), (0, 0)),
-        Served::Interval { start, end } => (None, (start.0.saturating_add(offset_ms), end.0.saturating_add(offset_ms))),
-    };
-    let days = std::iter::from_fn(move || {
-        let day = (from < end).then(|| from.div_euclid(DAY_MS))?;
-        let until = end.min(day.saturating_add(1).saturating_mul(DAY_MS));
-        let share = (i32::try_from(day).unwrap_or(i32::MAX), until.saturating_sub(from));
-        from = until;
-        Some(share)
-    });
-    date.into_iter().chain(days)
 }
 
 /// Milliseconds as minutes, a begun one counted whole.

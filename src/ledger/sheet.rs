@@ -9,7 +9,8 @@ use super::{
     event::Event,
     rejection::{Refusal, Rejection},
     state::{State, Undo},
-    units::{AccountId, DAY_MS, EventRef, KeyId, LogIndex, Millis, SheetId},
+    times::{OlderTime, ServedTime},
+    units::{AccountId, AccountNumber, DAY_MS, EventRef, KeyId, LogIndex, Millis, SheetId},
 };
 
 /// How far the clock of a signer may run ahead of the ledger's, in ms: 10 minutes, as the ledger's own clock guard.
@@ -32,18 +33,31 @@ pub struct Sheet {
     pub events: Vec<Event>,
 }
 
-/// Old events that a sheet refers to, resolved from the log. [`Sheet::references`] says which.
+/// What a sheet needs and the state doesn't hold: old events that it refers to, resolved from the log
+/// ([`Sheet::references`] says which), and times that were put away ([`Sheet::older_times`] says which).
 #[derive(Debug, Clone, Default)]
-pub struct Facts(BTreeMap<EventRef, Event>);
+pub struct Facts {
+    events: BTreeMap<EventRef, Event>,
+    times: BTreeMap<AccountNumber, Vec<ServedTime>>,
+}
 
 impl Facts {
     /// Adds the event at a place of the log.
     pub fn insert(&mut self, at: EventRef, event: Event) {
-        self.0.insert(at, event);
+        self.events.insert(at, event);
+    }
+
+    /// Adds the times that were asked for of a volunteer.
+    pub fn insert_times(&mut self, volunteer: AccountNumber, times: Vec<ServedTime>) {
+        self.times.insert(volunteer, times);
     }
 
     pub(super) fn get(&self, at: EventRef) -> Option<&Event> {
-        self.0.get(&at)
+        self.events.get(&at)
+    }
+
+    pub(super) fn times(&self, volunteer: AccountNumber) -> Option<&[ServedTime]> {
+        self.times.get(&volunteer).map(Vec::as_slice)
     }
 }
 
@@ -56,6 +70,8 @@ pub struct SheetOutcome {
     pub warnings: Vec<(u16, Warning)>,
     /// Changes that readers see: accounts, keys, regions, floors and holds.
     pub changes: Vec<Change>,
+    /// Times that the state put away, to be kept under ascending numbers up to [`State::older_times`].
+    pub older_times: Vec<OlderTime>,
 }
 
 /// What one event of a trial did or would have done.
@@ -164,6 +180,7 @@ impl State {
         if let Some(author) = sheet.signers.first() {
             self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size));
         }
+        outcome.older_times = self.put_times_away(&undo);
         self.size = self.size.saturating_add(1);
         self.recorded_at = now;
         Ok(outcome)
@@ -279,9 +296,8 @@ fn is_visible(change: &Change) -> bool {
         | Change::SetFloor(..)
         | Change::OpenHold(..)
         | Change::EndHold(_) => true,
-        Change::AddSpan(..)
-        | Change::RemoveSpan(..)
-        | Change::AddDay(..)
+        Change::AddTime(..)
+        | Change::RemoveTime(..)
         | Change::MarkDated(..)
         | Change::NoteRecord(..)
         | Change::AddClaim(_) => false,

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    account::{Account, Claim, Hold, Key, RecordNote, Region, Span},
+    account::{Account, Claim, Hold, Key, RecordNote, Region},
     decision::{Applied, Change, Decision},
     policy::Policy,
+    times::{ServedTime, Times},
     units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, SheetId},
 };
 
@@ -34,8 +35,11 @@ pub struct State {
     pub(super) region_numbers: HashMap<Code, u32>,
     pub(super) holds: BTreeMap<EventRef, Hold>,
     pub(super) records: HashMap<EventRef, RecordNote>,
-    pub(super) spans: HashMap<AccountNumber, Vec<Span>>,
-    pub(super) days: HashMap<(AccountNumber, i32), i64>,
+    /// When the owner of each account served, by number.
+    pub(super) times: Vec<Times>,
+    /// Of times that were put away, those that this sheet ends.
+    pub(super) ended_times: Vec<(AccountNumber, ServedTime)>,
+    pub(super) older_times: u64,
     pub(super) dated: HashMap<AccountNumber, Dated>,
     pub(super) sheets: HashMap<(KeyId, SheetId), LogIndex>,
     pub(super) claims: Vec<Claim>,
@@ -52,9 +56,9 @@ pub(super) enum Undo {
     Floor(AccountNumber, Option<Minutes>),
     OpenedHold(EventRef),
     EndedHold(EventRef, Hold),
-    AddedSpan(AccountNumber, Span),
-    RemovedSpan(AccountNumber, Span),
-    Day(AccountNumber, i32, i64),
+    AddedTime(AccountNumber, ServedTime),
+    RemovedTime(AccountNumber, ServedTime),
+    EndedTime,
     Dated(AccountNumber, Option<Dated>),
     Record(EventRef, Option<RecordNote>),
     AddedClaim,
@@ -185,6 +189,7 @@ impl State {
             Change::OpenAccount(account) => {
                 self.account_numbers.insert(account.id, AccountNumber(count(self.accounts.len())));
                 self.accounts.push(account.clone());
+                self.times.push(Times::default());
                 Undo::OpenedAccount
             }
             Change::EnrolKey(key) => {
@@ -214,18 +219,11 @@ impl State {
                 assert!(hold.is_some(), "only an open hold ends");
                 hold.map_or(Undo::OpenedHold(*at), |hold| Undo::EndedHold(*at, hold))
             }
-            Change::AddSpan(volunteer, span) => {
-                self.add_span(*volunteer, *span);
-                Undo::AddedSpan(*volunteer, *span)
+            Change::AddTime(volunteer, time) => {
+                self.add_time(*volunteer, *time);
+                Undo::AddedTime(*volunteer, *time)
             }
-            Change::RemoveSpan(volunteer, span) => {
-                self.remove_span(*volunteer, *span);
-                Undo::RemovedSpan(*volunteer, *span)
-            }
-            Change::AddDay(volunteer, day, served_ms) => {
-                self.add_day(*volunteer, *day, *served_ms);
-                Undo::Day(*volunteer, *day, served_ms.saturating_neg())
-            }
+            Change::RemoveTime(volunteer, time) => self.remove_time(*volunteer, *time),
             Change::MarkDated(volunteer, mark) => {
                 let before = self.dated.get(volunteer).copied();
                 restore(&mut self.dated, *volunteer, *mark);
@@ -246,6 +244,7 @@ impl State {
                 (account.balance, account.held) = (balance, held);
             }
             Undo::OpenedAccount => {
+                self.times.pop();
                 if let Some(account) = self.accounts.pop() {
                     self.account_numbers.remove(&account.id);
                 }
@@ -268,9 +267,13 @@ impl State {
             Undo::EndedHold(at, hold) => {
                 self.holds.insert(at, hold);
             }
-            Undo::AddedSpan(volunteer, span) => self.remove_span(volunteer, span),
-            Undo::RemovedSpan(volunteer, span) => self.add_span(volunteer, span),
-            Undo::Day(volunteer, day, served_ms) => self.add_day(volunteer, day, served_ms),
+            Undo::AddedTime(volunteer, time) => {
+                self.remove_time(volunteer, time);
+            }
+            Undo::RemovedTime(volunteer, time) => self.add_time(volunteer, time),
+            Undo::EndedTime => {
+                self.ended_times.pop();
+            }
             Undo::Dated(volunteer, mark) => restore(&mut self.dated, volunteer, mark),
             Undo::Record(record, note) => restore(&mut self.records, record, note),
             Undo::AddedClaim => {
@@ -290,38 +293,6 @@ impl State {
         if let Some(key) = number.and_then(|number| self.keys.get_mut(number)) {
             key.revoked = revoked;
         }
-    }
-
-    fn add_span(&mut self, volunteer: AccountNumber, span: Span) {
-        let spans = self.spans.entry(volunteer).or_default();
-        spans.insert(starting_before(spans, span.start), span);
-    }
-
-    fn remove_span(&mut self, volunteer: AccountNumber, span: Span) {
-        let spans = self.spans.entry(volunteer).or_default();
-        let before = spans.len();
-        spans.retain(|other| other.record != span.record);
-        assert!(spans.len() < before, "only a span that is kept is removed");
-        if spans.is_empty() {
-            self.spans.remove(&volunteer);
-        }
-    }
-
-    fn add_day(&mut self, volunteer: AccountNumber, day: i32, served_ms: i64) {
-        let total = self.days.entry((volunteer, day)).or_default();
-        *total = total.saturating_add(served_ms);
-        if *total == 0 {
-            self.days.remove(&(volunteer, day));
-        }
-    }
-}
-
-/// How many of a volunteer's spans start before a moment. Most often all do, as service is recorded soon after it: the
-/// last one is looked at first, which spares the caches a search.
-pub(super) fn starting_before(spans: &[Span], moment: Millis) -> usize {
-    match spans.last() {
-        Some(last) if last.start >= moment => spans.partition_point(|span| span.start < moment),
-        Some(_) | None => spans.len(),
     }
 }
 

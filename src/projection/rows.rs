@@ -82,14 +82,24 @@ impl<R: Row> RowFile<R> {
         if !bytes.is_multiple_of(Self::row_length()) {
             file.set_len(length * Self::row_length()).map_err(io)?;
         }
-        Ok(Self {
+        Ok(Self::over(file, path, length))
+    }
+
+    /// An empty file that has no name.
+    #[must_use]
+    pub fn temporary(file: File) -> Self {
+        Self::over(file, Path::new("a temporary file"), 0)
+    }
+
+    fn over(file: File, path: &Path, length: u64) -> Self {
+        Self {
             file,
             path: path.to_owned(),
             length: length.into(),
             #[cfg(test)]
             reads: AtomicU64::default(),
             row: PhantomData,
-        })
+        }
     }
 
     /// The error of a row that doesn't fit to those that it links to.
@@ -435,5 +445,39 @@ mod tests {
         rows.truncate(1).unwrap();
         assert!(matches!(rows.read(1), Err(ProjectionError::Io { .. })));
         assert!(matches!(rows.read_range(0..2), Err(ProjectionError::Io { .. })));
+    }
+}
+
+row! {
+    /// A service time that the state has put away, as [`crate::ledger::OlderTime`] has it.
+    TimeRow, 76, {
+        /// Log index of the record.
+        record_index: u64,
+        /// First moment in ms, or days since 1970-01-01.
+        first: i64,
+        /// Moment after the last in ms, or minutes.
+        second: i64,
+        /// Credit, in minutes.
+        credited: i64,
+        /// Number of the volunteer's row before, plus 1; 0: none.
+        previous: u64,
+        /// First moment that this row or one before it counts for, in ms.
+        since: i64,
+        /// Moment after the last that this row or one before it counts for, in ms.
+        until: i64,
+        /// Dense number of the volunteer's account.
+        account: u32,
+        /// Dense number of who paid.
+        payer: u32,
+        /// Seconds that the clocks there are ahead of UTC.
+        utc_offset_seconds: i32,
+        /// Number of the record's event.
+        record_event: u16,
+        /// 1: an interval, 2: on a date.
+        kind: u8,
+        /// 1: the record's time before counts no more.
+        ended: u8,
+        /// CRC-32 of the row with a zero here.
+        checksum: u32,
     }
 }

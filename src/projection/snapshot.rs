@@ -1,6 +1,6 @@
 //! A saved state with the index it stands at, so that a start replays only the rest.
 //!
-//! `snapshot` = "timebank snapshot 2\n" || SHA-256 of the rest || postcard. It is derived: whatever is wrong with it, the
+//! `snapshot` = "timebank snapshot 3\n" || SHA-256 of the rest || postcard. It is derived: whatever is wrong with it, the
 //! log is replayed from the beginning.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::{ProjectionError, history::HistoryHeads};
 use crate::{ledger::State, merkle::Frontier, replay::Replay, store::atomic_write};
 
 const NAME: &str = "snapshot";
-const MAGIC: &[u8] = b"timebank snapshot 2\n";
+const MAGIC: &[u8] = b"timebank snapshot 3\n";
 
 pub(super) struct Saved {
     pub(super) replay: Replay,

@@ -104,9 +104,8 @@ impl View {
                 self.holds.remove(at);
             }
             // Only the rules look at these.
-            Change::AddSpan(..)
-            | Change::RemoveSpan(..)
-            | Change::AddDay(..)
+            Change::AddTime(..)
+            | Change::RemoveTime(..)
             | Change::MarkDated(..)
             | Change::NoteRecord(..)
             | Change::AddClaim(_) => {}

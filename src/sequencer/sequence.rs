@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    ledger::{Change, Event, EventRef, Facts, Key, LogIndex, Millis, Refusal, SheetOutcome},
+    ledger::{Change, Facts, Key, LogIndex, Millis, Refusal, SheetOutcome},
     merkle::{Hash, stored_hash_count},
-    projection::Projection,
-    replay::{Recent, Replay, SignatureVerdict, resolve_facts},
+    past::LogPast,
+    projection::{Projection, TimesFile},
+    replay::{Recent, Replay, SignatureVerdict, keep_times, resolve_facts},
     store::{LogStore, StoredEntry},
     wire::{self, Decoded},
 };
@@ -79,6 +80,7 @@ pub(super) struct Tried {
 /// The sequencing thread's own.
 pub(super) struct Sequence {
     store: Arc<dyn LogStore>,
+    times: Arc<TimesFile>,
     replay: Replay,
     clock: Clock,
     keys: KeyBook,
@@ -102,7 +104,8 @@ impl Sequence {
         keys: KeyBook,
     ) -> Self {
         let snapshot_at = projection.snapshot_size() + SNAPSHOT_ENTRIES;
-        Self { store, replay, clock, keys, recent: BTreeMap::new(), snapshot_at }
+        let times = Arc::clone(projection.times());
+        Self { store, times, replay, clock, keys, recent: BTreeMap::new(), snapshot_at }
     }
 
     /// Until all handles are gone and everything is handed on. The last batch carries a snapshot.
@@ -197,8 +200,12 @@ impl Sequence {
         }
         let now = self.clock.stamp().map_err(SubmitError::Clock)?.max(self.replay.state.recorded_at());
         let facts = self.facts(&decoded.sheet);
-        let outcome = self.replay.append(decoded, now, &facts, |hash| stored.push(hash));
-        outcome.map(|outcome| Judged::Passed(now, outcome)).map_err(SubmitError::Refused)
+        let outcome =
+            self.replay.append(decoded, now, &facts, |hash| stored.push(hash)).map_err(SubmitError::Refused)?;
+        // Ahead of the commit: the next sheet may ask for them, and a start cuts what was never durable.
+        let mut past = LogPast { store: self.store.as_ref(), times: &self.times };
+        keep_times(&self.replay.state, &outcome, &mut past).unwrap_or_else(|error| fatal(&error.to_string()));
+        Ok(Judged::Passed(now, outcome))
     }
 
     fn check_signatures(&self, decoded: &Decoded, verdict: SignatureVerdict) -> Result<(), Refusal> {
@@ -231,13 +238,9 @@ impl Sequence {
     }
 
     fn facts(&self, sheet: &crate::ledger::Sheet) -> Facts {
-        let old = |at: EventRef| Ok::<_, std::convert::Infallible>(self.old_event(at));
-        resolve_facts(&self.replay.state, sheet, &self.recent, old).unwrap_or_default()
-    }
-
-    fn old_event(&self, at: EventRef) -> Option<Event> {
-        let entry = self.stored(at.index.0)?;
-        wire::decode_event(entry.events.get(usize::from(at.event))?).ok()
+        let mut past = LogPast { store: self.store.as_ref(), times: &self.times };
+        resolve_facts(&self.replay.state, sheet, &self.recent, &mut past)
+            .unwrap_or_else(|error| fatal(&error.to_string()))
     }
 
     fn learn(&self, outcome: &SheetOutcome) {
@@ -265,14 +268,9 @@ impl Sequence {
         }
         let count = passing.len() + refused.len();
         let (numbers, passing): (Vec<usize>, Vec<_>) = passing.into_iter().unzip();
-        let (store, recent) = (Arc::clone(&self.store), self.recent.clone());
+        let mut past = LogPast { store: self.store.as_ref(), times: &self.times };
         let tried = self.replay.state.try_sheets(&passing, now, |state, sheet| {
-            let old = |at: EventRef| {
-                let entry = store.entry(at.index.0).unwrap_or_else(|error| fatal(&error.to_string()));
-                let event = entry.and_then(|entry| entry.events.get(usize::from(at.event)).cloned());
-                Ok::<_, std::convert::Infallible>(event.and_then(|bytes| wire::decode_event(&bytes).ok()))
-            };
-            resolve_facts(state, sheet, &recent, old).unwrap_or_default()
+            resolve_facts(state, sheet, &self.recent, &mut past).unwrap_or_else(|error| fatal(&error.to_string()))
         });
         let mut tried: HashMap<usize, _> = numbers.into_iter().zip(tried).collect();
         let result = |number| match refused.remove(&number) {

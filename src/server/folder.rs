@@ -31,6 +31,7 @@ use crate::{
     config::{KeyFile, KeyFileError},
     ledger::{Event, LedgerCreated, Millis, Policy, Predecessor, Refusal, SheetId, State},
     merkle::{Hash, leaf_hash, root_at},
+    past::{LogPast, PastError},
     pipeline::{self, ReplayError, Replayed},
     projection::{Committed, Projection, ProjectionError},
     proto::{self, event::Kind},
@@ -232,12 +233,13 @@ pub enum OpenError {
     },
 }
 
-impl From<ReplayError<StoreError>> for OpenError {
-    fn from(error: ReplayError<StoreError>) -> Self {
+impl From<ReplayError<PastError>> for OpenError {
+    fn from(error: ReplayError<PastError>) -> Self {
         match error {
             ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
             ReplayError::Diverged(divergence) => Self::Diverged(divergence),
-            ReplayError::Old(error) => Self::Store(error),
+            ReplayError::Past(PastError::Store(error)) => Self::Store(error),
+            ReplayError::Past(PastError::Times(error)) => Self::Projection(error),
         }
     }
 }
@@ -396,21 +398,16 @@ fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) 
         Ok(entries)
     };
     let keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
+    let mut past = LogPast { store, times: projection.times() };
     pipeline::run(keys, read, |chunk| {
         let mut replayed = Vec::with_capacity(chunk.len());
         for prepared in chunk {
-            let old = |at: crate::ledger::EventRef| old_event(store, at);
-            replayed.push(pipeline::replay(replay, prepared, old, |_| ())?);
+            replayed.push(pipeline::replay(replay, prepared, &mut past, |_| ())?);
         }
         let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
         projection.apply(&committed, replay.frontier.root())?;
         Ok(())
     })
-}
-
-pub(super) fn old_event(store: &dyn LogStore, at: crate::ledger::EventRef) -> Result<Option<Event>, StoreError> {
-    let entry = store.entry(at.index.0)?;
-    Ok(entry.and_then(|entry| wire::decode_event(entry.events.get(usize::from(at.event))?).ok()))
 }
 
 /// The log must reach the stored checkpoint and match its root; entries beyond it were verified and are kept.

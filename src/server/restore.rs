@@ -8,16 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::folder::{genesis, old_event, vkey};
+use super::folder::{genesis, vkey};
 use crate::{
     archive::{ArchiveError, Reader},
     checkpoint::{self, CheckpointError, VerifierKey},
     config::{KeyFile, KeyFileError},
-    ledger::{Event, EventRef, LedgerCreated, Refusal},
+    ledger::{Event, EventRef, LedgerCreated, OlderTime, OlderTimes, Refusal, ServedTime},
     merkle::{Hash, root_at, stored_hash_count},
+    past::{LogPast, PastError},
     pipeline::{self, Keys, Prepared, ReplayError, Replayed},
     projection::{Committed, Projection, ProjectionError},
-    replay::{Divergence, Replay},
+    replay::{Divergence, Past, Replay},
     store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, sync_folder},
 };
 
@@ -150,12 +151,13 @@ pub enum RestoreError {
     },
 }
 
-impl From<ReplayError<StoreError>> for RestoreError {
-    fn from(error: ReplayError<StoreError>) -> Self {
+impl From<ReplayError<PastError>> for RestoreError {
+    fn from(error: ReplayError<PastError>) -> Self {
         match error {
             ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
             ReplayError::Diverged(divergence) => Self::Diverged(divergence),
-            ReplayError::Old(error) => Self::Store(error),
+            ReplayError::Past(PastError::Store(error)) => Self::Store(error),
+            ReplayError::Past(PastError::Times(error)) => Self::Projection(error),
         }
     }
 }
@@ -254,13 +256,9 @@ fn take(
     let first = store.size();
     let (mut replayed, mut tree_hashes): (Vec<Replayed>, _) = (Vec::with_capacity(chunk.len()), Vec::new());
     for prepared in chunk {
-        // What it refers to may be in this very chunk, which isn't stored yet.
-        let old = |at: EventRef| match at.index.0.checked_sub(first).map(usize::try_from) {
-            Some(Ok(position)) => Ok(event_of(replayed.get(position), at)),
-            Some(Err(_)) => Ok(None),
-            None => old_event(store, at),
-        };
-        let next = pipeline::replay(replay, prepared, old, |hash| tree_hashes.push(hash))?;
+        let log = LogPast { store, times: projection.times() };
+        let mut past = ChunkPast { log, first, replayed: &replayed };
+        let next = pipeline::replay(replay, prepared, &mut past, |hash| tree_hashes.push(hash))?;
         replayed.push(next);
     }
     let entries = replayed.iter().map(|replayed| replayed.entry.clone()).collect();
@@ -271,8 +269,29 @@ fn take(
     Ok(())
 }
 
-fn event_of(replayed: Option<&Replayed>, at: EventRef) -> Option<Event> {
-    replayed?.decoded.sheet.events.get(usize::from(at.event)).cloned()
+/// The past of an entry that may refer to others of its chunk, which isn't stored yet.
+struct ChunkPast<'a> {
+    log: LogPast<'a>,
+    first: u64,
+    replayed: &'a [Replayed],
+}
+
+impl Past for ChunkPast<'_> {
+    type Error = PastError;
+
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
+        let Some(position) = at.index.0.checked_sub(self.first) else { return self.log.event(at) };
+        let replayed = usize::try_from(position).ok().and_then(|position| self.replayed.get(position));
+        Ok(replayed.and_then(|replayed| replayed.decoded.sheet.events.get(usize::from(at.event)).cloned()))
+    }
+
+    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, PastError> {
+        self.log.times(asked)
+    }
+
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), PastError> {
+        self.log.keep_times(first, times)
+    }
 }
 
 /// The ledger key that the genesis names, if it is the one asked for and the key files are this ledger's.

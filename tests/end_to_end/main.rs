@@ -74,6 +74,62 @@ async fn kills_and_restarts_lose_nothing_that_was_acknowledged() {
     assert_eq!(ledger.client.get_balance(balance).await.unwrap().into_inner().balance_minutes, 100 * 30);
 }
 
+/// As an operator stops it: with a snapshot. The client has to hear of it, so this thread isn't blocked.
+async fn stop(ledger: &mut Ledger) {
+    assert!(Command::new("kill").args(["-TERM", &ledger.server.id().to_string()]).status().unwrap().success());
+    while ledger.server.try_wait().unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn late_service_is_judged_by_times_long_put_away_whatever_happened_since() {
+    let mut ledger = Ledger::new().await;
+    let times = ledger.folder.path().join("projections/times");
+    let mut hours = Vec::new();
+    for round in 0..5_i64 {
+        for number in 0..10 {
+            let hour = 2_000 - round * 300 - number * 20;
+            ledger.accept(vec![ledger.half_hour(0, hour)]).await;
+            hours.push(hour);
+        }
+        match round {
+            0 => stop(&mut ledger).await,
+            1 | 2 => {
+                // With the snapshot of the stop before, and rows in the file that are ahead of it.
+                ledger.server.kill().unwrap();
+                ledger.server.wait().unwrap();
+            }
+            3 => {
+                stop(&mut ledger).await;
+                std::fs::write(&times, "").unwrap();
+            }
+            _ => {
+                stop(&mut ledger).await;
+                std::fs::remove_dir_all(ledger.folder.path().join("projections")).unwrap();
+            }
+        }
+        ledger.restart().await;
+        assert!(std::fs::metadata(&times).unwrap().len() > 0);
+        for hour in &hours {
+            let sheet = ledger.sheet(vec![ledger.half_hour(0, *hour)]);
+            let refused = ledger.submit(sheet, proto::Until::Durable).await.unwrap_err();
+            assert_eq!(reason(&refused), "ServiceOverlaps", "round {round}, {hour} hours ago: {refused}");
+        }
+        // Between two that were put away.
+        ledger.accept(vec![ledger.half_hour(0, 2_000 - round * 300 - 10)]).await;
+    }
+    let balance = proto::GetBalanceRequest { account: bytes(&ledger.people[0]), ..Default::default() };
+    assert_eq!(ledger.client.get_balance(balance).await.unwrap().into_inner().balance_minutes, 55 * 30);
+    stop(&mut ledger).await;
+    let fsck = Command::new(env!("CARGO_BIN_EXE_timebank"))
+        .args(["fsck", "--data"])
+        .arg(ledger.folder.path())
+        .output()
+        .unwrap();
+    assert!(fsck.status.success(), "{}", String::from_utf8_lossy(&fsck.stdout));
+}
+
 #[tokio::test]
 async fn a_log_that_lost_entries_is_not_served() {
     let mut ledger = Ledger::new().await;

@@ -11,9 +11,12 @@
 )]
 
 use timebank::{
-    ledger::{Facts, Millis, Policy, Refusal, SheetId, SheetOutcome},
+    ledger::{
+        Event, EventRef, Facts, Millis, OlderTime, OlderTimes, Policy, Refusal, ServedTime, Sheet, SheetId,
+        SheetOutcome,
+    },
     proto::{self, event::Kind},
-    replay::Replay,
+    replay::{Past, Replay, keep_times, resolve_facts},
     signature::PrivateKey,
     wire::{self, Decoded},
 };
@@ -34,6 +37,22 @@ pub const GROUP: [u8; 16] = [5; 16];
 pub const POOL: [u8; 16] = [6; 16];
 pub const CLARA: [u8; 16] = [7; 16];
 
+/// xorshift64*: the same numbers for the same seed, everywhere.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
+    }
+
+    pub fn signed(&mut self, bound: i64) -> i64 {
+        self.below(bound.unsigned_abs()).cast_signed()
+    }
+}
+
 /// A ledger and the keys of its people.
 #[derive(Clone)]
 pub struct Ledger {
@@ -47,8 +66,35 @@ pub struct Ledger {
     pub bob: PrivateKey,
     /// The log as it would be stored.
     pub entries: Vec<timebank::wire::StoredEntry>,
-    sheets: Vec<Decoded>,
+    past: Memory,
     next_id: u64,
+}
+
+/// What the state doesn't hold, in memory.
+#[derive(Clone, Default)]
+struct Memory {
+    sheets: Vec<Decoded>,
+    times: Vec<OlderTime>,
+}
+
+impl Past for Memory {
+    type Error = std::convert::Infallible;
+
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, Self::Error> {
+        let sheet = self.sheets.get(usize::try_from(at.index.0).unwrap());
+        Ok(sheet.and_then(|decoded| decoded.sheet.events.get(usize::from(at.event)).cloned()))
+    }
+
+    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, Self::Error> {
+        let row = |number| Ok::<_, Self::Error>(self.times[usize::try_from(number).unwrap()]);
+        Ok(asked.resolve(row)?.unwrap())
+    }
+
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), Self::Error> {
+        assert_eq!(first, self.times.len() as u64, "times are numbered without a gap");
+        self.times.extend(times);
+        Ok(())
+    }
 }
 
 pub fn bytes(array: &[u8]) -> bytes::Bytes {
@@ -179,7 +225,7 @@ impl Ledger {
             alice: key(5),
             bob: key(6),
             entries: Vec::new(),
-            sheets: Vec::new(),
+            past: Memory::default(),
             next_id: 1,
         };
         let operator = ledger.operator.clone();
@@ -237,19 +283,17 @@ impl Ledger {
         if let timebank::replay::SignatureVerdict::Invalid(refusal) = verdict {
             return Err(refusal);
         }
-        let old = |at: timebank::ledger::EventRef| {
-            let sheet = &self.sheets[usize::try_from(at.index.0).unwrap()].sheet;
-            Ok::<_, std::convert::Infallible>(sheet.events.get(usize::from(at.event)).cloned())
-        };
-        let known = |at: timebank::ledger::EventRef| {
-            if at.index.0 < self.sheets.len() as u64 { old(at) } else { Ok(None) }
-        };
-        let facts =
-            timebank::replay::resolve_facts(&self.replay.state, &decoded.sheet, &Default::default(), known).unwrap();
+        let facts = self.facts(&decoded.sheet);
         let outcome = self.replay.append(&decoded, Millis(self.now), &facts, |_| ())?;
-        self.sheets.push(decoded);
+        keep_times(&self.replay.state, &outcome, &mut self.past).unwrap();
+        self.past.sheets.push(decoded);
         self.entries.push(stored(self.entries.len() as u64, self.now, sheet));
         Ok(outcome)
+    }
+
+    /// What the rules need for a sheet and the state doesn't hold.
+    pub fn facts(&mut self, sheet: &Sheet) -> Facts {
+        resolve_facts(&self.replay.state, sheet, &Default::default(), &mut self.past).unwrap()
     }
 
     /// Submits what must be accepted, and gives its index.

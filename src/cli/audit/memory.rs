@@ -10,6 +10,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
@@ -102,13 +103,13 @@ impl Memory {
         // Without these there is nothing that the saved state could be of.
         let log_size = if genesis.is_some() && events.is_some() { u64::MAX } else { 0 };
         let (mut own, mut replay) = Projection::open(&projections, origin, log_size)?;
-        let old = match Scratch::open(&self.state, replay.state.size()) {
+        let old = match Scratch::open(&self.state, replay.state.size(), Arc::clone(own.times())) {
             Ok(old) => old,
             Err(_short) => {
                 drop(own);
                 fs::remove_dir_all(&projections)?;
                 (own, replay) = Projection::open(&projections, origin, 0)?;
-                Scratch::open(&self.state, 0)?
+                Scratch::open(&self.state, 0, Arc::clone(own.times()))?
             }
         };
         let begun = replay.state.size() > 0;

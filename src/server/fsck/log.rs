@@ -6,10 +6,11 @@ use super::{BACKUP, Findings, FsckError, OpenError, Part};
 use crate::{
     checkpoint::{self, Checkpoint, VerifierKey},
     merkle::{Hash, leaf_hash, stored_hash_count},
+    past::LogPast,
     pipeline::{self, Keys, Replayed},
     projection::{Committed, Projection},
     replay::Replay,
-    server::folder::{genesis, old_event, vkey},
+    server::folder::{genesis, vkey},
     store::{CheckpointFile, LogStore, SledStore, StoredEntry},
     wire,
 };
@@ -41,7 +42,7 @@ impl<'a> Walk<'a> {
         let mut kept = None;
         if has_snapshot {
             fs::create_dir(&copy).map_err(|source| FsckError::Io { path: copy.clone(), source })?;
-            for name in ["snapshot", "postings", "entries", "warnings"] {
+            for name in ["snapshot", "postings", "entries", "warnings", "times"] {
                 let path = there.join(name);
                 match fs::copy(&path, copy.join(name)) {
                     Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -117,11 +118,8 @@ impl<'a> Walk<'a> {
         let store = self.store;
         let index = prepared.entry.index;
         let mut number = stored_hash_count(index);
-        let replayed = pipeline::replay(
-            &mut self.replay,
-            prepared,
-            |at| old_event(store, at),
-            |hash| {
+        let replayed =
+            pipeline::replay(&mut self.replay, prepared, &mut LogPast { store, times: self.own.times() }, |hash| {
                 let problem = match store.tree_hash(number) {
                     Ok(Some(kept)) if kept == hash => None,
                     Ok(Some(_)) => Some("it is not that of the entries".to_owned()),
@@ -132,8 +130,7 @@ impl<'a> Walk<'a> {
                     findings.add(Part::Tree, format!("tree hash {number}, of entry {index}"), &problem, BACKUP);
                 }
                 number += 1;
-            },
-        )?;
+            })?;
         let (size, root) = (index + 1, self.replay.frontier.root());
         if store.commit_root(size)?.is_some_and(|kept| kept != root) && size < store.size() {
             let problem = "it is not that of the entries";
@@ -180,7 +177,7 @@ impl<'a> Walk<'a> {
             let problem = "its state is not what the log adds up to";
             return Ok(Some(("projections/snapshot".to_owned(), problem.to_owned())));
         }
-        let found = self.own.history().first_difference(kept.projection.history())?;
+        let found = self.own.first_difference(&kept.projection)?;
         Ok(found.map(|(file, row)| {
             let place =
                 row.map_or_else(|| format!("projections/{file}"), |row| format!("projections/{file}, row {row}"));
