@@ -8,7 +8,9 @@ mod sled;
 pub(crate) use self::sled::{SyncedDb, backend, snapshots_set_aside};
 pub use self::{
     block::CHUNK_BYTES_MAX,
-    checkpoint_file::{CheckpointFile, atomic_write, atomic_write_from, remove_temporary, sync_folder},
+    checkpoint_file::{
+        CheckpointFile, atomic_write, atomic_write_from, atomic_write_with, remove_temporary, sync_folder,
+    },
     memory::{Fault, MemoryStore},
     sled::SledStore,
 };

@@ -1,15 +1,18 @@
 //! A saved state with the index it stands at, so that a start replays only the rest.
 //!
-//! `snapshot` = "timebank snapshot 3\n" || SHA-256 of the rest || postcard. It is derived: whatever is wrong with it, the
+//! `snapshot` = "timebank snapshot 3\n" || postcard || SHA-256 of all before. It is derived: whatever is wrong with it, the
 //! log is replayed from the beginning.
 
-use std::path::Path;
+use std::{
+    io::{BufWriter, Write},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{ProjectionError, history::HistoryHeads};
-use crate::{ledger::State, merkle::Frontier, replay::Replay, store::atomic_write};
+use crate::{ledger::State, merkle::Frontier, replay::Replay, store::atomic_write_with};
 
 const NAME: &str = "snapshot";
 const MAGIC: &[u8] = b"timebank snapshot 3\n";
@@ -37,9 +40,32 @@ pub(super) fn save(folder: &Path, replay: &Replay, history: HistoryHeads) -> Res
     let path = folder.join(NAME);
     let io = |source| ProjectionError::Io { path: path.clone(), source };
     let body = BodyRef { state: &replay.state, frontier: &replay.frontier, history };
-    let body = postcard::to_stdvec(&body).map_err(|error| io(std::io::Error::other(error)))?;
-    let digest = Sha256::digest(&body);
-    atomic_write(&path, &[MAGIC, digest.as_slice(), &body].concat(), 0o600).map_err(io)
+    let written = atomic_write_with(folder, &path, 0o600, |file| {
+        let mut writer = BufWriter::new(Hashing { file, sha256: Sha256::new() });
+        writer.write_all(MAGIC)?;
+        postcard::to_io(&body, &mut writer).map_err(std::io::Error::other)?;
+        let Hashing { file, sha256 } = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        file.write_all(&sha256.finalize())
+    });
+    written.map_err(io)
+}
+
+/// Writes, and hashes what it writes.
+struct Hashing<'a, W> {
+    file: &'a mut W,
+    sha256: Sha256,
+}
+
+impl<W: Write> Write for Hashing<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.sha256.update(bytes.get(..written).unwrap_or(bytes));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// The saved state, if there is a sound one of this ledger.
@@ -53,10 +79,10 @@ pub(super) fn load(folder: &Path, origin: &str) -> Option<Saved> {
 }
 
 fn parse(bytes: &[u8]) -> Option<Body> {
-    let (digest, body) = bytes.strip_prefix(MAGIC)?.split_at_checked(32)?;
-    if digest != Sha256::digest(body).as_slice() {
+    let (rest, digest) = bytes.split_last_chunk::<32>()?;
+    if *digest != Sha256::digest(rest).as_slice() {
         return None;
     }
-    let body: Body = postcard::from_bytes(body).ok()?;
+    let body: Body = postcard::from_bytes(rest.strip_prefix(MAGIC)?).ok()?;
     (body.state.size() == body.frontier.size()).then_some(body)
 }

@@ -26,9 +26,22 @@ pub fn atomic_write(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()>
 /// # Errors
 /// As [`atomic_write`].
 pub fn atomic_write_from(beside: &Path, path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    atomic_write_with(beside, path, mode, |file| file.write_all(bytes))
+}
+
+/// The same, of bytes that come one after another and never lie in memory all at once.
+///
+/// # Errors
+/// As [`atomic_write`]; those of `write`.
+pub fn atomic_write_with(
+    beside: &Path,
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(bytes)?;
+    write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder_of(path))
