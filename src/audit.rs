@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, io};
 
 pub use self::{
     pin::{Pin, PinError},
-    scratch::{FolderEvents, OldEvents, Scratch},
+    scratch::Scratch,
 };
 use crate::{
     checkpoint::{self, CheckpointError, VerifierKey},
@@ -176,26 +176,31 @@ impl From<Finding> for AuditError {
 }
 
 /// An audit under way.
-pub struct Audit<O> {
+pub struct Audit {
     replay: Option<Replay>,
     pin: Option<Pin>,
     genesis: Option<Pin>,
-    old: O,
+    old: Scratch,
     events: u64,
     /// Sizes at which the root is wanted, and the root there.
     roots: BTreeMap<u64, Option<Hash>>,
 }
 
-impl<O: OldEvents> Audit<O> {
+impl Audit {
     /// An audit of a log from its beginning. `sizes`: those that checkpoints are over, where they are known before.
-    pub fn new(pin: Option<Pin>, sizes: impl IntoIterator<Item = u64>, old: O) -> Self {
+    pub fn new(pin: Option<Pin>, sizes: impl IntoIterator<Item = u64>, old: Scratch) -> Self {
         let roots = sizes.into_iter().map(|size| (size, None)).collect();
         Self { replay: None, pin, genesis: None, old, events: 0, roots }
     }
 
     /// An audit that goes on where one of the same ledger was before: `replay` is what that one had
     /// verified, with the number of its events.
-    pub fn resume(pin: Pin, (replay, events): (Replay, u64), sizes: impl IntoIterator<Item = u64>, old: O) -> Self {
+    pub fn resume(
+        pin: Pin,
+        (replay, events): (Replay, u64),
+        sizes: impl IntoIterator<Item = u64>,
+        old: Scratch,
+    ) -> Self {
         let mut roots: BTreeMap<u64, Option<Hash>> = sizes.into_iter().map(|size| (size, None)).collect();
         roots.insert(replay.state.size(), Some(replay.frontier.root()));
         let genesis = Some(pin.clone());
@@ -203,32 +208,37 @@ impl<O: OldEvents> Audit<O> {
     }
 
     /// The root at one of the sizes that were asked for, or at the end.
+    #[must_use]
     pub fn root_at(&self, size: u64) -> Option<Hash> {
         let replay = self.replay.as_ref().filter(|replay| replay.state.size() == size);
         replay.map(|replay| replay.frontier.root()).or_else(|| self.roots.get(&size).copied().flatten())
     }
 
     /// All that it takes to resume: the state, what it began with, and where old events are kept. None before the genesis.
-    pub fn parts(&mut self) -> Option<(&Replay, &Pin, &mut O)> {
+    pub fn parts(&mut self) -> Option<(&Replay, &Pin, &mut Scratch)> {
         Some((self.replay.as_ref()?, self.genesis.as_ref()?, &mut self.old))
     }
 
     /// Entries that were found in order.
+    #[must_use]
     pub fn size(&self) -> u64 {
         self.replay.as_ref().map_or(0, |replay| replay.state.size())
     }
 
     /// Their events.
+    #[must_use]
     pub const fn events(&self) -> u64 {
         self.events
     }
 
     /// The state that they add up to.
+    #[must_use]
     pub const fn replay(&self) -> Option<&Replay> {
         self.replay.as_ref()
     }
 
     /// What the genesis says that an auditor pins.
+    #[must_use]
     pub const fn genesis(&self) -> Option<&Pin> {
         self.genesis.as_ref()
     }

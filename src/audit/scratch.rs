@@ -10,46 +10,11 @@ use std::{
 
 use crate::{
     ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime},
-    past::LogPast,
     projection::TimesFile,
     replay::Past,
     store::StoredEntry,
     wire,
 };
-
-/// Where an audit finds what the state doesn't hold.
-pub trait OldEvents: Past<Error = io::Error> {
-    /// Keeps an entry that was replayed.
-    ///
-    /// # Errors
-    /// The scratch file can't be written.
-    fn keep(&mut self, entry: &StoredEntry) -> io::Result<()>;
-}
-
-/// A log that can be read anywhere needs no copy of its events.
-pub struct FolderEvents<'a>(pub LogPast<'a>);
-
-impl OldEvents for FolderEvents<'_> {
-    fn keep(&mut self, _entry: &StoredEntry) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Past for FolderEvents<'_> {
-    type Error = io::Error;
-
-    fn event(&mut self, at: EventRef) -> io::Result<Option<Event>> {
-        self.0.event(at).map_err(io::Error::other)
-    }
-
-    fn times(&mut self, asked: &OlderTimes) -> io::Result<Vec<ServedTime>> {
-        self.0.times(asked).map_err(io::Error::other)
-    }
-
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> io::Result<()> {
-        self.0.keep_times(first, times).map_err(io::Error::other)
-    }
-}
 
 /// Three files: every entry's events with their lengths, where each entry's end, and times that were put away. Reading an
 /// event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
@@ -106,6 +71,22 @@ impl Scratch {
         Ok(Self { events: buffered(events), ends: buffered(ends), times, length, flushed: true })
     }
 
+    /// Keeps an entry that was replayed.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn keep(&mut self, entry: &StoredEntry) -> io::Result<()> {
+        for event in &entry.events {
+            // At most 1 KiB, or it would not have been taken.
+            let length = u16::try_from(event.len()).map_err(io::Error::other)?;
+            self.events.write_all(&length.to_le_bytes())?;
+            self.events.write_all(event)?;
+            self.length += 2 + u64::from(length);
+        }
+        self.ends.write_all(&self.length.to_le_bytes())?;
+        self.flushed = false;
+        Ok(())
+    }
     /// Brings everything to the disk.
     ///
     /// # Errors
@@ -137,21 +118,6 @@ impl Scratch {
         };
         let start = index.checked_sub(1).map_or(Ok(Some(0)), end)?;
         Ok(start.zip(end(index)?))
-    }
-}
-
-impl OldEvents for Scratch {
-    fn keep(&mut self, entry: &StoredEntry) -> io::Result<()> {
-        for event in &entry.events {
-            // At most 1 KiB, or it would not have been taken.
-            let length = u16::try_from(event.len()).map_err(io::Error::other)?;
-            self.events.write_all(&length.to_le_bytes())?;
-            self.events.write_all(event)?;
-            self.length += 2 + u64::from(length);
-        }
-        self.ends.write_all(&self.length.to_le_bytes())?;
-        self.flushed = false;
-        Ok(())
     }
 }
 

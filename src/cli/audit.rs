@@ -2,35 +2,27 @@
 
 mod archive;
 mod claims;
+mod folder;
 mod memory;
 mod report;
 mod server;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use clap::ArgGroup;
-use indicatif::ProgressBar;
 use tokio::sync::watch;
 
 use self::report::{Divergence, Report};
 use super::{
-    checkpoint::{parsed, read_policy},
+    checkpoint::read_policy,
     client,
-    output::{Failure, progress, usage},
-    source::Source,
+    output::{Failure, usage},
 };
 use crate::{
     archive::ArchiveError,
-    audit::{Audit, AuditError, FolderEvents, OldEvents, Pin},
+    audit::{Audit, AuditError, Pin},
     checkpoint::{Note, policy::WitnessPolicy},
     merkle::Hash,
-    past::LogPast,
-    pipeline::{self, Keys},
-    projection::TimesFile,
-    store::{CheckpointFile, LogStore, SledStore, StoreError, StoredEntry},
 };
 
 /// Check a whole ledger from its bytes: every signature, every rule, the tree, and the signed checkpoint.
@@ -108,7 +100,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let audit = move || archive::audit(&file, pin.as_ref(), policy.as_ref(), &memory, &stopped);
             tokio::task::spawn_blocking(audit)
         }
-        (None, Some(folder), _) => tokio::task::spawn_blocking(move || audit_folder(&folder, pin, policy.as_ref())),
+        (None, Some(data), _) => {
+            let audit = move || folder::audit(&data, pin.as_ref(), policy.as_ref(), &memory, &stopped);
+            tokio::task::spawn_blocking(audit)
+        }
         (None, None, server) => {
             let server = server.unwrap_or_else(client::default_server);
             tokio::spawn(async move { server::audit(&server, pin, policy, &memory, stopped).await })
@@ -152,67 +147,14 @@ fn unreadable(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn audit_folder(folder: &Path, pin: Option<Pin>, policy: Option<&WitnessPolicy>) -> anyhow::Result<Report> {
-    let pinned = (pin.is_some(), 0);
-    let (source, note) = Source::folder(folder).map_err(unreadable)?;
-    let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
-    let store: &SledStore = &store;
-    let cosigned = CheckpointFile::new(folder.join("cosigned")).read().map_err(|error| unreadable(error.into()))?;
-    let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
-    let sizes = [Some(&note), cosigned.as_ref()].into_iter().flatten().filter_map(|note| Some(parsed(note)?.size));
-    let times = TimesFile::temporary()?;
-    let mut audit = Audit::new(pin, sizes, FolderEvents(LogPast { store, times: &times }));
-    let bar = progress(Some(store.size()), "entries");
-    let mut next = 0;
-    let read = || {
-        let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES) } else { Ok(Vec::new()) };
-        let entries = entries.map_err(|error| {
-            let is_damaged = matches!(error, StoreError::Corrupt { .. });
-            if is_damaged {
-                Stop::Claim(Divergence::of_log(next, error.to_string()))
-            } else {
-                Stop::Source(error.into())
-            }
-        })?;
-        next += entries.len() as u64;
-        Ok(entries)
-    };
-    let node = |number| match store.tree_hash(number) {
-        // One that is missing differs from every hash.
-        Ok(hash) => Ok(Some(hash.unwrap_or_default())),
-        Err(error) => Err(std::io::Error::other(error)),
-    };
-    let ended = replay(&mut audit, &bar, read, node).and_then(|()| {
-        if let Some(cosigned) = &cosigned {
-            audit.finish(cosigned)?;
-        }
-        Ok(audit.finish(&note)?)
-    });
-    let shown = cosigned.filter(|_| policy.is_some()).unwrap_or(note);
-    Ok(witnessed(outcome(&audit, pinned, ended)?, &shown, policy))
-}
-
-fn replay<O: OldEvents>(
-    audit: &mut Audit<O>,
-    bar: &ProgressBar,
-    read: impl FnMut() -> Result<Vec<StoredEntry>, Stop> + Send,
-    mut node: impl FnMut(u64) -> std::io::Result<Option<Hash>>,
-) -> Result<(), Stop> {
-    let ended = pipeline::run(Keys::new(), read, |chunk| {
-        audit.take(chunk, &mut node)?;
-        bar.set_position(audit.size());
-        Ok(())
-    });
-    bar.finish_and_clear();
-    ended
+/// The reader of entries stops where somebody wants no more.
+fn refuse_if(stopped: &watch::Receiver<bool>) -> Result<(), Stop> {
+    let interrupted = || Stop::Source(Failure::Unreachable("interrupted".to_owned()).into());
+    if *stopped.borrow() { Err(interrupted()) } else { Ok(()) }
 }
 
 /// A report of what was found, or an error where nothing could be judged.
-fn outcome<O: OldEvents>(
-    audit: &Audit<O>,
-    pinned: (bool, u64),
-    ended: Result<(u64, Hash), Stop>,
-) -> anyhow::Result<Report> {
+fn outcome(audit: &Audit, pinned: (bool, u64), ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
     match ended {
         Ok(verified) => Ok(Report::new(audit, pinned, Ok(verified))),
         Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, pinned, Err((&*finding).into()))),

@@ -143,6 +143,64 @@ async fn a_data_folder_is_audited_with_its_tree() {
     assert_eq!((code, &report["verdict"]), (0, &"verified".into()), "{report}");
 }
 
+#[tokio::test]
+async fn a_data_folder_is_audited_on_from_what_was_verified_before() {
+    let mut ledger = ledger().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let [memory, backup] = ["memory", "backup"].map(|name| scratch.path().join(name));
+    let folder = ledger.folder.path().to_owned();
+    let stop = |ledger: &mut Ledger| {
+        ledger.server.kill().unwrap();
+        ledger.server.wait().unwrap();
+    };
+    stop(&mut ledger);
+    let arguments = ["--data", text(&folder), "--memory", text(&memory)];
+    let (code, first) = audit(&arguments).await;
+    assert_eq!((code, &first["resumed_at"]), (0, &0.into()), "{first}");
+    copy(&folder, &backup);
+    ledger.restart().await;
+    // Corrects what only the remembered events tell.
+    let published = proto::Until::Published;
+    let sheet = ledger.sheet(vec![crate::support::reverse(crate::support::at(3, 0)), ledger.half_hour(1, 20)]);
+    ledger.submit(sheet, published).await.unwrap();
+    stop(&mut ledger);
+    let (code, grown) = audit(&arguments).await;
+    assert_eq!((code, &grown["resumed_at"]), (0, &first["entries"]), "{grown}");
+
+    // A byte of an entry, and a hash of the tree, from before what is remembered.
+    for (prefix, place, named) in [(b'b', 60, "entry"), (b't', 3, "tree")] {
+        let damaged = scratch.path().join(named);
+        copy(&folder, &damaged);
+        let db = sled::open(damaged.join("log")).unwrap();
+        let (key, value) = db.scan_prefix([prefix]).nth(2).unwrap().unwrap();
+        let mut value = value.to_vec();
+        value[place] ^= 4;
+        db.insert(key, value).unwrap();
+        drop(db);
+        let (code, report) = audit(&["--data", text(&damaged), "--memory", text(&memory)]).await;
+        assert_eq!((code, &report["resumed_at"]), (1, &0.into()), "{named}: {report}");
+        assert!(report["finding"].to_string().contains(named), "{named}: {report}");
+        // What was verified of the sound one is gone from the memory, and nothing else.
+        assert_eq!(audit(&arguments).await.0, 0, "{named}");
+    }
+
+    // The same ledger from a backup, going on otherwise.
+    fs::remove_dir_all(&folder).unwrap();
+    copy(&backup, &folder);
+    ledger.restart().await;
+    ledger.accept(vec![ledger.half_hour(1, 21)]).await;
+    let sheet = ledger.sheet(vec![ledger.half_hour(1, 22)]);
+    ledger.submit(sheet, published).await.unwrap();
+    stop(&mut ledger);
+    let (code, forked) = audit(&arguments).await;
+    assert_eq!((code, &forked["finding"]["code"]), (1, &"Forked".into()), "{forked}");
+    let evidence = fs::read_dir(fs::read_dir(&memory).unwrap().next().unwrap().unwrap().path()).unwrap();
+    let evidence =
+        evidence.map(|file| file.unwrap().path()).find(|path| path.extension().is_some_and(|end| end == "pair"));
+    let verified = timebank(&["verify-evidence", text(&evidence.unwrap())]).await;
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
 /// What a lying server changes.
 #[derive(Clone, Copy, PartialEq)]
 enum Lie {
@@ -469,14 +527,19 @@ async fn an_audit_that_is_interrupted_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn nobody_is_accused_of_what_is_damaged_at_the_auditors() {
-    let ledger = ledger().await;
+    let mut ledger = ledger().await;
+    let data = ledger.folder.path().to_owned();
     let (memory, file) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
     export(&ledger, file.path()).await;
-    let sources = [["--server", &ledger.url], ["--archive", text(file.path())]];
-    for source in sources {
+    let url = ledger.url.clone();
+    for source in [["--server", &url], ["--archive", text(file.path())], ["--data", text(&data)]] {
+        if source[0] == "--data" {
+            ledger.server.kill().unwrap();
+            ledger.server.wait().unwrap();
+        }
         let arguments = [source.as_slice(), &["--memory", text(memory.path())]].concat();
         assert_eq!(audit(&arguments).await.0, 0);
-        let kind = source[0].trim_start_matches("--");
+        let kind = source[0].trim_start_matches("--").replace("data", "folder");
         let folder = fs::read_dir(memory.path()).unwrap().next().unwrap().unwrap().path().join(kind);
         for name in ["projections/snapshot", "projections/postings", "events", "ends", "genesis", "events-replayed"] {
             let path = folder.join(name);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     archive::ArchiveError,
-    audit::{Audit, Finding, OldEvents, Pin},
+    audit::{Audit, Finding, Pin},
     cli::output::{Failure, emit},
     merkle::Hash,
 };
@@ -98,8 +98,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new<O: OldEvents>(
-        audit: &Audit<O>,
+    pub(super) fn new(
+        audit: &Audit,
         (pinned, resumed_at): (bool, u64),
         verdict: Result<(u64, Hash), Divergence>,
     ) -> Self {

@@ -7,13 +7,13 @@ use tokio::sync::watch;
 use super::{
     Stop,
     claims::Claims,
-    memory::{Begin, Kind, Memory, Remembered, SAVE_ENTRIES, signed},
+    memory::{Begin, Kind, Memory, Remembered, Resumed, signed},
     outcome,
     report::{Divergence, Report},
     witnessed,
 };
 use crate::{
-    audit::{Audit, Pin},
+    audit::Pin,
     checkpoint::policy::WitnessPolicy,
     cli::{
         checkpoint::{checkpoint_over, parsed, show_evidence},
@@ -23,7 +23,7 @@ use crate::{
         source::{Source, answer},
     },
     merkle::{Frontier, Hash, consistency_roots, leaf_hash},
-    pipeline::{self, Keys, Replayed},
+    pipeline::{self, Replayed},
     projection::{Committed, Projection},
     proof::{CheckpointPair, Relation},
     proto,
@@ -141,16 +141,9 @@ fn replay(
     memory: &Memory,
     remembered: Remembered,
 ) -> anyhow::Result<Replay> {
-    let Remembered { pin: known, genesis, events, own, replay, old, .. } = remembered;
-    let pinned = pin.is_some() || known.is_some();
-    let pin = pin.or(known);
-    let sizes = parsed(note).map(|checkpoint| checkpoint.size);
-    let (start, end) = (replay.state.size(), parsed(note).map_or(0, |checkpoint| checkpoint.size));
-    let keys: Keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
-    let mut audit = match genesis {
-        Some(genesis) => Audit::resume(genesis, (replay, events), sizes, old),
-        None => Audit::new(pin, sizes, old),
-    };
+    let end = parsed(note).map_or(0, |checkpoint| checkpoint.size);
+    let mut resumed = remembered.resume(pin, [end]);
+    let (_, start) = resumed.known;
     let bar = progress(Some(end), "entries");
     let mut next = start;
     let read = || {
@@ -168,29 +161,22 @@ fn replay(
         }
         Ok(entries)
     };
-    let mut saved = start;
-    let looked = if start > 0 { claims.check(&own.view()).map_err(Stop::Claim) } else { Ok(()) };
-    let ended = looked.and_then(|()| {
-        pipeline::run(keys, read, |chunk| {
+    let looked = if start > 0 { claims.check(&resumed.own.view()).map_err(Stop::Claim) } else { Ok(()) };
+    let ended = match looked {
+        Err(stop) => Err(stop),
+        Ok(()) => memory.replay(&mut resumed, read, |audit, own, chunk| {
             let replayed = audit.take(chunk, |_| Ok(None))?;
             let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
             let root = audit.replay().map_or_else(Hash::default, |replay| replay.frontier.root());
             own.apply(&committed, root).map_err(|error| Stop::Source(error.into()))?;
             claims.check(&own.view()).map_err(Stop::Claim)?;
             bar.set_position(audit.size());
-            if audit.size() >= saved + SAVE_ENTRIES {
-                saved = audit.size();
-                memory.save(&own, &mut audit).map_err(Stop::Source)?;
-            }
             Ok(())
-        })
-    });
+        })?,
+    };
     bar.finish_and_clear();
-    if matches!(ended, Err(Stop::Source(_))) && audit.size() > saved {
-        // Interrupted, or cut off: the next audit goes on from here.
-        memory.save(&own, &mut audit)?;
-    }
-    let report = outcome(&audit, (pinned, start), ended.and_then(|()| Ok(audit.finish(note)?)))?;
+    let Resumed { mut audit, own, known, .. } = resumed;
+    let report = outcome(&audit, known, ended.and_then(|()| Ok(audit.finish(note)?)))?;
     if report.is_verified() {
         memory.save(&own, &mut audit)?;
         if let Some(genesis) = audit.genesis() {
