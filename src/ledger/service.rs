@@ -283,10 +283,11 @@ impl State {
         near: &(impl Iterator<Item = &'a ServedTime> + Clone),
     ) -> Result<(), Rejection> {
         let max = self.policy.day_max;
-        for (day, served) in time.day_shares() {
-            let shares = near.clone().flat_map(ServedTime::day_shares).filter(|share| share.0 == day);
-            let minutes = minutes_up(shares.fold(served, |sum, share| sum.saturating_add(share.1)));
+        for day in time.days() {
+            let served = near.clone().fold(time.share_of(day), |sum, other| sum.saturating_add(other.share_of(day)));
+            let minutes = minutes_up(served);
             if minutes > max {
+                let day = i32::try_from(day).unwrap_or(i32::MAX);
                 return Err(Rejection::DayLimitExceeded { minutes, day, max });
             }
         }

@@ -106,23 +106,27 @@ impl ServedTime {
         first < until && from < end
     }
 
-    /// Milliseconds served on each local day, split at local midnight.
-    pub(super) fn day_shares(&self) -> impl Iterator<Item = (i32, i64)> + use<> {
+    /// The local days that it touches, split at local midnight.
+    pub(super) fn days(&self) -> std::ops::RangeInclusive<i64> {
         let offset_ms = i64::from(self.utc_offset_seconds).saturating_mul(1_000);
-        let (date, (mut from, end)) = match self.served {
-            Served::OnDate { date, .. } => (Some((date, served_ms(&self.served))), (0, 0)),
+        let day = |moment: i64| moment.saturating_add(offset_ms).div_euclid(DAY_MS);
+        match self.served {
+            Served::Interval { start, end } => day(start.0)..=day(end.0.saturating_sub(1)),
+            Served::OnDate { date, .. } => date.into()..=date.into(),
+        }
+    }
+
+    /// Milliseconds served on a local day.
+    pub(super) fn share_of(&self, day: i64) -> i64 {
+        match self.served {
             Served::Interval { start, end } => {
-                (None, (start.0.saturating_add(offset_ms), end.0.saturating_add(offset_ms)))
+                let offset_ms = i64::from(self.utc_offset_seconds).saturating_mul(1_000);
+                let midnight = day.saturating_mul(DAY_MS).saturating_sub(offset_ms);
+                end.0.min(midnight.saturating_add(DAY_MS)).saturating_sub(start.0.max(midnight)).max(0)
             }
-        };
-        let days = std::iter::from_fn(move || {
-            let day = (from < end).then(|| from.div_euclid(DAY_MS))?;
-            let until = end.min(day.saturating_add(1).saturating_mul(DAY_MS));
-            let share = (i32::try_from(day).unwrap_or(i32::MAX), until.saturating_sub(from));
-            from = until;
-            Some(share)
-        });
-        date.into_iter().chain(days)
+            Served::OnDate { date, .. } if i64::from(date) == day => served_ms(&self.served),
+            Served::OnDate { .. } => 0,
+        }
     }
 }
 
