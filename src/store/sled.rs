@@ -9,6 +9,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
 };
 
 use bytes::BytesMut;
@@ -21,6 +22,11 @@ use crate::merkle::{Hash, stored_hash_count};
 
 /// Page cache: reads of the newest history mostly, and the operating system caches the rest.
 const CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
+/// sled's threads let go of a store's lock a moment after it was closed, in this process or one that is ending: milliseconds,
+/// on a busy machine some hundred.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Between two tries to get it.
+const LOCK_POLL: Duration = Duration::from_millis(10);
 /// Commits between two looks into `blobs/`.
 const BLOBS_CHECK_COMMITS: u64 = 1_000;
 /// Tree hashes of one value.
@@ -299,11 +305,15 @@ fn open_sled(folder: &Path) -> Result<Db, StoreError> {
         .cache_capacity(CACHE_BYTES)
         // Its thread would swallow the errors of a flush.
         .flush_every_ms(None);
-    match config.open() {
+    let mut opened = config.open();
+    let deadline = Instant::now() + LOCK_WAIT;
+    while opened.as_ref().is_err_and(is_locked) && Instant::now() < deadline {
+        std::thread::sleep(LOCK_POLL);
+        opened = config.open();
+    }
+    match opened {
         Ok(db) => Ok(db),
-        Err(sled::Error::Io(error)) if error.to_string().contains("lock") => {
-            Err(StoreError::InUse { path: folder.to_owned() })
-        }
+        Err(error) if is_locked(&error) => Err(StoreError::InUse { path: folder.to_owned() }),
         Err(error @ sled::Error::Corruption { .. }) => {
             let io = |source| StoreError::Io { path: folder.to_owned(), source };
             if !set_snapshots_aside(folder).map_err(io)? {
@@ -314,6 +324,10 @@ fn open_sled(folder: &Path) -> Result<Db, StoreError> {
         }
         Err(error) => Err(backend(error)),
     }
+}
+
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("lock"))
 }
 
 /// How the names of snapshots begin that were set aside.

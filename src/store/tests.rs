@@ -122,6 +122,18 @@ fn a_folder_in_use_is_refused_in_words() {
 }
 
 #[test]
+fn a_folder_that_is_let_go_of_a_moment_later_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = SledStore::open(folder.path()).unwrap();
+    let letting_go = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(held);
+    });
+    SledStore::open(folder.path()).unwrap();
+    letting_go.join().unwrap();
+}
+
+#[test]
 fn faults_on_demand_do_what_they_say() {
     let store = MemoryStore::default();
     let mut frontier = Frontier::default();
