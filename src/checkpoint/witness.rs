@@ -103,6 +103,19 @@ impl<'a> AddCheckpoint<'a> {
     pub fn origin(&self) -> &str {
         &self.checkpoint.origin
     }
+
+    /// The signed checkpoint.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let signatures: String = self.note.signatures().iter().map(ToString::to_string).collect();
+        format!("{}\n{signatures}", self.note.text())
+    }
+
+    /// What is to show that it continues the newest one that was cosigned.
+    #[must_use]
+    pub fn proof(&self) -> &[Hash] {
+        &self.proof
+    }
 }
 
 /// The body of a request. `note` is a signed checkpoint, `proof` at most [`PROOF_HASHES_MAX`] hashes from `old_size` on.

@@ -4,6 +4,7 @@
 //! witness.key     signs cosignatures
 //! lock            held while a witness runs: two of them could cosign two histories
 //! logs/           for each ledger the newest checkpoint that was cosigned, under the SHA-256 of its origin
+//! evidence-*.pair what convicts a ledger that showed a second history, under the same name
 //! ```
 
 use std::{
@@ -22,6 +23,7 @@ use crate::{
         witness::{AddCheckpoint, Head, KeptError, Refusal, Witness},
     },
     config::{KeyFile, KeyFileError},
+    proof::{CheckpointPair, Relation},
     signature,
     store::{atomic_write, sync_folder},
 };
@@ -113,6 +115,8 @@ pub struct WitnessFolder {
 #[derive(Debug)]
 struct Log {
     path: PathBuf,
+    /// Where evidence against the ledger goes: the first is enough.
+    evidence: PathBuf,
     kept: Mutex<Option<Kept>>,
 }
 
@@ -150,7 +154,8 @@ impl WitnessFolder {
         for ledger in opened.witness.ledgers() {
             let origin = ledger.name().to_owned();
             let name = origin_hash(&origin);
-            let log = Log::open(logs_folder.join(&name), &opened.witness, &origin)?;
+            let evidence = folder.join(format!("evidence-{name}.pair"));
+            let log = Log::open((logs_folder.join(&name), evidence), &opened.witness, &origin)?;
             opened.origins.insert(name, origin.clone());
             opened.logs.insert(origin, log);
         }
@@ -189,19 +194,49 @@ impl WitnessFolder {
         let log = self.logs.get(request.origin()).ok_or_else(unknown)?;
         let mut kept = log.lock();
         let latest = kept.as_ref().map(|kept| &kept.head);
-        let cosigned = self.witness.add_checkpoint(&request, latest, time_s)?;
+        let cosigned = self.witness.add_checkpoint(&request, latest, time_s).inspect_err(|refusal| {
+            if let (Refusal::NotConsistent(_), Some(kept)) = (refusal, kept.as_ref()) {
+                self.keep_evidence(&request, &kept.note, &log.evidence);
+            }
+        })?;
         // Where this fails, nobody gets to see the cosignature: whichever file is there then is one to go on from.
         atomic_write(&log.path, cosigned.note.as_bytes(), 0o644).map_err(AddError::NotKept)?;
         *kept = Some(Kept { head: cosigned.head, note: cosigned.note });
         Ok(cosigned.line)
     }
+
+    /// Keeps two checkpoints that can't both be true, where the request shows that much: its proof leads to its own root
+    /// and gives another root than the one that was cosigned. A proof from a power of two doesn't give it.
+    fn keep_evidence(&self, request: &AddCheckpoint<'_>, kept: &str, path: &Path) {
+        let ledgers = self.witness.ledgers().iter().filter(|ledger| ledger.name() == request.origin());
+        let pairs = ledgers.map(|ledger| CheckpointPair {
+            ledger: ledger.clone(),
+            path: request.proof().to_vec(),
+            old: kept.to_owned(),
+            new: request.note(),
+        });
+        let forked = |pair: &CheckpointPair| {
+            pair.verify().is_ok_and(|related| matches!(related.relation, Relation::Forked { .. }))
+        };
+        let Some(pair) = pairs.into_iter().find(forked) else { return };
+        let written = if path.exists() { Ok(()) } else { atomic_write(path, pair.to_string().as_bytes(), 0o644) };
+        let (ledger, path) = (request.origin(), path.display());
+        match written {
+            Ok(()) => {
+                tracing::error!("{ledger} signed two histories: `timebank verify-evidence {path}` shows it to anybody");
+            }
+            Err(error) => tracing::error!("{ledger} signed two histories, and the evidence could not be kept: {error}"),
+        }
+    }
 }
 
 impl Log {
-    fn open(path: PathBuf, witness: &Witness, origin: &str) -> Result<Self, OpenError> {
+    fn open((path, evidence): (PathBuf, PathBuf), witness: &Witness, origin: &str) -> Result<Self, OpenError> {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { path, kept: Mutex::new(None) }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Self { path, evidence, kept: Mutex::new(None) });
+            }
             Err(source) => return Err(OpenError::Io { path, source }),
         };
         let (found, head) = match witness.read_kept(&bytes) {
@@ -212,7 +247,7 @@ impl Log {
             return Err(OpenError::OtherOrigin { path, found, expected: origin.to_owned() });
         }
         let note = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Self { path, kept: Mutex::new(Some(Kept { head, note })) })
+        Ok(Self { path, evidence, kept: Mutex::new(Some(Kept { head, note })) })
     }
 
     /// A request that panicked has changed nothing here: the head is replaced as a whole, last of all.

@@ -80,6 +80,29 @@ fn a_witness_shown_two_histories_cosigns_only_the_first_also_after_a_restart() {
 }
 
 #[test]
+fn a_second_history_leaves_evidence_and_nonsense_leaves_none() {
+    let shown = |old: u64, body: &str| {
+        let data = tempfile::tempdir().unwrap();
+        let folder = open(data.path());
+        assert_eq!(status(&folder, &request(0, old, 0)), 200);
+        assert_eq!(status(&folder, body), 422);
+        let evidence = data.path().join(format!("evidence-{}.pair", origin_hash(ORIGIN)));
+        fs::read(evidence).ok().map(|bytes| CheckpointPair::parse(&bytes).unwrap().verify().unwrap())
+    };
+    for (old, new) in [(5, 5), (5, 9), (6, 8), (4, 4)] {
+        let related = shown(old, &request(old, new, 1)).unwrap();
+        assert_eq!((related.old_size, related.new_size), (old, new));
+        assert!(matches!(related.relation, Relation::Forked { .. }), "{related:?}");
+    }
+    // Somebody's proof that doesn't fit the checkpoint convicts nobody; nor does one that leaves the old root out.
+    let (honest, other) = (request(5, 9, 0), request(5, 9, 1));
+    let proof = |body: &str| body.split_once("\n\n").unwrap().0.to_owned();
+    let mixed = format!("{}\n\n{}", proof(&other), honest.split_once("\n\n").unwrap().1);
+    assert_eq!(shown(5, &mixed), None);
+    assert_eq!(shown(4, &request(4, 9, 1)), None);
+}
+
+#[test]
 fn what_could_not_be_kept_is_not_cosigned() {
     let data = tempfile::tempdir().unwrap();
     let folder = open(data.path());
