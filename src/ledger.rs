@@ -10,6 +10,7 @@
 )]
 
 mod account;
+mod alone;
 mod authority;
 mod booking;
 mod check;
@@ -26,6 +27,7 @@ mod times;
 mod units;
 
 pub use account::{Account, AccountKind, Claim, Hold, Key, KeyRole, RecordNote, Region};
+pub use alone::check_alone;
 pub use credit::credited_minutes;
 pub use decision::{Applied, Change, Decision, Posting, Warning, WarningCode};
 pub use event::{

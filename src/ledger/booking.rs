@@ -17,6 +17,14 @@ const HOLD_DAYS_MAX: u32 = 731;
 /// A credit split at the cap: what the receiver keeps, and what goes to which pool.
 pub(super) type Split = (Minutes, Option<(AccountNumber, Minutes)>);
 
+/// A hold ends later than now, and not too far ahead.
+pub(super) fn check_hold_end(now: Millis, expires_at: Millis) -> Verdict {
+    let latest = now.0.saturating_add(i64::from(HOLD_DAYS_MAX).saturating_mul(DAY_MS));
+    let in_range = expires_at > now && expires_at.0 <= latest;
+    let out_of_range = || Rejection::HoldEndOutOfRange { expires_at, days_max: HOLD_DAYS_MAX };
+    ensure(in_range, "expires_at_ms", out_of_range)
+}
+
 impl State {
     /// Every spend checks this and nothing else: available = balance - held - floor must cover it.
     pub(super) fn check_spend(account: &Account, minutes: Minutes) -> Result<(), Rejection> {
@@ -107,10 +115,7 @@ impl State {
         let books = payer.kind.is_personal() || payer.kind.is_pool();
         ensure(books, "payer", || Rejection::AccountKindMismatch { account: payer_id, expected })?;
         let (station, _) = self.station("station", station_id)?;
-        let latest = context.now.0.saturating_add(i64::from(HOLD_DAYS_MAX).saturating_mul(DAY_MS));
-        let in_range = expires_at > context.now && expires_at.0 <= latest;
-        let out_of_range = || Rejection::HoldEndOutOfRange { expires_at, days_max: HOLD_DAYS_MAX };
-        ensure(in_range, "expires_at_ms", out_of_range)?;
+        check_hold_end(context.now, expires_at)?;
         on("minutes", Self::check_spend(payer, minutes))?;
         decision.hold(payer_number, minutes, Some(station));
         decision

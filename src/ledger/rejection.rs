@@ -1,8 +1,11 @@
 //! Why a sheet or an event is refused.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use super::units::{AccountId, EventRef, KeyId, LogIndex, Millis, Minutes};
+use super::{
+    event::Served,
+    units::{AccountId, AtOffset, Date, EventRef, KeyId, LogIndex, Millis, Minutes, Offset},
+};
 
 /// A rule said no. Declared in order of precedence: of several rules broken by one event, or by one sheet, the first
 /// in this list is reported. Everything up to [`Rejection::KeyIsRevoked`] is about the sheet, the rest about an event.
@@ -70,7 +73,7 @@ pub enum Rejection {
         found: usize,
     },
     /// The events are not those that were signed.
-    #[error("the events do not hash to the header's events_root")]
+    #[error("the events are not those that the header was signed over")]
     EventsRootMismatch,
     /// Two events of a sheet with one salt.
     #[error("event {other} has the same salt")]
@@ -113,7 +116,7 @@ pub enum Rejection {
         index: LogIndex,
     },
     /// `valid_until_ms` is over.
-    #[error("the sheet was valid until {valid_until}, now it is {now}")]
+    #[error("the sheet could be recorded until {valid_until}, now it is {now}")]
     SheetExpired {
         /// Its end.
         valid_until: Millis,
@@ -121,7 +124,7 @@ pub enum Rejection {
         now: Millis,
     },
     /// Signed by a clock that runs ahead.
-    #[error("the sheet was issued at {issued_at}, now it is {now}")]
+    #[error("the sheet was signed in the future, at {issued_at}: now it is {now}")]
     SheetIssuedInFuture {
         /// Its time.
         issued_at: Millis,
@@ -145,13 +148,13 @@ pub enum Rejection {
 
     // An event's own values.
     /// Zero or negative.
-    #[error("{minutes} is not at least 1 minute")]
+    #[error("it states {minutes}, and at least 1 minute is needed")]
     MinutesNotPositive {
         /// As stated.
         minutes: Minutes,
     },
     /// More than any event may move.
-    #[error("{minutes} is more than {max}")]
+    #[error("it states {minutes}, more than one event may move: {max}")]
     MinutesTooLarge {
         /// As stated.
         minutes: Minutes,
@@ -159,12 +162,14 @@ pub enum Rejection {
         max: Minutes,
     },
     /// The end is not after the start.
-    #[error("the end {end} is not after the start {start}")]
+    #[error("the end, {}, is not after the start, {}", AtOffset(*end, *utc_offset_seconds), AtOffset(*start, *utc_offset_seconds))]
     IntervalEmpty {
         /// Start.
         start: Millis,
         /// End.
         end: Millis,
+        /// The record's own offset.
+        utc_offset_seconds: i32,
     },
     /// From an account to itself.
     #[error("an account can't pay itself")]
@@ -204,13 +209,13 @@ pub enum Rejection {
         key_id: KeyId,
     },
     /// No service record there.
-    #[error("event {record} is no service record")]
+    #[error("{} is no service record", Place("event", *record))]
     RecordUnknown {
         /// Where.
         record: EventRef,
     },
     /// No hold there.
-    #[error("event {hold} placed no hold")]
+    #[error("{} placed no hold", Place("event", *hold))]
     HoldUnknown {
         /// Where.
         hold: EventRef,
@@ -250,7 +255,7 @@ pub enum Rejection {
     #[error("it is the last operator key")]
     LastOperatorKey,
     /// The record was reversed, which is final.
-    #[error("record {record} is reversed")]
+    #[error("{} was taken back for good", Place("record", *record))]
     RecordReversed {
         /// Which.
         record: EventRef,
@@ -259,19 +264,19 @@ pub enum Rejection {
     #[error("the correction changes nothing")]
     CorrectionChangesNothing,
     /// Exactly one end.
-    #[error("hold {hold} has ended: it was settled, released or expired")]
+    #[error("{} has ended: it was settled, released or expired", Place("hold", *hold))]
     HoldEnded {
         /// Which.
         hold: EventRef,
     },
     /// Placed by another payer or with another station.
-    #[error("hold {hold} is of another payer or with another station")]
+    #[error("{} is of another payer or with another station", Place("hold", *hold))]
     HoldOfOthers {
         /// Which.
         hold: EventRef,
     },
     /// Too late to settle.
-    #[error("hold {hold} ran out at {expires_at}")]
+    #[error("{} ran out at {expires_at}", Place("hold", *hold))]
     HoldRunOut {
         /// Which.
         hold: EventRef,
@@ -279,7 +284,7 @@ pub enum Rejection {
         expires_at: Millis,
     },
     /// Too early to expire.
-    #[error("hold {hold} runs until {expires_at}")]
+    #[error("{} runs until {expires_at}", Place("hold", *hold))]
     HoldStillRuns {
         /// Which.
         hold: EventRef,
@@ -287,7 +292,7 @@ pub enum Rejection {
         expires_at: Millis,
     },
     /// More than was reserved.
-    #[error("{credited} is more than the {held} held")]
+    #[error("it takes {credited}, and the hold reserves {held}")]
     HoldTooSmall {
         /// Credit.
         credited: Minutes,
@@ -304,18 +309,22 @@ pub enum Rejection {
     },
     // Times and limits.
     /// Not yet over.
-    #[error("the service ends at {end}, now it is {now}")]
+    #[error("{}", NotYet { served, utc_offset_seconds: *utc_offset_seconds, now: *now })]
     ServiceInFuture {
-        /// Its end.
-        end: Millis,
+        /// When it was, as stated.
+        served: Served,
+        /// The record's own offset.
+        utc_offset_seconds: i32,
         /// Now.
         now: Millis,
     },
     /// Too long ago.
-    #[error("the service ended at {end}, more than {days_max} days ago")]
+    #[error("the service was {}, more than {days_max} days ago", When(served, *utc_offset_seconds))]
     ServiceTooOld {
-        /// Its end.
-        end: Millis,
+        /// When it was, as stated.
+        served: Served,
+        /// The record's own offset.
+        utc_offset_seconds: i32,
         /// The limit.
         days_max: u32,
     },
@@ -323,7 +332,7 @@ pub enum Rejection {
     #[error("the policy does not allow this rounding")]
     RoundingNotAllowed,
     /// The time doesn't come to whole units and no rounding is named.
-    #[error("the time served does not come to whole units of {unit} min, and no rounding is named")]
+    #[error("the time served does not come to a whole number of {}, and no rounding is named", Unit(*unit))]
     CreditNotWhole {
         /// The policy's unit.
         unit: u32,
@@ -345,7 +354,7 @@ pub enum Rejection {
         max: Minutes,
     },
     /// One person, one day.
-    #[error("with this record {minutes} are served on day {day}, more than {max}")]
+    #[error("with this record {minutes} are served on {}, more than the {max} of a day", Date(i64::from(*day)))]
     DayLimitExceeded {
         /// Served, in minutes rounded up.
         minutes: Minutes,
@@ -355,7 +364,7 @@ pub enum Rejection {
         max: Minutes,
     },
     /// One person can't be in two places.
-    #[error("the volunteer already serves at this time: record {record}")]
+    #[error("the volunteer already serves at this time: {}", Place("record", *record))]
     ServiceOverlaps {
         /// The other record.
         record: EventRef,
@@ -365,7 +374,7 @@ pub enum Rejection {
     #[error("a group can give only to a pool")]
     GroupGivesOnlyToPools,
     /// Not enough.
-    #[error("{needed} are needed, {available} are available")]
+    #[error("it takes {needed}, and {available} are available")]
     BalanceBelowFloor {
         /// Needed.
         needed: Minutes,
@@ -378,6 +387,62 @@ pub enum Rejection {
     /// No balance leaves 64 bits.
     #[error("a balance would leave the range of 64 bits")]
     BalanceOutOfRange,
+}
+
+/// A record, hold or event by its place; within the same sheet it has none yet.
+struct Place(&'static str, EventRef);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(what, at) = self;
+        match (*what, at.index) {
+            ("event", LogIndex(0)) => write!(f, "event {} of this same sheet", at.event),
+            (what, LogIndex(0)) => write!(f, "the {what} in event {} of this same sheet", at.event),
+            (what, _) => write!(f, "{what} {at}"),
+        }
+    }
+}
+
+/// When a service was, at its own offset.
+struct When<'a>(&'a Served, i32);
+
+impl fmt::Display for When<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self.0 {
+            Served::Interval { end, .. } => write!(f, "until {}", AtOffset(end, self.1)),
+            Served::OnDate { date, .. } => write!(f, "on {}", Date(i64::from(date))),
+        }
+    }
+}
+
+/// Why a service isn't over.
+struct NotYet<'a> {
+    served: &'a Served,
+    utc_offset_seconds: i32,
+    now: Millis,
+}
+
+impl fmt::Display for NotYet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (now, offset) = (AtOffset(self.now, self.utc_offset_seconds), self.utc_offset_seconds);
+        match *self.served {
+            Served::Interval { end, .. } => {
+                write!(f, "the service ends at {}, and now it is {now}", AtOffset(end, offset))
+            }
+            Served::OnDate { date, .. } => {
+                write!(f, "{} has not begun at {}: now it is {now}", Date(i64::from(date)), Offset(offset))
+            }
+        }
+    }
+}
+
+/// What credit is counted in.
+struct Unit(u32);
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 1 { f.write_str("minutes") } else { write!(f, "units of {} min", self.0) }
+    }
 }
 
 impl Rejection {
@@ -443,6 +508,36 @@ impl Rejection {
         "OverflowPoolUnknown",
         "BalanceOutOfRange",
     ];
+
+    /// The record or hold that stands in the way or is missing; index 0 means the sheet that was refused.
+    #[must_use]
+    pub fn other(&self) -> Option<EventRef> {
+        self.clone().place_mut().copied()
+    }
+
+    /// The same, told of a sheet that would have stood at `index`: it was refused, and nothing of it stands anywhere.
+    #[must_use]
+    pub(super) fn told_within(mut self, index: LogIndex) -> Self {
+        if let Some(at) = self.place_mut().filter(|at| at.index == index) {
+            at.index = LogIndex(0);
+        }
+        self
+    }
+
+    fn place_mut(&mut self) -> Option<&mut EventRef> {
+        if let Self::RecordUnknown { record: at }
+        | Self::RecordReversed { record: at }
+        | Self::ServiceOverlaps { record: at }
+        | Self::HoldUnknown { hold: at }
+        | Self::HoldEnded { hold: at }
+        | Self::HoldOfOthers { hold: at }
+        | Self::HoldRunOut { hold: at, .. }
+        | Self::HoldStillRuns { hold: at, .. } = self
+        {
+            return Some(at);
+        }
+        None
+    }
 
     /// The stable code: the variant's name.
     #[must_use]
@@ -518,9 +613,11 @@ impl Rejection {
             Self::AccountKindMismatch { .. } => ("AccountKindMismatch", "Name an account of the expected kind."),
             Self::RevokedKeyUnknown { .. } => ("RevokedKeyUnknown", "Check the key id."),
             Self::RecordUnknown { .. } => {
-                ("RecordUnknown", "Name the original record by its log index and event number.")
+                ("RecordUnknown", "Name the original record by its place, as 17.0: receipts and histories show it.")
             }
-            Self::HoldUnknown { .. } => ("HoldUnknown", "Name the hold by its log index and event number."),
+            Self::HoldUnknown { .. } => {
+                ("HoldUnknown", "Name the hold by its place, as 17.0: `hold list` shows those that are open.")
+            }
             Self::LedgerExists => ("LedgerExists", "Start a new data folder for a new ledger."),
             Self::RegionExists => ("RegionExists", "Use it as it is, or choose another code."),
             Self::TooManyRegions { .. } => ("TooManyRegions", "Use the regions there are."),
@@ -589,15 +686,9 @@ impl Refusal {
     }
 }
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: ", self.rejection.code())?;
-        if let Some(event) = self.event {
-            write!(f, "event {event}: ")?;
-        }
-        if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
-        }
-        write!(f, "{}. {}", self.rejection, self.rejection.remedy())
+impl fmt::Display for Refusal {
+    /// For people: the sentence, what to do, and the code in brackets. Event and field are for programs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. {} [{}]", self.rejection, self.rejection.remedy(), self.rejection.code())
     }
 }

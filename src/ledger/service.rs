@@ -7,6 +7,7 @@ use super::{
     credit::{credited_minutes, served_ms},
     decision::{Change, Decision, Warning, WarningCode},
     event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
+    policy::Policy,
     rejection::Rejection,
     state::State,
     times::{NEAR_DUPLICATE_MS, ServedTime},
@@ -140,14 +141,7 @@ impl State {
     /// The service's own values, who signs, and the accounts it names. `payer_agreed`: a hold, or an earlier version,
     /// stands for the payer's consent and is looked at later.
     fn check_parties(&self, context: &Context<'_>, service: &Service, payer_agreed: bool) -> Verdict<Parties<'_>> {
-        on("service.credited_minutes", check_amount(service.credited))?;
-        match service.served {
-            Served::Interval { start, end } => {
-                ensure(start < end, "service.interval.end_ms", || Rejection::IntervalEmpty { start, end })?;
-            }
-            Served::OnDate { minutes, .. } => on("service.on_date.minutes", check_amount(minutes))?,
-        }
-        ensure(service.payer != Some(service.volunteer), "service.payer", || Rejection::SameAccount)?;
+        check_values(service)?;
         let signers = context.signers;
         let staff = self.account_number(service.station).is_some_and(|station| signers.staff_of(station));
         let who = "staff of the station, or an operator";
@@ -239,41 +233,17 @@ impl State {
         parties: &Parties<'_>,
         except: Option<EventRef>,
     ) -> Verdict {
-        self.check_age(context, service, except.is_some())?;
-        let computed = on(
-            "service.rounding",
-            credited_minutes(&self.policy, &service.category, &service.served, service.rounding),
-        )?;
-        let claimed = service.credited;
-        let mismatch = || Rejection::CreditMismatch { claimed, computed };
-        ensure(claimed == computed, "service.credited_minutes", mismatch)?;
+        check_age(&self.policy, context.now, service, except.is_some())?;
+        check_credit(&self.policy, service)?;
         if parties.volunteer.1.kind == AccountKind::Group {
             return Ok(());
         }
-        let (minutes, max) = (minutes_up(served_ms(&service.served)), self.policy.record_max);
-        ensure(minutes <= max, "service", || Rejection::RecordTooLong { minutes, max })?;
+        check_length(&self.policy, service)?;
         let near = self.times_near(parties.volunteer.0, service, context.facts);
         let near = near.filter(|time| Some(time.record) != except);
         let time = ServedTime::of(context.at(), service, parties.payer.0);
         on("service", self.check_days(&time, &near))?;
         on("service.interval", check_overlap(&time, near))
-    }
-
-    fn check_age(&self, context: &Context<'_>, service: &Service, correction: bool) -> Verdict {
-        let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
-        let (field, end) = match service.served {
-            Served::Interval { end, .. } => ("service.interval.end_ms", end),
-            // A date stands for its first moment: it has begun once that has, and is too old once that is.
-            Served::OnDate { date, .. } => {
-                let first = i64::from(date).saturating_mul(DAY_MS).saturating_sub(offset_ms);
-                ("service.on_date.date", Millis(first))
-            }
-        };
-        ensure(end <= context.now, field, || Rejection::ServiceInFuture { end, now: context.now })?;
-        let days_max = self.policy.age_days_max;
-        let oldest = context.now.0.saturating_sub(i64::from(days_max).saturating_mul(DAY_MS));
-        let exempt = correction || service.imported;
-        ensure(exempt || end.0 >= oldest, field, || Rejection::ServiceTooOld { end, days_max })
     }
 
     /// The day limit, each local day that the service touches on its own.
@@ -411,6 +381,52 @@ impl State {
         let change = if remove { Change::RemoveTime } else { Change::AddTime };
         decision.changes.push(change(volunteer, time));
     }
+}
+
+/// What a service says of itself, whoever signs it and whatever else is there.
+pub(super) fn check_values(service: &Service) -> Verdict {
+    on("service.credited_minutes", check_amount(service.credited))?;
+    match service.served {
+        Served::Interval { start, end } => {
+            let utc_offset_seconds = service.utc_offset_seconds;
+            let empty = || Rejection::IntervalEmpty { start, end, utc_offset_seconds };
+            ensure(start < end, "service.interval.end_ms", empty)?;
+        }
+        Served::OnDate { minutes, .. } => on("service.on_date.minutes", check_amount(minutes))?,
+    }
+    ensure(service.payer != Some(service.volunteer), "service.payer", || Rejection::SameAccount)
+}
+
+/// It is over, and not too long ago for a first record.
+pub(super) fn check_age(policy: &Policy, now: Millis, service: &Service, correction: bool) -> Verdict {
+    let offset_ms = i64::from(service.utc_offset_seconds).saturating_mul(1_000);
+    let (field, end) = match service.served {
+        Served::Interval { end, .. } => ("service.interval.end_ms", end),
+        // A date stands for its first moment: it has begun once that has, and is too old once that is.
+        Served::OnDate { date, .. } => {
+            let first = i64::from(date).saturating_mul(DAY_MS).saturating_sub(offset_ms);
+            ("service.on_date.date", Millis(first))
+        }
+    };
+    let (served, utc_offset_seconds, days_max) = (service.served, service.utc_offset_seconds, policy.age_days_max);
+    ensure(end <= now, field, || Rejection::ServiceInFuture { served, utc_offset_seconds, now })?;
+    let oldest = now.0.saturating_sub(i64::from(days_max).saturating_mul(DAY_MS));
+    let exempt = correction || service.imported;
+    ensure(exempt || end.0 >= oldest, field, || Rejection::ServiceTooOld { served, utc_offset_seconds, days_max })
+}
+
+/// The claim is what the time served gives.
+pub(super) fn check_credit(policy: &Policy, service: &Service) -> Verdict {
+    let computed = credited_minutes(policy, &service.category, &service.served, service.rounding);
+    let (claimed, computed) = (service.credited, on("service.rounding", computed)?);
+    let mismatch = || Rejection::CreditMismatch { claimed, computed };
+    ensure(claimed == computed, "service.credited_minutes", mismatch)
+}
+
+/// The limit of one record. Groups have none.
+pub(super) fn check_length(policy: &Policy, service: &Service) -> Verdict {
+    let (minutes, max) = (minutes_up(served_ms(&service.served)), policy.record_max);
+    ensure(minutes <= max, "service", || Rejection::RecordTooLong { minutes, max })
 }
 
 /// First moment and moment after the last, of a time that has them.

@@ -246,7 +246,7 @@ impl State {
         let verdict: Verdict = self.check(context, decision);
         verdict.map_err(|(field, rejection)| {
             let field = if field.is_empty() { String::new() } else { format!("{}.{field}", context.this().name()) };
-            Refusal::event(context.event, field, rejection)
+            Refusal::event(context.event, field, rejection.told_within(context.index))
         })?;
         self.apply(decision, applied, undo);
         if let Event::LedgerCreated(created) = context.this() {
@@ -295,11 +295,8 @@ fn is_visible(change: &Change) -> bool {
         | Change::DefineRegion(_)
         | Change::SetFloor(..)
         | Change::OpenHold(..)
-        | Change::EndHold(_) => true,
-        Change::AddTime(..)
-        | Change::RemoveTime(..)
-        | Change::MarkDated(..)
-        | Change::NoteRecord(..)
-        | Change::AddClaim(_) => false,
+        | Change::EndHold(_)
+        | Change::NoteRecord(..) => true,
+        Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddClaim(_) => false,
     }
 }

@@ -119,6 +119,12 @@ impl State {
         &self.holds
     }
 
+    /// What became of records that aren't plain any more.
+    #[must_use]
+    pub const fn records(&self) -> &HashMap<EventRef, RecordNote> {
+        &self.records
+    }
+
     /// Minutes that stations owe.
     #[must_use]
     pub fn claims(&self) -> &[Claim] {

@@ -67,8 +67,15 @@ impl Minutes {
 }
 
 impl fmt::Display for Minutes {
+    /// As people say them: `45 min`, `2 h`, `-2 h 30 min`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} min", self.0)
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (hours, rest) = (self.0.unsigned_abs().div_euclid(60), self.0.unsigned_abs().rem_euclid(60));
+        match (hours, rest) {
+            (0, rest) => write!(f, "{sign}{rest} min"),
+            (hours, 0) => write!(f, "{sign}{hours} h"),
+            (hours, rest) => write!(f, "{sign}{hours} h {rest:02} min"),
+        }
     }
 }
 
@@ -77,8 +84,73 @@ impl fmt::Display for Minutes {
 pub struct Millis(pub i64);
 
 impl fmt::Display for Millis {
+    /// RFC 3339 in UTC: `2026-03-01T09:00:00Z`. Whoever shows it to people puts it into their zone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms", self.0)
+        let (date, second) = (self.0.div_euclid(DAY_MS), self.0.rem_euclid(DAY_MS).div_euclid(1_000));
+        let (hour, minute) = (second.div_euclid(3_600), second.div_euclid(60).rem_euclid(60));
+        write!(f, "{}T{hour:02}:{minute:02}:{:02}", Date(date), second.rem_euclid(60))?;
+        match self.0.rem_euclid(1_000) {
+            0 => f.write_str("Z"),
+            ms => write!(f, ".{ms:03}Z"),
+        }
+    }
+}
+
+/// Days since 1970-01-01, shown as the date of the Gregorian calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Date(pub(super) i64);
+
+/// Days of 400 years, after which the calendar begins anew.
+const DAYS_OF_400_YEARS: i64 = 146_097;
+/// Days from 0000-03-01, a year's first day where leap days come last, to 1970-01-01.
+const DAYS_BEFORE_1970: i64 = 719_468;
+
+impl fmt::Display for Date {
+    /// Counted from a first of March: then months begin at day (153 x month + 2) / 5 of their year, and leap days come last.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let days = self.0.saturating_add(DAYS_BEFORE_1970);
+        let (era, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
+        // Of the leap days so far: one in 4 years (1,461 days), not in 100 (36,524), but in 400.
+        let leap_days = day.div_euclid(1_460).saturating_sub(day.div_euclid(36_524));
+        let leap_days = leap_days.saturating_add(day.div_euclid(DAYS_OF_400_YEARS.saturating_sub(1)));
+        let year = day.saturating_sub(leap_days).div_euclid(365);
+        let before = year.saturating_mul(365).saturating_add(year.div_euclid(4)).saturating_sub(year.div_euclid(100));
+        let day = day.saturating_sub(before);
+        let month = day.saturating_mul(5).saturating_add(2).div_euclid(153);
+        let day = day.saturating_sub(month.saturating_mul(153).saturating_add(2).div_euclid(5)).saturating_add(1);
+        let (month, next_year) = if month < 10 { (month.saturating_add(3), 0) } else { (month.saturating_sub(9), 1) };
+        let year = era.saturating_mul(400).saturating_add(year).saturating_add(next_year);
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+/// A moment at the offset of a record, as the clocks of its place showed it: `2026-03-01 09:00 +08:00`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AtOffset(pub(super) Millis, pub(super) i32);
+
+impl fmt::Display for AtOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let local = self.0.0.saturating_add(i64::from(self.1).saturating_mul(1_000));
+        // To the second: clocks of people show no more.
+        let local = Millis(local.saturating_sub(local.rem_euclid(1_000))).to_string();
+        let clock = local.strip_suffix('Z').unwrap_or(&local);
+        let clock = clock.strip_suffix(":00").unwrap_or(clock);
+        write!(f, "{} {}", clock.replacen('T', " ", 1), Offset(self.1))
+    }
+}
+
+/// A UTC offset in seconds, shown as `+08:00`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Offset(pub(super) i32);
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, seconds) = (if self.0 < 0 { '-' } else { '+' }, self.0.unsigned_abs());
+        write!(f, "{sign}{:02}:{:02}", seconds.div_euclid(3_600), seconds.div_euclid(60).rem_euclid(60))?;
+        match seconds.rem_euclid(60) {
+            0 => Ok(()),
+            rest => write!(f, ":{rest:02}"),
+        }
     }
 }
 

@@ -207,7 +207,7 @@ impl EventProof {
             wire::leaf(self.index, *recorded_at_ms, &wire::header_hash(header), &wire::signatures_hash(signatures));
         verify_inclusion(&leaf_hash(&leaf), self.index, checkpoint.size, &self.inclusion, &root)
             .map_err(|problem| EventProofError::NotInLog { index: self.index, problem })?;
-        let refused = |rejection| EventProofError::Event(Refusal::sheet("event", rejection));
+        let refused = |refusal: Refusal| EventProofError::Event(Refusal::sheet("event", refusal.rejection));
         Ok(ProvenEvent {
             origin: checkpoint.origin,
             index: self.index,

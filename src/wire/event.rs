@@ -8,8 +8,8 @@ use crate::{
     checkpoint::Checkpoint,
     ledger::{
         AccountId, AccountKind, AccountOpened, Code, CorrectionReason, Event, EventRef, KeyEnrolled, KeyId, KeyRole,
-        LedgerCreated, LogIndex, Millis, Minutes, Policy, Predecessor, Price, Rejection, Rounding, Served, Service,
-        ServiceCorrected, ServiceRecorded, Tariff,
+        LedgerCreated, LogIndex, Millis, Minutes, Policy, Predecessor, Price, Refusal, Rejection, Rounding, Served,
+        Service, ServiceCorrected, ServiceRecorded, Tariff,
     },
     proto::{self, event::Kind},
     signature::{self, Claim, key_id},
@@ -112,6 +112,14 @@ pub fn predecessor_message(predecessor: &Predecessor) -> proto::Predecessor {
     }
 }
 
+/// A policy, read.
+///
+/// # Errors
+/// The first field that holds nothing a policy can say.
+pub fn policy(message: proto::Policy) -> Result<Policy, Refusal> {
+    policy_fields(message).map_err(|(field, rejection)| Refusal::sheet(field, rejection))
+}
+
 /// A policy as it travels.
 #[must_use]
 pub fn policy_message(policy: &Policy) -> proto::Policy {
@@ -150,7 +158,7 @@ const fn rounding_message(rounding: Rounding) -> proto::Rounding {
 }
 
 fn id16(field: &str, bytes: &[u8]) -> Field<[u8; 16]> {
-    id(bytes).map_or_else(|| invalid(field, "16 bytes"), Ok)
+    id(bytes).map_or_else(|| invalid(field, "an id of 16 bytes, which is 32 hex digits"), Ok)
 }
 
 fn account(field: &str, bytes: &[u8]) -> Field<AccountId> {
@@ -174,7 +182,7 @@ fn optional_code(field: &str, text: &str, length_max: usize) -> Field<Option<Cod
 }
 
 fn time(field: &str, ms: i64) -> Field<Millis> {
-    if TIMES_MS.contains(&ms) { Ok(Millis(ms)) } else { invalid(field, "milliseconds since 1970, up to the year 9999") }
+    if TIMES_MS.contains(&ms) { Ok(Millis(ms)) } else { invalid(field, "a time from 1970 to the year 9999") }
 }
 
 pub(super) fn event_ref(field: &str, message: Option<proto::EventRef>) -> Field<EventRef> {
@@ -358,14 +366,14 @@ pub(super) fn service_fields(parts: &ServiceParts<'_>) -> Field<Service> {
         },
         Some(proto::service::Served::OnDate(served)) => {
             if !(0..=DATE_MAX).contains(&served.date) {
-                return invalid("on_date.date", "days since 1970-01-01, up to the year 9999");
+                return invalid("on_date.date", "a date from 1970 to the year 9999");
             }
             Served::OnDate { date: served.date, minutes: Minutes::new(served.minutes) }
         }
         None => return invalid("served", "an interval or a date"),
     };
     if parts.utc_offset_seconds.unsigned_abs() > OFFSET_SECONDS_MAX {
-        return invalid("utc_offset_seconds", "seconds within 14 hours");
+        return invalid("utc_offset_seconds", "an offset from UTC within 14 hours");
     }
     Ok(Service {
         volunteer: account("volunteer", parts.volunteer)?,

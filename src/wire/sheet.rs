@@ -135,8 +135,9 @@ pub fn decode_event_in_entry(bytes: &Bytes) -> Result<proto::EventInEntry, Refus
 ///
 /// # Errors
 /// As [`decode`]: the bytes are not what was accepted.
-pub fn decode_event(bytes: &Bytes) -> Result<Event, Rejection> {
-    event_fields(bytes, &mut Vec::new()).map(|(_, event)| event).map_err(|(_, rejection)| rejection)
+pub fn decode_event(bytes: &Bytes) -> Result<Event, Refusal> {
+    let decoded = event_fields(bytes, &mut Vec::new()).map(|(_, event)| event);
+    decoded.map_err(|(path, rejection)| Refusal::sheet(path, rejection))
 }
 
 /// A path within a path.
