@@ -8,6 +8,7 @@ mod http;
 mod messages;
 mod proof;
 mod read;
+mod record;
 mod restore;
 mod status;
 mod stream;
@@ -53,6 +54,8 @@ pub(crate) struct Service {
     pub(crate) shutdown: watch::Receiver<bool>,
     /// Digests under way: one reads every row there is.
     pub(crate) digests: Arc<Semaphore>,
+    /// Searches for accounts under way: one looks at every account there is.
+    pub(crate) searches: Arc<Semaphore>,
 }
 
 /// What the ledger says of itself.
@@ -92,6 +95,7 @@ pub async fn run(
         cosigned: cosigned_receiver,
         shutdown: stopping,
         digests: Arc::new(Semaphore::new(1)),
+        searches: Arc::new(Semaphore::new(1)),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LedgerServiceServer<Service>>().await;
@@ -175,6 +179,16 @@ impl LedgerService for Service {
         self.account(&request).map(Response::new)
     }
 
+    async fn find_accounts(&self, request: Request<proto::FindAccountsRequest>) -> Answer<proto::FindAccountsResponse> {
+        self.accounts_beginning_with(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_record(&self, request: Request<proto::GetRecordRequest>) -> Answer<proto::GetRecordResponse> {
+        let request = request.into_inner();
+        self.reach(request.min_index).await?;
+        self.record(&request).map(Response::new)
+    }
+
     async fn list_accounts(&self, request: Request<proto::ListAccountsRequest>) -> Answer<proto::ListAccountsResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
@@ -190,7 +204,17 @@ impl LedgerService for Service {
     async fn list_history(&self, request: Request<proto::ListHistoryRequest>) -> Answer<proto::ListHistoryResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.history(&request).map(Response::new)
+        if !request.details {
+            return self.history(&request).map(Response::new);
+        }
+        // Up to 200 entries are read and decoded: others of this thread go on meanwhile.
+        let service = self.clone();
+        let read = move || {
+            let mut page = service.history(&request)?;
+            service.add_details(&mut page.rows)?;
+            Ok(Response::new(page))
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|_ended| Err(status::going_down()))
     }
 
     async fn list_holds(&self, request: Request<proto::ListHoldsRequest>) -> Answer<proto::ListHoldsResponse> {

@@ -32,6 +32,8 @@ pub struct View {
     pub regions: Vec<Region>,
     /// Open holds.
     pub holds: BTreeMap<EventRef, Hold>,
+    /// Records that were corrected, capped or taken back: where the newest version stands, and whether it was taken back.
+    records: HashMap<EventRef, (EventRef, bool)>,
     numbers: HashMap<AccountId, AccountNumber>,
     key_places: HashMap<KeyId, usize>,
     balance_sum: i128,
@@ -51,6 +53,7 @@ impl View {
             keys: state.keys().to_vec(),
             regions: state.regions().to_vec(),
             holds: state.holds().clone(),
+            records: state.records().iter().map(|(at, note)| (*at, (note.latest, note.reversed))).collect(),
             numbers: state.accounts().iter().zip(0..).map(number).collect(),
             key_places: state.keys().iter().map(|key| key.id).zip(0..).collect(),
             balance_sum: super::balance_sum(state),
@@ -103,12 +106,11 @@ impl View {
             Change::EndHold(at) => {
                 self.holds.remove(at);
             }
+            Change::NoteRecord(at, note) => {
+                self.records.insert(*at, (note.latest, note.reversed));
+            }
             // Only the rules look at these.
-            Change::AddTime(..)
-            | Change::RemoveTime(..)
-            | Change::MarkDated(..)
-            | Change::NoteRecord(..)
-            | Change::AddClaim(_) => {}
+            Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddClaim(_) => {}
         }
     }
 
@@ -128,6 +130,12 @@ impl View {
     #[must_use]
     pub fn key(&self, id: KeyId) -> Option<&Key> {
         self.keys.get(*self.key_places.get(&id)?)
+    }
+
+    /// Where the newest version of a record stands, and whether the record was taken back.
+    #[must_use]
+    pub fn record(&self, record: EventRef) -> (EventRef, bool) {
+        self.records.get(&record).copied().unwrap_or((record, false))
     }
 
     /// An account's id as it travels; empty for a number that is none.

@@ -747,6 +747,9 @@ pub struct Refusal {
     /// The gRPC status code that a unary call gives for it.
     #[prost(int32, tag = "6")]
     pub grpc_code: i32,
+    /// The record or hold that the message names, where it names one. Index 0 means the sheet that was refused.
+    #[prost(message, optional, tag = "7")]
+    pub other: ::core::option::Option<EventRef>,
 }
 /// Sheets, and when to answer.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1001,6 +1004,65 @@ pub struct Account {
     #[prost(sint64, optional, tag = "8")]
     pub floor_minutes: ::core::option::Option<i64>,
 }
+/// The beginning of an account's id.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FindAccountsRequest {
+    /// 6 to 32 hex digits.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+}
+/// Those that fit.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FindAccountsResponse {
+    /// In the order they were opened, at most 10.
+    #[prost(message, repeated, tag = "1")]
+    pub accounts: ::prost::alloc::vec::Vec<Account>,
+    /// There are more.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+    /// Last entry reflected.
+    #[prost(uint64, tag = "3")]
+    pub reflected_index: u64,
+}
+/// Which record.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRecordRequest {
+    /// Where it was recorded, or where a correction or the reversal of it stands.
+    #[prost(message, optional, tag = "1")]
+    pub event: ::core::option::Option<EventRef>,
+    /// Answer only once this entry is reflected.
+    #[prost(uint64, tag = "2")]
+    pub min_index: u64,
+}
+/// A record and what became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRecordResponse {
+    /// The record.
+    #[prost(message, optional, tag = "1")]
+    pub record: ::core::option::Option<Record>,
+    /// Last entry reflected.
+    #[prost(uint64, tag = "2")]
+    pub reflected_index: u64,
+}
+/// A service record with its corrections.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Record {
+    /// Where it was first recorded: its name, in corrections too.
+    #[prost(message, optional, tag = "1")]
+    pub record: ::core::option::Option<EventRef>,
+    /// The event that holds its newest version: the record itself, or the newest correction.
+    #[prost(message, optional, tag = "2")]
+    pub newest: ::core::option::Option<EventRef>,
+    /// The newest version.
+    #[prost(message, optional, tag = "3")]
+    pub service: ::core::option::Option<Service>,
+    /// It was taken back for good.
+    #[prost(bool, tag = "4")]
+    pub reversed: bool,
+    /// The hold that it settled, if any.
+    #[prost(message, optional, tag = "5")]
+    pub hold: ::core::option::Option<EventRef>,
+}
 /// Which accounts.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListAccountsRequest {
@@ -1105,6 +1167,9 @@ pub struct ListHistoryRequest {
     /// Answer only once this entry is reflected.
     #[prost(uint64, tag = "9")]
     pub min_index: u64,
+    /// Also what the event of each row says: it is read from the log, which takes longer.
+    #[prost(bool, tag = "10")]
+    pub details: bool,
 }
 /// A page of history.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1146,6 +1211,28 @@ pub struct HistoryRow {
     /// Number of the row among all of the ledger.
     #[prost(uint64, tag = "8")]
     pub posting: u64,
+    /// Where asked for: what the event says.
+    #[prost(message, optional, tag = "9")]
+    pub details: ::core::option::Option<HistoryDetails>,
+}
+/// What the event of a row says, and what became of its record since.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HistoryDetails {
+    /// Of service recorded, corrected or reversed: the record, as it stands now.
+    #[prost(message, optional, tag = "1")]
+    pub record: ::core::option::Option<Record>,
+    /// The service as this very event states it; of a reversal, the version that it took back.
+    #[prost(message, optional, tag = "2")]
+    pub service: ::core::option::Option<Service>,
+    /// Why it was corrected or reversed.
+    #[prost(enumeration = "CorrectionReason", tag = "3")]
+    pub reason: i32,
+    /// The hold that the event placed, settled, released or let expire.
+    #[prost(message, optional, tag = "4")]
+    pub hold: ::core::option::Option<EventRef>,
+    /// Until when that hold ran, in ms.
+    #[prost(int64, tag = "5")]
+    pub hold_expires_at_ms: i64,
 }
 /// Which holds.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1807,6 +1894,56 @@ pub mod ledger_service_client {
                 .insert(GrpcMethod::new("timebank.v1.LedgerService", "GetAccount"));
             self.inner.unary(req, path, codec).await
         }
+        /// Accounts whose id begins with these hex digits: what people type of it.
+        pub async fn find_accounts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FindAccountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FindAccountsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/timebank.v1.LedgerService/FindAccounts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("timebank.v1.LedgerService", "FindAccounts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// A service record: its newest version, and whether it was taken back.
+        pub async fn get_record(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRecordRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRecordResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/timebank.v1.LedgerService/GetRecord",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("timebank.v1.LedgerService", "GetRecord"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Accounts in the order they were opened, by kind and station.
         pub async fn list_accounts(
             &mut self,
@@ -2174,6 +2311,22 @@ pub mod ledger_service_server {
             request: tonic::Request<super::GetAccountRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetAccountResponse>,
+            tonic::Status,
+        >;
+        /// Accounts whose id begins with these hex digits: what people type of it.
+        async fn find_accounts(
+            &self,
+            request: tonic::Request<super::FindAccountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FindAccountsResponse>,
+            tonic::Status,
+        >;
+        /// A service record: its newest version, and whether it was taken back.
+        async fn get_record(
+            &self,
+            request: tonic::Request<super::GetRecordRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRecordResponse>,
             tonic::Status,
         >;
         /// Accounts in the order they were opened, by kind and station.
@@ -2738,6 +2891,96 @@ pub mod ledger_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/timebank.v1.LedgerService/FindAccounts" => {
+                    #[allow(non_camel_case_types)]
+                    struct FindAccountsSvc<T: LedgerService>(pub Arc<T>);
+                    impl<
+                        T: LedgerService,
+                    > tonic::server::UnaryService<super::FindAccountsRequest>
+                    for FindAccountsSvc<T> {
+                        type Response = super::FindAccountsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FindAccountsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LedgerService>::find_accounts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FindAccountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/timebank.v1.LedgerService/GetRecord" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRecordSvc<T: LedgerService>(pub Arc<T>);
+                    impl<
+                        T: LedgerService,
+                    > tonic::server::UnaryService<super::GetRecordRequest>
+                    for GetRecordSvc<T> {
+                        type Response = super::GetRecordResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRecordRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LedgerService>::get_record(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRecordSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

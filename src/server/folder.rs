@@ -156,7 +156,7 @@ pub enum OpenError {
         origin: String,
     },
     /// The genesis breaks a rule.
-    #[error("the ledger can't be created: {0}")]
+    #[error("the ledger can't be created: {field}: {0}", field = .0.field)]
     Genesis(Refusal),
     /// The folder holds another ledger.
     #[error("the folder holds the ledger {found}, not {wanted}: choose another folder, or leave --origin out")]

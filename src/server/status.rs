@@ -7,7 +7,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
     ledger::{Refusal, Rejection},
-    projection::ProjectionError,
+    projection::{ProjectionError, event_ref_message},
     proto,
     sequencer::SubmitError,
     store::StoreError,
@@ -89,6 +89,7 @@ pub(crate) fn refusal_message(refusal: &Refusal) -> proto::Refusal {
         event: refusal.event.map(u32::from),
         field: refusal.field.to_string(),
         grpc_code: i32::from(code(&refusal.rejection)),
+        other: refusal.rejection.other().map(event_ref_message),
     }
 }
 
@@ -101,6 +102,7 @@ pub(crate) fn failure_message(error: &SubmitError) -> proto::Refusal {
         event: None,
         field: String::new(),
         grpc_code: i32::from(grpc),
+        other: None,
     };
     match error {
         SubmitError::Refused(refusal) => refusal_message(refusal),
@@ -145,7 +147,7 @@ pub(crate) fn read_status(code: Code, reason: &str, field: &str, message: &str) 
     if code == Code::InvalidArgument {
         details.add_bad_request_violation(field, message);
     }
-    Status::with_error_details(code, format!("{reason}: {field}: {message}"), details)
+    Status::with_error_details(code, format!("{message} [{reason}]"), details)
 }
 
 /// A value of a request that can't be.
@@ -159,6 +161,12 @@ pub(crate) fn not_reached(min_index: u64, size: u64) -> Status {
     let mut details = ErrorDetails::with_error_info("IndexNotReached", DOMAIN, HashMap::new());
     details.set_retry_info(Some(Duration::from_secs(1)));
     Status::with_error_details(Code::Unavailable, format!("IndexNotReached: min_index: {message}"), details)
+}
+
+/// The service goes down while a read is under way.
+pub(crate) fn going_down() -> Status {
+    let details = ErrorDetails::with_error_info("ShuttingDown", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::Unavailable, "the service is going down; ask again when it is back", details)
 }
 
 /// The disk failed a reader.

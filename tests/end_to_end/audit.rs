@@ -271,6 +271,8 @@ forward! {
     get_entry(GetEntryRequest) -> GetEntryResponse
     get_receipt(GetReceiptRequest) -> GetReceiptResponse
     get_account(GetAccountRequest) -> GetAccountResponse
+    find_accounts(FindAccountsRequest) -> FindAccountsResponse
+    get_record(GetRecordRequest) -> GetRecordResponse
     list_accounts(ListAccountsRequest) -> ListAccountsResponse
     get_balance(GetBalanceRequest) -> GetBalanceResponse
     list_history(ListHistoryRequest) -> ListHistoryResponse

@@ -1,0 +1,162 @@
+//! Records with what became of them, and what the events behind a history say. Both are read from the log, where the
+//! tables keep only what the rules need.
+
+use tonic::{Code, Status};
+
+use super::{
+    Service,
+    status::{ReadFailure, invalid, read_status},
+};
+use crate::{
+    ledger::{EventRef, LogIndex},
+    projection::{View, event_ref_message},
+    proto::{self, event::Kind},
+    store::StoredEntry,
+};
+
+impl Service {
+    pub(super) fn record(&self, request: &proto::GetRecordRequest) -> Result<proto::GetRecordResponse, Status> {
+        let Some(event) = request.event else { return Err(invalid("event", "a place, INDEX.EVENT")) };
+        let at = place(event).ok_or_else(|| invalid("event.event", "an event number below 1,000"))?;
+        let mut log = Log::new(self);
+        let unknown = || {
+            let message = format!("event {at} neither recorded a service nor corrected or reversed one");
+            read_status(Code::NotFound, "RecordUnknown", "event", &message)
+        };
+        let original = log.original(at)?.ok_or_else(unknown)?;
+        let (newest, reversed, reflected_index) = {
+            let view = self.projection.view();
+            let (newest, reversed) = view.record(original);
+            (newest, reversed, view.reflected_index())
+        };
+        let record = log.record(original, newest, reversed)?.ok_or_else(unknown)?;
+        Ok(proto::GetRecordResponse { record: Some(record), reflected_index })
+    }
+
+    /// Puts to each row what its event says. Rows of one entry that follow each other read it once.
+    pub(super) fn add_details(&self, rows: &mut [proto::HistoryRow]) -> Result<(), Status> {
+        let mut log = Log::new(self);
+        for row in rows {
+            let Some(at) = row.event.and_then(place) else { continue };
+            let Some(kind) = log.event(at)? else { continue };
+            let state = |record: EventRef| {
+                let view: &View = &self.projection.view();
+                view.record(record)
+            };
+            row.details = log.details(at, kind, state)?;
+        }
+        Ok(())
+    }
+}
+
+fn place(at: proto::EventRef) -> Option<EventRef> {
+    Some(EventRef { index: LogIndex(at.index), event: u16::try_from(at.event).ok()? })
+}
+
+/// The log, with the entry that was read last.
+struct Log<'a> {
+    service: &'a Service,
+    last: Option<StoredEntry>,
+}
+
+impl<'a> Log<'a> {
+    const fn new(service: &'a Service) -> Self {
+        Self { service, last: None }
+    }
+
+    /// What stands at a place, if anything that is durable does.
+    fn event(&mut self, at: EventRef) -> Result<Option<Kind>, Status> {
+        if self.last.as_ref().is_none_or(|last| last.index != at.index.0) {
+            self.last = self.service.store.entry(at.index.0).map_err(ReadFailure::from)?;
+        }
+        let bytes = self.last.as_ref().and_then(|entry| entry.events.get(usize::from(at.event)));
+        let event = bytes.map(|bytes| <proto::Event as prost::Message>::decode(bytes.clone()));
+        // What is in the log was decoded before.
+        Ok(event.and_then(Result::ok).and_then(|event| event.kind))
+    }
+
+    /// The record that an event recorded, corrected or reversed.
+    fn original(&mut self, at: EventRef) -> Result<Option<EventRef>, Status> {
+        let kind = self.event(at)?;
+        let named = |record: Option<proto::EventRef>| record.and_then(place).map(|record| absolute(record, at));
+        Ok(match kind {
+            Some(Kind::ServiceRecorded(_)) => Some(at),
+            Some(Kind::ServiceCorrected(corrected)) => named(corrected.record),
+            Some(Kind::ServiceReversed(reversed)) => named(reversed.record),
+            Some(_) | None => None,
+        })
+    }
+
+    fn record(&mut self, record: EventRef, newest: EventRef, reversed: bool) -> Result<Option<proto::Record>, Status> {
+        let Some(Kind::ServiceRecorded(recorded)) = self.event(record)? else { return Ok(None) };
+        let hold = recorded.hold.and_then(place).map(|hold| event_ref_message(absolute(hold, record)));
+        let service = if newest == record { recorded.service } else { self.stated(newest)? };
+        let (record, newest) = (Some(event_ref_message(record)), Some(event_ref_message(newest)));
+        Ok(Some(proto::Record { record, newest, service, reversed, hold }))
+    }
+
+    /// The service that an event states.
+    fn stated(&mut self, at: EventRef) -> Result<Option<proto::Service>, Status> {
+        Ok(match self.event(at)? {
+            Some(Kind::ServiceRecorded(recorded)) => recorded.service,
+            Some(Kind::ServiceCorrected(corrected)) => corrected.service,
+            Some(_) | None => None,
+        })
+    }
+
+    fn details(
+        &mut self,
+        at: EventRef,
+        kind: Kind,
+        state: impl Fn(EventRef) -> (EventRef, bool),
+    ) -> Result<Option<proto::HistoryDetails>, Status> {
+        let mut details = proto::HistoryDetails::default();
+        match kind {
+            Kind::ServiceRecorded(recorded) => details.service = recorded.service,
+            Kind::ServiceCorrected(corrected) => {
+                (details.service, details.reason) = (corrected.service, corrected.reason);
+            }
+            Kind::ServiceReversed(reversed) => details.reason = reversed.reason,
+            Kind::HoldPlaced(placed) => {
+                details.hold = Some(event_ref_message(at));
+                details.hold_expires_at_ms = placed.expires_at_ms;
+                return Ok(Some(details));
+            }
+            Kind::HoldReleased(proto::HoldReleased { hold }) | Kind::HoldExpired(proto::HoldExpired { hold }) => {
+                self.add_hold(&mut details, hold.and_then(place).map(|hold| absolute(hold, at)))?;
+                return Ok(Some(details));
+            }
+            Kind::LedgerCreated(_)
+            | Kind::KeyEnrolled(_)
+            | Kind::KeyRevoked(_)
+            | Kind::RegionDefined(_)
+            | Kind::AccountOpened(_)
+            | Kind::FloorSet(_)
+            | Kind::MinutesTransferred(_) => return Ok(None),
+        }
+        let Some(original) = self.original(at)? else { return Ok(None) };
+        let (newest, reversed) = state(original);
+        details.record = self.record(original, newest, reversed)?;
+        if details.service.is_none() {
+            details.service = details.record.as_ref().and_then(|record| record.service.clone());
+        }
+        // A hold is settled by the record itself, not by what corrects it.
+        let hold = details.record.as_ref().filter(|_| original == at).and_then(|record| record.hold).and_then(place);
+        self.add_hold(&mut details, hold)?;
+        Ok(Some(details))
+    }
+
+    fn add_hold(&mut self, details: &mut proto::HistoryDetails, hold: Option<EventRef>) -> Result<(), Status> {
+        let Some(hold) = hold else { return Ok(()) };
+        details.hold = Some(event_ref_message(hold));
+        if let Some(Kind::HoldPlaced(placed)) = self.event(hold)? {
+            details.hold_expires_at_ms = placed.expires_at_ms;
+        }
+        Ok(())
+    }
+}
+
+/// A reference as it stands in an event: index 0 means the sheet of the event itself.
+fn absolute(named: EventRef, at: EventRef) -> EventRef {
+    if named.index == LogIndex(0) { EventRef { index: at.index, ..named } } else { named }
+}
