@@ -15,7 +15,10 @@ mod history;
 mod hold;
 mod import;
 mod key;
+mod known;
 mod mirror;
+mod moment;
+mod offline;
 mod output;
 mod process;
 mod prove;
@@ -23,6 +26,7 @@ mod record;
 mod region;
 mod restore;
 mod serve;
+mod service;
 mod source;
 mod station;
 mod status;
@@ -31,7 +35,9 @@ mod transfer;
 mod verify;
 mod verify_evidence;
 mod watch;
+mod who;
 mod witness;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -41,7 +47,7 @@ use clap::{Parser, Subcommand};
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 refused by a rule of the ledger (nothing was written); 2 wrong usage, or a file that can't be read;
 3 the server can't be reached, or the outcome is unknown (a sheet that may have been recorded is kept in a file, to be sent
-again with `timebank submit` and counted once); 70 the service had to stop.
+again with `timebank submit` and counted once); 4 done in part: some sheets or rows were refused; 70 the service had to stop.
 
 Examples:
   timebank serve                              run a ledger on this machine
@@ -54,6 +60,10 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "timebank", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
+    /// Time zone of times that are typed without an offset, and of times that are shown, as Asia/Shanghai [default: this
+    /// machine's].
+    #[arg(long, value_name = "NAME", global = true, env = "TIMEBANK_ZONE", help_heading = client::EVERYWHERE)]
+    zone: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -90,7 +100,17 @@ enum Command {
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    if std::env::args_os().any(|argument| argument == "--json") {
+        output::errors_as_json();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::not_parsed(&error),
+    };
+    let is_service = matches!(cli.command, Command::Serve(_) | Command::Witness(_) | Command::Completions(_));
+    if let Err(error) = zone::choose(cli.zone.as_deref(), is_service) {
+        return output::fail(&error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(&error.into()),

@@ -5,7 +5,7 @@
 //! **Invariant**: a sheet is in the outbox, synced, before it is sent; its links become final with its receipt. So after
 //! a crash at any step the same bytes are sent again, and the ledger answers with the first receipt.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sled::Batch;
@@ -77,6 +77,75 @@ pub struct Directory {
     source: String,
 }
 
+/// Where the directory of a ledger is. Ledgers don't share a store, so that none sees the links of another.
+fn ledger_folder(folder: &Path, ledger: &[u8]) -> PathBuf {
+    folder.join(hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(ledger)[..8]))
+}
+
+/// The accounts of all sources of a ledger, to look up.
+#[derive(Debug)]
+pub struct Accounts {
+    synced: SyncedDb,
+}
+
+/// An account as a source calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideAccount {
+    /// Name of the source.
+    pub source: String,
+    /// What it calls the account: `volunteer/V001`.
+    pub outside: String,
+    /// The account.
+    pub account: AccountId,
+}
+
+impl Accounts {
+    /// Opens the directory of a ledger; none where no import has been.
+    ///
+    /// # Errors
+    /// The store can't be opened, for example because an import is running.
+    pub fn open(folder: &Path, ledger: &[u8]) -> Result<Option<Self>, StoreError> {
+        let folder = ledger_folder(folder, ledger);
+        if !folder.join("db").exists() {
+            return Ok(None);
+        }
+        Ok(Some(Self { synced: SyncedDb::open(&folder)? }))
+    }
+
+    /// The accounts that any source calls so.
+    ///
+    /// # Errors
+    /// The store can't be read, or is damaged.
+    pub fn find(&self, outsides: &[String]) -> Result<Vec<OutsideAccount>, StoreError> {
+        let mut found = Vec::new();
+        let mut next = vec![ACCOUNT];
+        // From source to source, without going through the links of any.
+        while let Some(first) = self.synced.db.range(next.as_slice()..[ACCOUNT + 1].as_slice()).keys().next() {
+            let first = first.map_err(backend)?;
+            let (_, (source, _)) = parts(&first).ok_or_else(|| damaged("a key"))?;
+            for outside in outsides {
+                let key = [&[ACCOUNT], source.as_bytes(), &[0], outside.as_bytes()].concat();
+                if let Some(value) = self.synced.db.get(key).map_err(backend)? {
+                    let account = decode(&value, "an account")?;
+                    found.push(OutsideAccount { source: source.clone(), outside: outside.clone(), account });
+                }
+            }
+            next = [&[ACCOUNT], source.as_bytes(), &[1]].concat();
+        }
+        Ok(found)
+    }
+
+    /// The first so many accounts of all sources.
+    pub fn each(&self, max: usize) -> impl Iterator<Item = OutsideAccount> {
+        let rows = self.synced.db.range([ACCOUNT].as_slice()..[ACCOUNT + 1].as_slice()).take(max);
+        rows.filter_map(|row| {
+            let (key, value) = row.ok()?;
+            let (_, (source, outside)) = parts(&key)?;
+            Some(OutsideAccount { source, outside, account: decode(&value, "an account").ok()? })
+        })
+    }
+}
+
 /// What a directory holds.
 #[derive(Debug)]
 pub enum Row {
@@ -108,9 +177,7 @@ impl Directory {
     /// # Errors
     /// The store can't be opened.
     pub fn open(folder: &Path, ledger: &[u8], source: &str) -> Result<Self, StoreError> {
-        // Ledgers don't share a store, so that none sees the links of another.
-        let name = hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(ledger)[..8]);
-        let folder = folder.join(name);
+        let folder = ledger_folder(folder, ledger);
         std::fs::create_dir_all(&folder).map_err(|source| StoreError::Io { path: folder.clone(), source })?;
         Ok(Self { synced: SyncedDb::open(&folder)?, source: source.to_owned() })
     }

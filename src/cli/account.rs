@@ -1,12 +1,13 @@
 //! `timebank account`
 
-use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::{
-    arguments::account_id,
-    client::{Client, ClientArguments, receipt_json},
-    output::{Failure, emit, hours, table, usage},
+    arguments::{account_id, whole_minutes},
+    client::{Client, ClientArguments, nothing_recorded, receipt_json},
+    output::{Failure, emit, hours, table, tell, usage},
+    source::answer,
+    who::{AccountName, Who, short},
 };
 use crate::{
     ledger::AccountId,
@@ -18,10 +19,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  timebank account open --station 6f0c...            a resident's account
+  timebank account open --station 6f0c11ab           a resident's account
   timebank account open --kind community-pool --region leeds
   timebank account list --kind resident
-  timebank account floor 91ab... --minutes -600      may go 10 hours below zero")]
+  timebank account floor 91ab2c3d --minutes -600      may go 10 hours below zero")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     client: ClientArguments,
@@ -68,8 +69,8 @@ enum Action {
         #[arg(long, value_enum, default_value = "resident")]
         kind: Kinds,
         /// Residents, households, groups: the station that serves them.
-        #[arg(long, value_parser = account_id)]
-        station: Option<AccountId>,
+        #[arg(long, value_name = "ACCOUNT")]
+        station: Option<AccountName>,
         /// Stations and pools: the region.
         #[arg(long)]
         region: Option<String>,
@@ -79,9 +80,8 @@ enum Action {
     },
     /// Show an account.
     Show {
-        /// Its id.
-        #[arg(value_parser = account_id)]
-        account: AccountId,
+        /// Its id, 6 or more of its first digits, or what an import calls it.
+        account: AccountName,
     },
     /// List accounts in the order they were opened.
     List {
@@ -89,16 +89,15 @@ enum Action {
         #[arg(long, value_enum)]
         kind: Option<Kinds>,
         /// Only those that this station serves.
-        #[arg(long, value_parser = account_id)]
-        station: Option<AccountId>,
+        #[arg(long, value_name = "ACCOUNT")]
+        station: Option<AccountName>,
     },
     /// Set how far below zero an account may go.
     Floor {
-        /// Its id.
-        #[arg(value_parser = account_id)]
-        account: AccountId,
+        /// Its id, 6 or more of its first digits, or what an import calls it.
+        account: AccountName,
         /// 0 or negative.
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, value_parser = whole_minutes, allow_hyphen_values = true)]
         minutes: i64,
     },
 }
@@ -106,12 +105,20 @@ enum Action {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let client = &arguments.client;
     match arguments.action {
-        Action::Open { kind, station, region, id } => open(client, kind.message(), region, station, id).await,
-        Action::Show { account } => show(client, account).await,
-        Action::List { kind, station } => list(client, kind.map(Kinds::message), station).await,
+        Action::Open { kind, station, region, id } => {
+            let serves = matches!(kind, Kinds::Resident | Kinds::Household | Kinds::Group);
+            match (serves, &station, &region) {
+                (true, None, _) => Err(usage("--station is missing: which one serves this account?")),
+                (false, _, None) => Err(usage("--region is missing: where is it?")),
+                _ => open(client, kind.message(), region, station, id).await,
+            }
+        }
+        Action::Show { account } => show(client, &account).await,
+        Action::List { kind, station } => list(client, kind.map(Kinds::message), station.as_ref()).await,
         Action::Floor { account, minutes } => {
+            let account = client.account("ACCOUNT", &account).await.map_err(nothing_recorded)?;
             let event = proto::FloorSet { account: account.0.to_vec().into(), floor_minutes: minutes };
-            client.submit_and_print(vec![Kind::FloorSet(event)]).await
+            client.submit_and_tell(vec![Kind::FloorSet(event)]).await
         }
     }
 }
@@ -121,9 +128,14 @@ pub(crate) async fn open(
     arguments: &ClientArguments,
     kind: proto::AccountKind,
     region: Option<String>,
-    station: Option<AccountId>,
+    station: Option<AccountName>,
     id: Option<AccountId>,
 ) -> anyhow::Result<()> {
+    let mut client = arguments.connect().await.map_err(nothing_recorded)?;
+    let station = match &station {
+        Some(station) => Some(arguments.account("--station", station).await.map_err(nothing_recorded)?),
+        None => None,
+    };
     let account = id.map_or_else(signature::random, |id| id.0);
     let event = proto::AccountOpened {
         account: account.to_vec().into(),
@@ -131,18 +143,20 @@ pub(crate) async fn open(
         region: region.unwrap_or_default(),
         station: station.map(|station| station.0.to_vec().into()).unwrap_or_default(),
     };
-    let mut client = arguments.connect().await?;
-    let mut signers = arguments.signers()?;
-    let origin = signers.origin(&mut client).await?;
-    let sheet = signers.sign(&origin, vec![Kind::AccountOpened(event)])?;
+    let response = arguments.submit_events(&mut client, vec![Kind::AccountOpened(event)]).await;
     let id = hex::encode(account);
-    let response = arguments.submit_or_keep(&mut client, sheet).await.with_context(|| format!("account {id}"))?;
+    let response = response.map_err(|error| match error.downcast_ref() {
+        // Whoever sends the sheet again wants to know what it opens.
+        Some(Failure::Unknown { .. }) => error.context(format!("account {id}")),
+        _ => error,
+    })?;
     let mut value = receipt_json(&response);
     value["account"] = json!(id);
-    emit(arguments.json, &value, || id.clone())
+    tell(arguments.json, &value, || id.clone());
+    Ok(())
 }
 
-fn kind_name(kind: i32) -> &'static str {
+pub(crate) fn kind_name(kind: i32) -> &'static str {
     match proto::AccountKind::try_from(kind) {
         Ok(proto::AccountKind::Resident) => "resident",
         Ok(proto::AccountKind::Household) => "household",
@@ -168,34 +182,44 @@ fn account_json(account: &proto::Account) -> Value {
     })
 }
 
-async fn show(arguments: &ClientArguments, account: AccountId) -> anyhow::Result<()> {
+async fn show(arguments: &ClientArguments, account: &AccountName) -> anyhow::Result<()> {
     let mut client = arguments.connect().await?;
+    let mut who = arguments.who(&client).await?;
+    let account = who.account("ACCOUNT", account).await?;
     let request = proto::GetAccountRequest { account: account.0.to_vec().into(), min_index: 0 };
-    let response = client.get_account(request).await.map_err(Failure::from)?.into_inner();
+    let response = answer(client.get_account(request)).await?;
     let account = response.account.ok_or_else(|| usage("the server sent no account"))?;
     let mut value = account_json(&account);
     value["reflected_index"] = json!(response.reflected_index);
-    emit(arguments.json, &value, || accounts_table(std::slice::from_ref(&account)))
+    emit(arguments.json, &value, || {
+        let id = hex::encode(&account.account);
+        format!("account {id}\n{}", accounts_table(std::slice::from_ref(&account), &who))
+    })
 }
 
-fn accounts_table(accounts: &[proto::Account]) -> String {
+/// Ids by their first digits, so that a row fits a terminal; JSON has all of them.
+fn accounts_table(accounts: &[proto::Account], who: &Who) -> String {
+    let names = accounts.iter().any(|account| who.name(&account.account).is_some());
     let rows = accounts.iter().map(|account| {
-        let place = if account.station.is_empty() { account.region.clone() } else { hex::encode(&account.station) };
-        let available = account.available_minutes.map_or_else(String::new, hours);
-        vec![
-            hex::encode(&account.account),
+        let place = if account.station.is_empty() { account.region.clone() } else { who.label(&account.station) };
+        let mut cells = vec![short(&account.account)];
+        cells.extend(names.then(|| who.name(&account.account).unwrap_or_default().to_owned()));
+        cells.extend([
             kind_name(account.kind).to_owned(),
             place,
             hours(account.balance_minutes),
             hours(account.held_minutes),
-            available,
-        ]
+            account.available_minutes.map_or_else(String::new, hours),
+        ]);
+        cells
     });
-    table(&["account", "kind", "station or region", "balance", "held", "available"], &[3, 4, 5], rows)
+    let header = ["account", "kind", "station or region", "balance", "held", "available"];
+    let named = ["account", "name", "kind", "station or region", "balance", "held", "available"];
+    if names { table(&named, &[4, 5, 6], rows) } else { table(&header, &[3, 4, 5], rows) }
 }
 
 /// All accounts of a kind, page by page.
-pub(crate) async fn all(
+async fn all(
     client: &mut Client,
     kind: Option<proto::AccountKind>,
     station: Option<AccountId>,
@@ -210,7 +234,7 @@ pub(crate) async fn all(
             cursor,
             min_index: 0,
         };
-        let page = client.list_accounts(request).await.map_err(Failure::from)?.into_inner();
+        let page = answer(client.list_accounts(request)).await?;
         accounts.extend(page.accounts);
         cursor = page.next_cursor;
         if cursor.is_empty() {
@@ -223,10 +247,19 @@ pub(crate) async fn all(
 pub(crate) async fn list(
     arguments: &ClientArguments,
     kind: Option<proto::AccountKind>,
-    station: Option<AccountId>,
+    station: Option<&AccountName>,
 ) -> anyhow::Result<()> {
     let mut client = arguments.connect().await?;
+    let mut who = arguments.who(&client).await?;
+    let station = who.optional("--station", station).await?;
     let accounts = all(&mut client, kind, station).await?;
-    let value = json!({ "accounts": accounts.iter().map(account_json).collect::<Vec<_>>() });
-    emit(arguments.json, &value, || accounts_table(&accounts))
+    let json = |account: &proto::Account| {
+        let mut value = account_json(account);
+        if who.has_names() {
+            value["name"] = json!(who.name(&account.account));
+        }
+        value
+    };
+    let value = json!({ "accounts": accounts.iter().map(json).collect::<Vec<_>>() });
+    emit(arguments.json, &value, || accounts_table(&accounts, &who))
 }

@@ -1,9 +1,5 @@
 //! Values that several commands take.
 
-use std::str::FromStr;
-
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
-
 use crate::{
     ledger::{AccountId, EventRef, LogIndex, Rounding},
     proto,
@@ -22,77 +18,34 @@ pub(crate) fn event_ref(text: &str) -> Result<EventRef, String> {
     Ok(EventRef { index: LogIndex(index), event })
 }
 
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
-/// Days from now that a time may be given as: a century.
-const DAYS_AHEAD_MAX: i64 = 36_525;
-const EXPECTED_TIME: &str =
-    "expected a time as 2026-03-01T09:00, with an offset as 2026-03-01T09:00+08:00, as \"yesterday 09:00\", or as +30d";
+/// Furthest that an offset may be from UTC, in minutes: no place's clocks are further.
+const OFFSET_MINUTES_MAX: i32 = 14 * 60;
 
-/// A moment and the offset it was written with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    pub(crate) ms: i64,
-    pub(crate) offset_seconds: i32,
-}
-
-impl FromStr for Moment {
-    type Err = String;
-
-    /// RFC 3339; without an offset it is local time. The date may be `today` or `yesterday`; `+30d` is 30 days from now.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |_| EXPECTED_TIME.to_owned();
-        if let Some(days) = text.strip_prefix('+').and_then(|rest| rest.strip_suffix('d')) {
-            let days: i64 = digits(days).filter(|days| *days <= DAYS_AHEAD_MAX).ok_or(EXPECTED_TIME)?;
-            let now = jiff::Zoned::now();
-            let ms = now.timestamp().as_millisecond() + days * DAY_MS;
-            return Ok(Self { ms, offset_seconds: now.offset().seconds() });
-        }
-        let mut text = text.replacen(' ', "T", 1);
-        if let Some((day @ ("today" | "yesterday"), clock)) = text.split_once('T') {
-            text = format!("{}T{clock}", named_day(day)?);
-        }
-        let offset = jiff::fmt::temporal::Pieces::parse(&text).ok().and_then(|pieces| pieces.to_numeric_offset());
-        let zoned = if let Some(offset) = offset {
-            text.parse::<Timestamp>().map_err(wrong)?.to_zoned(TimeZone::fixed(offset))
-        } else {
-            let civil = text.parse::<jiff::civil::DateTime>().map_err(wrong)?;
-            civil.to_zoned(TimeZone::system()).map_err(wrong)?
-        };
-        Ok(Self { ms: zoned.timestamp().as_millisecond(), offset_seconds: zoned.offset().seconds() })
-    }
-}
-
-/// The date of `today` or `yesterday`, in the time zone of the machine.
-fn named_day(word: &str) -> Result<Date, String> {
-    let today = jiff::Zoned::now().date();
-    if word == "today" { Ok(today) } else { today.yesterday().map_err(|error| error.to_string()) }
-}
-
-/// A date as days since 1970-01-01; also `today` and `yesterday`, here.
-pub(crate) fn date(text: &str) -> Result<i32, String> {
-    let date = match text {
-        "today" | "yesterday" => named_day(text)?,
-        _ => text.parse::<Date>().map_err(|_wrong| "expected a date as 2026-03-01, or today, or yesterday")?,
-    };
-    let days = date.since(Date::constant(1970, 1, 1)).map_err(|error| error.to_string())?.get_days();
-    Ok(days)
-}
-
-/// A UTC offset in seconds: `+08:00`, `-03:30`, `Z`.
+/// A UTC offset in seconds: `+08:00`, `+0800`, `+8`, `-03:30`, `Z`.
 pub(crate) fn offset(text: &str) -> Result<i32, String> {
     if text == "Z" {
         return Ok(0);
     }
-    let wrong = || "expected an offset as +08:00 or -03:30".to_owned();
+    let wrong = || "expected an offset within 14 hours, as +08:00 or -03:30".to_owned();
     let (sign, rest) = match text.split_at_checked(1) {
         Some(("+", rest)) => (1, rest),
         Some(("-", rest)) => (-1, rest),
         _ => return Err(wrong()),
     };
-    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+    let basic = if rest.len() == 4 { rest.split_at_checked(2) } else { None };
+    let (hours, minutes) = rest.split_once(':').or(basic).unwrap_or((rest, "0"));
+    if hours.len() > 2 {
+        return Err(wrong());
+    }
     let (hours, minutes): (i32, i32) = (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
-    if hours > 14 || !(0..60).contains(&minutes) { Err(wrong()) } else { Ok(sign * (hours * 3_600 + minutes * 60)) }
+    let all = hours * 60 + minutes;
+    if minutes >= 60 || all > OFFSET_MINUTES_MAX { Err(wrong()) } else { Ok(sign * all * 60) }
+}
+
+/// Minutes as people type them: a whole number.
+pub(crate) fn whole_minutes(text: &str) -> Result<i64, String> {
+    text.parse()
+        .map_err(|_wrong| "expected a whole number of minutes; hours and parts of them go with --hours".to_owned())
 }
 
 /// Hours as people type them, `2.5` or `2:30`, in minutes.

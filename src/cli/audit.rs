@@ -142,7 +142,7 @@ fn witnessed(report: Report, note: &str, policy: Option<&WitnessPolicy>) -> Repo
 /// Nothing that an audit could judge.
 fn unreadable(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Failure>() {
-        Some(Failure::Refused(_) | Failure::Unreachable(_)) => error,
+        Some(Failure::Refused(_) | Failure::Unreachable(_) | Failure::Unknown { .. } | Failure::Partly(_)) => error,
         Some(Failure::Usage(_)) | None => Failure::Unreachable(format!("{error:#}")).into(),
     }
 }
@@ -165,8 +165,10 @@ fn outcome(audit: &Audit, pinned: (bool, u64), ended: Result<(u64, Hash), Stop>)
         Err(Stop::Archive(error)) => Ok(Report::new(audit, pinned, Err((&error).into()))),
         Err(Stop::Claim(found)) => Ok(Report::new(audit, pinned, Err(*found))),
         Err(Stop::Source(error)) => match error.downcast_ref::<Failure>() {
-            Some(Failure::Refused(problem)) => Ok(Report::new(audit, pinned, Err(problem.as_str().into()))),
-            Some(Failure::Usage(_) | Failure::Unreachable(_)) | None => Err(unreadable(error)),
+            Some(Failure::Refused(problem)) => Ok(Report::new(audit, pinned, Err(problem.text.as_str().into()))),
+            Some(Failure::Usage(_) | Failure::Unreachable(_) | Failure::Unknown { .. } | Failure::Partly(_)) | None => {
+                Err(unreadable(error))
+            }
         },
     }
 }

@@ -84,7 +84,7 @@ pub(super) async fn checkpoint_over(
         return Ok(newest);
     }
     let problem = format!("the server signed no checkpoint over {size} entries, which its answers reflect");
-    Err(Failure::Refused(problem).into())
+    Err(Failure::refused(problem).into())
 }
 
 /// Keeps what convicts a ledger, and says where.

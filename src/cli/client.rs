@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -12,12 +12,15 @@ use tonic::transport::Channel;
 use tonic_types::StatusExt;
 
 use super::{
-    output::{Failure, emit, hours, table, time, usage},
-    source::answer,
+    known,
+    output::{ERROR_DOMAIN, Failure, Refused, hours, quoted, refused, table, tell, time, usage},
+    source::{SILENCE_MAX, answer},
+    who::{AccountName, Who},
+    zone,
 };
 use crate::{
     config::{self, KeyFile},
-    ledger::{Millis, Policy, Price, Rounding, SheetId, Tariff},
+    ledger::{AccountId, Millis, Policy, SheetId},
     proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
     signature::PrivateKey,
     wire,
@@ -36,23 +39,26 @@ const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Largest answer taken: a page of 1,000 rows is far below.
 const MESSAGE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
+/// Heading of the options that every command of a client takes.
+pub(crate) const EVERYWHERE: &str = "Options of every command";
+
 /// Where the ledger is and who asks.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ClientArguments {
     /// The server.
-    #[arg(long, value_name = "URL", global = true, env = "TIMEBANK_SERVER", default_value_t = default_server())]
+    #[arg(long, value_name = "URL", global = true, help_heading = EVERYWHERE, env = "TIMEBANK_SERVER", default_value_t = default_server())]
     pub(crate) server: String,
     /// Key file of the author [default: operator.key of the data folder].
-    #[arg(long, value_name = "FILE", global = true, env = "TIMEBANK_KEY")]
+    #[arg(long, value_name = "FILE", global = true, help_heading = EVERYWHERE, env = "TIMEBANK_KEY")]
     pub(crate) key: Option<PathBuf>,
     /// Key file of a further signer; may be given up to 7 times.
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = EVERYWHERE)]
     pub(crate) cosign: Vec<PathBuf>,
     /// Data folder that the defaults of other options lie in [default: the one that `serve` uses].
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     pub(crate) data: Option<PathBuf>,
     /// Print JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
 }
 
@@ -86,41 +92,78 @@ impl ClientArguments {
         Ok(Signers { keys, origin, validity_ms: VALIDITY_MS })
     }
 
-    /// Signs events and submits them; prints the receipt.
-    pub(crate) async fn submit_and_print(&self, events: Vec<Kind>) -> anyhow::Result<()> {
-        let mut client = self.connect().await?;
-        let mut signers = self.signers()?;
-        let origin = signers.origin(&mut client).await?;
-        let sheet = signers.sign(&origin, events)?;
-        let response = self.submit_or_keep(&mut client, sheet).await?;
-        print_receipt(self.json, &response)
+    /// What the ledger is; remembered in the data folder, for what is signed there without a server later.
+    pub(crate) async fn status(&self, client: &mut Client) -> anyhow::Result<proto::GetStatusResponse> {
+        let status = status(client).await?;
+        known::remember(&self.folder(), &status);
+        Ok(status)
+    }
+
+    /// Who is who at this ledger.
+    pub(crate) async fn who(&self, client: &Client) -> anyhow::Result<Who> {
+        Who::online(client.clone(), &self.folder()).await
+    }
+
+    /// The account that is meant, for commands that need no more of who is who.
+    pub(crate) async fn account(&self, option: &str, name: &AccountName) -> anyhow::Result<AccountId> {
+        let client = self.connect().await?;
+        self.who(&client).await?.account(option, name).await
+    }
+
+    /// Signs events and submits them; tells the receipt.
+    pub(crate) async fn submit_and_tell(&self, events: Vec<Kind>) -> anyhow::Result<()> {
+        let mut client = self.connect().await.map_err(nothing_recorded)?;
+        let response = self.submit_events(&mut client, events).await?;
+        let who = self.who(&client).await.unwrap_or_default();
+        tell(self.json, &receipt_json(&response), || receipt_text(&response, &who));
+        Ok(())
+    }
+
+    /// Signs events and submits them. Every failure says what became of them.
+    pub(crate) async fn submit_events(
+        &self,
+        client: &mut Client,
+        events: Vec<Kind>,
+    ) -> anyhow::Result<proto::SubmitResponse> {
+        let several = events.len() > 1;
+        let sheet = async {
+            let mut signers = self.signers()?;
+            let status = self.status(client).await?;
+            signers.bound_validity(status.policy.as_ref());
+            signers.sign(&signers.origin_or(&status.origin), events)
+        };
+        let sheet = sheet.await.map_err(nothing_recorded)?;
+        self.submit_or_keep(client, sheet).await.map_err(|error| in_options(error, several))
     }
 
     /// Submits a sheet; where nobody knows whether it was recorded, keeps it in a file: doing the command again would sign
     /// another sheet, and count twice.
-    pub(crate) async fn submit_or_keep(
-        &self,
-        client: &mut Client,
-        sheet: proto::Sheet,
-    ) -> anyhow::Result<proto::SubmitResponse> {
+    async fn submit_or_keep(&self, client: &mut Client, sheet: proto::Sheet) -> anyhow::Result<proto::SubmitResponse> {
         let error = match submit(client, sheet.clone(), proto::Until::Published).await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        if !matches!(error.downcast_ref(), Some(Failure::Unreachable(_))) {
-            return Err(error);
+        if !matches!(error.downcast_ref(), Some(Failure::Unknown { .. })) {
+            return Err(nothing_recorded(error));
         }
-        let advice = match self.keep(&sheet) {
-            Ok(path) => format!(
-                "don't do it again, but send the very same sheet, which is counted once: timebank submit {}",
-                path.display()
-            ),
-            Err(problem) => format!(
-                "the sheet could not be kept to be sent again ({problem:#}), so look for it with `timebank history` before \
-                 you do it again"
+        let (advice, file) = match self.keep(&sheet) {
+            Ok(path) => {
+                let command = quoted(&path);
+                let advice = format!(
+                    "don't do it again, but send the very same sheet, which is counted once: timebank submit {command}"
+                );
+                (advice, Some(path))
+            }
+            Err(problem) => (
+                format!(
+                    "the sheet could not be kept to be sent again ({problem:#}), so look for it with `timebank history` before \
+                     you do it again"
+                ),
+                None,
             ),
         };
-        Err(Failure::Unreachable(format!("{error}. It may be recorded or not: {advice}")).into())
+        let text = format!("{error}. It may be recorded or not: {advice}");
+        Err(Failure::Unknown { text, sheet: file }.into())
     }
 
     /// Keeps a sheet in a file of the data folder.
@@ -131,6 +174,51 @@ impl ClientArguments {
         write_sheet(&path, sheet)?;
         Ok(path)
     }
+}
+
+/// Says of a failure before or in place of recording that nothing came of it.
+pub(crate) fn nothing_recorded(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(Failure::Unknown { .. }) => error,
+        Some(Failure::Refused(_)) => error.context("refused, nothing was recorded"),
+        _ => error.context("nothing was recorded"),
+    }
+}
+
+/// Puts the option to a refusal that names a field, and the event's number where there are several.
+fn in_options(error: anyhow::Error, several: bool) -> anyhow::Error {
+    let Some(Failure::Refused(refused)) = error.downcast_ref() else { return error };
+    let option = refused.field.as_deref().and_then(option_of).map(|option| format!("{option}: "));
+    let event = refused.event.filter(|_| several).map(|event| format!("event {event}: "));
+    let text = format!("{}{}{}", event.unwrap_or_default(), option.unwrap_or_default(), refused.text);
+    nothing_recorded(Failure::Refused(Refused { text, ..refused.clone() }).into())
+}
+
+/// The option that a field was given with.
+pub(crate) fn option_of(field: &str) -> Option<&'static str> {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    Some(match name {
+        "volunteer" => "--volunteer",
+        "station" => "--station",
+        "payer" => "--payer",
+        "category" => "--category",
+        "activity" => "--activity",
+        "rounding" => "--rounding",
+        "start_ms" => "--start",
+        "end_ms" => "--end",
+        "interval" => "--start, --end",
+        "date" => "--date",
+        "utc_offset_seconds" => "--offset",
+        "imported" => "--imported",
+        "from" => "--from",
+        "to" => "--to",
+        "expires_at_ms" => "--expires",
+        "region" => "--region",
+        "parent" => "--parent",
+        "own_account" => "--own-account",
+        "minutes" | "floor_minutes" => "--minutes",
+        _ => return None,
+    })
 }
 
 /// Connects to a server.
@@ -149,7 +237,8 @@ pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
         .map_err(|error| wrong(error.to_string()))?;
     let channel = endpoint.connect_timeout(CONNECT_WAIT_MAX).connect().await.map_err(|_refused| {
         Failure::Unreachable(format!(
-            "no server answers at {server}. Start one with `timebank serve`, or give --server"
+            "no server answers at {server}. Give another with --server, start one with `timebank serve`, or write what is to be \
+             recorded to a file with --to-file, and submit it when there is one"
         ))
     })?;
     Ok(channel)
@@ -172,17 +261,14 @@ pub(crate) struct Signers {
 }
 
 impl Signers {
-    /// The ledger the keys are for: what the key file says, or else what the server says. From then on sheets are valid
-    /// as long as this ledger's policy allows.
-    pub(crate) async fn origin(&mut self, client: &mut Client) -> anyhow::Result<String> {
-        let status = status(client).await?;
-        self.bound_validity(&status);
-        if self.origin.is_empty() { Ok(status.origin) } else { Ok(self.origin.clone()) }
+    /// The ledger the keys are for: what the key file says, or else what the server says.
+    pub(crate) fn origin_or(&self, origin: &str) -> String {
+        if self.origin.is_empty() { origin.to_owned() } else { self.origin.clone() }
     }
 
     /// Signs no sheet that is valid for longer than the ledger's policy allows.
-    pub(crate) fn bound_validity(&mut self, status: &proto::GetStatusResponse) {
-        let days = status.policy.as_ref().map_or(i64::MAX, |policy| i64::from(policy.validity_days_max));
+    pub(crate) fn bound_validity(&mut self, policy: Option<&proto::Policy>) {
+        let days = policy.map_or(i64::MAX, |policy| i64::from(policy.validity_days_max));
         self.validity_ms = VALIDITY_MS.min(days.saturating_mul(86_400_000));
     }
 
@@ -213,52 +299,74 @@ pub(crate) async fn status(client: &mut Client) -> anyhow::Result<proto::GetStat
     answer(client.get_status(proto::GetStatusRequest {})).await
 }
 
-/// The policy of a ledger, from its status.
+/// The policy of a ledger, from its status; the default one where that says nothing that a ledger could say.
 pub(crate) fn policy(status: &proto::GetStatusResponse) -> Policy {
-    let Some(message) = &status.policy else { return Policy::default() };
-    let rounding = |value: &i32| match proto::Rounding::try_from(*value) {
-        Ok(proto::Rounding::Down) => Some(Rounding::Down),
-        Ok(proto::Rounding::Nearest) => Some(Rounding::Nearest),
-        Ok(proto::Rounding::Up) => Some(Rounding::Up),
-        Ok(proto::Rounding::Unspecified) | Err(_) => None,
+    status.policy.clone().and_then(|policy| wire::policy(policy).ok()).unwrap_or_default()
+}
+
+/// What became of one attempt to submit.
+enum Attempt {
+    Recorded(Box<proto::SubmitResponse>),
+    Refused(Refused),
+    /// The server didn't take it, and says when to come again.
+    NotTaken(String, Option<Duration>),
+    Unknown(String),
+}
+
+async fn attempt(client: &mut Client, request: proto::SubmitRequest) -> Attempt {
+    let Ok(answered) = tokio::time::timeout(SILENCE_MAX, client.submit(request)).await else {
+        return Attempt::Unknown(format!("the server said nothing for {} s", SILENCE_MAX.as_secs()));
     };
-    let tariff = |tariff: &proto::Tariff| {
-        let price = match tariff.price.as_ref()? {
-            proto::tariff::Price::MinutesPerHour(minutes) => Price::PerHour(*minutes),
-            proto::tariff::Price::FixedMinutes(minutes) => Price::Fixed(*minutes),
-        };
-        Some(Tariff { category: crate::ledger::Code::new(&tariff.category, 32)?, price })
+    let status = match answered {
+        Ok(response) => return Attempt::Recorded(Box::new(response.into_inner())),
+        Err(status) => status,
     };
-    Policy {
-        rounding_unit_minutes: message.rounding_unit_minutes,
-        roundings: message.roundings.iter().filter_map(rounding).collect(),
-        tariffs: message.tariffs.iter().filter_map(tariff).collect(),
-        ..Policy::default()
+    if let Some(refused) = refused(&status) {
+        return Attempt::Refused(refused);
     }
+    let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
+    let told = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+    let reason = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN).map(|info| info.reason);
+    // The ledger says so itself, before it takes anything in.
+    if reason.is_some_and(|reason| ["QueueFull", "ClockImplausible"].contains(&reason.as_str())) {
+        return Attempt::NotTaken(format!("the server takes nothing in now: {text}"), told);
+    }
+    Attempt::Unknown(format!("the server's answer got lost: {text}"))
 }
 
 /// Submits a sheet; the very same sheet again where nobody knows what became of it: it is recorded once.
+///
+/// # Errors
+/// [`Failure::Refused`] and [`Failure::Unreachable`]: it was not recorded. [`Failure::Unknown`]: it may be.
 pub(crate) async fn submit(
     client: &mut Client,
     sheet: proto::Sheet,
     until: proto::Until,
 ) -> anyhow::Result<proto::SubmitResponse> {
     let request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(until) };
-    let mut wait = RETRY_WAIT;
-    for attempt in 1.. {
-        let status = match client.submit(request.clone()).await {
-            Ok(response) => return Ok(response.into_inner()),
-            Err(status) => status,
-        };
-        let told = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
-        let failure = Failure::from(status);
-        if attempt == SUBMIT_ATTEMPTS_MAX || !matches!(failure, Failure::Unreachable(_)) {
-            return Err(failure.into());
+    let (mut wait, mut lost, mut last) = (RETRY_WAIT, None, String::new());
+    let began = Instant::now();
+    for number in 1..=SUBMIT_ATTEMPTS_MAX {
+        let mut told = None;
+        match attempt(client, request.clone()).await {
+            Attempt::Recorded(response) => return Ok(*response),
+            // One that an earlier attempt recorded is never refused: it gets its receipt again.
+            Attempt::Refused(refused) => return Err(Failure::Refused(refused).into()),
+            Attempt::NotTaken(text, delay) => (last, told) = (text, delay),
+            Attempt::Unknown(text) => lost = Some(text),
+        }
+        // Whoever waited as long for one answer has waited long enough.
+        if number == SUBMIT_ATTEMPTS_MAX || began.elapsed() >= SILENCE_MAX {
+            break;
         }
         tokio::time::sleep(told.unwrap_or(wait).min(RETRY_WAIT_MAX)).await;
         wait *= 2;
     }
-    Err(Failure::Unreachable("the server did not answer".to_owned()).into())
+    Err(match lost {
+        Some(text) => Failure::Unknown { text, sheet: None },
+        None => Failure::Unreachable(last),
+    }
+    .into())
 }
 
 /// Writes a signed sheet to a file, to be submitted later.
@@ -306,19 +414,20 @@ pub(crate) fn receipt_json(response: &proto::SubmitResponse) -> Value {
     value
 }
 
-pub(crate) fn print_receipt(as_json: bool, response: &proto::SubmitResponse) -> anyhow::Result<()> {
-    emit(as_json, &receipt_json(response), || receipt_text(response))
-}
-
-fn receipt_text(response: &proto::SubmitResponse) -> String {
+/// What was recorded, in words. `who` says who is who.
+pub(crate) fn receipt_text(response: &proto::SubmitResponse, who: &Who) -> String {
     let receipt = response.receipt.clone().unwrap_or_default();
-    let mut text = format!("recorded as entry {} at {}", receipt.index, time(receipt.recorded_at_ms));
+    let place = match receipt.events.len() {
+        0 | 1 => format!("{}.0", receipt.index),
+        events => format!("{0}.0 to {0}.{1}", receipt.index, events - 1),
+    };
+    let mut text = format!("recorded as {place} at {}", zone::local(receipt.recorded_at_ms));
     let mut rows = Vec::new();
     for (number, event) in receipt.events.iter().enumerate() {
         let at = format!("{}.{number}", receipt.index);
         rows.extend(event.postings.iter().map(|posting| {
             let after = hours(posting.balance_after_minutes);
-            vec![at.clone(), hex::encode(&posting.account), hours(posting.minutes), after]
+            vec![at.clone(), who.label(&posting.account), hours(posting.minutes), after]
         }));
     }
     if !rows.is_empty() {
@@ -326,7 +435,7 @@ fn receipt_text(response: &proto::SubmitResponse) -> String {
     }
     for warning in receipt.events.iter().flat_map(|event| &event.warnings) {
         let similar = warning.similar.unwrap_or_default();
-        text = format!("{text}\nwarning: {} ({}.{}): {}", warning.code, similar.index, similar.event, warning.message);
+        text = format!("{text}\nwarning: {}.{}: {} [{}]", similar.index, similar.event, warning.message, warning.code);
     }
     text
 }

@@ -1,8 +1,6 @@
 //! Events in words.
 
-use jiff::{SignedDuration, Timestamp, tz::Offset};
-
-use super::output::{hours, time};
+use super::{output::hours, zone};
 use crate::ledger::{AccountKind, CorrectionReason, Event, KeyRole, Minutes, Predecessor, Served, Service};
 
 /// What an event says, as the second half of a sentence.
@@ -37,7 +35,7 @@ pub(super) fn event(event: &Event) -> String {
         Event::HoldPlaced { payer, station, minutes, expires_at } => format!(
             "a hold on {} of account {payer} with station {station} until {}",
             amount(*minutes),
-            time(expires_at.0)
+            zone::local(expires_at.0)
         ),
         Event::HoldReleased { hold } => format!("the release of hold {hold}"),
         Event::HoldExpired { hold } => format!("the end of hold {hold}, whose time was over"),
@@ -50,19 +48,11 @@ fn amount(minutes: Minutes) -> String {
 
 fn service(service: &Service) -> String {
     let Service { volunteer, station, category, utc_offset_seconds, credited, .. } = service;
-    let local = |ms: i64| {
-        let moment = Timestamp::from_millisecond(ms).ok();
-        let offset = Offset::from_seconds(*utc_offset_seconds).ok();
-        let local = moment.zip(offset).map(|(moment, offset)| offset.to_datetime(moment));
-        local.map_or_else(|| time(ms), |local| local.strftime("%Y-%m-%d %H:%M").to_string())
-    };
     let when = match service.served {
-        Served::Interval { start, end } => format!("from {} to {}", local(start.0), local(end.0)),
-        Served::OnDate { date, minutes } => {
-            let day = Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_hours(i64::from(date) * 24));
-            let day = day.map_or_else(|_| format!("day {date}"), |day| day.strftime("%Y-%m-%d").to_string());
-            format!("on {day}, {}", amount(minutes))
+        Served::Interval { start, end } => {
+            format!("on {}", zone::interval_at_offset(start.0, end.0, *utc_offset_seconds))
         }
+        Served::OnDate { date, minutes } => format!("on {}, {}", zone::date_of_days(date), amount(minutes)),
     };
     let payer = service.payer.map_or_else(String::new, |payer| format!(" out of account {payer}"));
     let activity = service.activity.as_ref().map_or_else(String::new, |activity| format!(" ({activity})"));

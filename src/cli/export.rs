@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{
     checkpoint::{checkpoint_over, read_note},
     client,
-    output::{Failure, emit, progress, refuse_overwrite, usage},
+    output::{Failure, progress, refuse_overwrite, tell, usage},
     source::{Source, answer},
 };
 use crate::{
@@ -104,7 +104,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "ledger_vkey": export.ledger_vkey,
         "genesis_leaf_hash": export.genesis_leaf_hash,
     });
-    emit(arguments.json, &value, || {
+    tell(arguments.json, &value, || {
         format!(
             "{} entries of {} in {} ({} bytes)\nroot           {}\nledger key     {}\ngenesis leaf   {}",
             export.checkpoint.size,
@@ -115,7 +115,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             export.ledger_vkey,
             export.genesis_leaf_hash,
         )
-    })
+    });
+    Ok(())
 }
 
 /// The checkpoint to export up to: the one that was kept, or the newest one.
@@ -124,7 +125,7 @@ fn goal(kept: Option<String>, newest: String, size: Option<u64>) -> anyhow::Resu
         let text = Note::parse(note.as_bytes()).map_err(|error| error.to_string())?;
         Checkpoint::parse(text.text()).map_err(|error| error.to_string())
     };
-    let refused = |error| Failure::Refused(format!("the source's checkpoint is none: {error}"));
+    let refused = |error| Failure::refused(format!("the source's checkpoint is none: {error}"));
     let there = parse(&newest).map_err(refused)?;
     let (note, checkpoint) = match kept {
         None => (newest, there),
@@ -134,7 +135,7 @@ fn goal(kept: Option<String>, newest: String, size: Option<u64>) -> anyhow::Resu
                 let what = |of: &Checkpoint| format!("{} entries of {}", of.size, of.origin);
                 let (wanted, there) = (what(&checkpoint), what(&there));
                 return Err(
-                    Failure::Refused(format!("--checkpoint: it is over {wanted}, the source has {there}")).into()
+                    Failure::refused(format!("--checkpoint: it is over {wanted}, the source has {there}")).into()
                 );
             }
             (note, checkpoint)
@@ -192,7 +193,7 @@ fn write(
 /// What the disk didn't take says nothing of the source, which is to blame for everything else.
 fn failure(error: &ArchiveError) -> Failure {
     let text = error.to_string();
-    if matches!(error, ArchiveError::Io { .. }) { Failure::Unreachable(text) } else { Failure::Refused(text) }
+    if matches!(error, ArchiveError::Io { .. }) { Failure::Unreachable(text) } else { Failure::refused(text) }
 }
 
 /// Whether entries are those that the checkpoint was signed over. Not whether they obey the rules: an audit says that.
@@ -207,7 +208,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn entry(&mut self, entry: &StoredEntry) -> anyhow::Result<()> {
         let index = entry.index;
-        let refused = |problem: String| Failure::Refused(format!("entry {index} of the source {problem}"));
+        let refused = |problem: String| Failure::refused(format!("entry {index} of the source {problem}"));
         let StoredEntry { header, events, signatures, .. } = entry.clone();
         // The tree holds the header's hash, and the header the hash of the events.
         let decoded = wire::decode(&proto::Sheet { header, events, signatures })
@@ -233,10 +234,10 @@ impl Check<'_> {
 
     fn finish(self) -> anyhow::Result<(String, String)> {
         if self.checkpoint.root_hash().is_ok_and(|root| root == self.frontier.root()) {
-            let no_entries = || Failure::Refused("the source has no entries under a signed checkpoint yet".to_owned());
+            let no_entries = || Failure::refused("the source has no entries under a signed checkpoint yet".to_owned());
             return self.genesis.ok_or_else(|| no_entries().into());
         }
-        Err(Failure::Refused(format!(
+        Err(Failure::refused(format!(
             "the source's first {} entries are not those that the checkpoint was signed over: their tree has another root. \
              Keep the checkpoint as evidence, and run `timebank audit`",
             self.checkpoint.size

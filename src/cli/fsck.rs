@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     report(arguments.json, &findings, verdict)?;
     if damaged > 0 {
         let problems = if damaged == 1 { "1 problem is" } else { &format!("{damaged} problems are") };
-        return Err(Failure::Refused(format!("the folder is damaged: {problems} not repaired")).into());
+        return Err(Failure::refused(format!("the folder is damaged: {problems} not repaired")).into());
     }
     Ok(())
 }

@@ -3,31 +3,36 @@
 use serde_json::{Value, json};
 
 use super::{
-    arguments::{Moment, account_id},
     client::ClientArguments,
-    output::{Failure, emit, hours, table, time},
+    moment::{TIMES_HELP, TypedTime},
+    output::{emit, hours, table, time, usage},
+    service::when,
+    source::answer,
+    who::{AccountName, Who},
+    zone,
 };
-use crate::{ledger::AccountId, proto};
+use crate::proto::{self, CorrectionReason, EventKind};
 
 /// Show an account's history with running balance.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Examples:
-  timebank history 91ab...                            the newest 50 changes
-  timebank history 91ab... --oldest-first --all
-  timebank history 91ab... --kind minutes-transferred --from 2026-01-01T00:00Z
-  timebank history 91ab... --json --cursor CURSOR     the next page")]
+  timebank history V001                               the newest 50 changes
+  timebank history 91ab2c3d --oldest-first --all
+  timebank history 91ab2c3d --kind minutes-transferred --from 2026-01-01 --until 2026-01-31
+  timebank history 91ab2c3d --json --cursor CURSOR    the next page
+
+{TIMES_HELP}"))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     client: ClientArguments,
-    /// The account.
-    #[arg(value_parser = account_id)]
-    account: AccountId,
+    /// The account: its id, 6 or more of its first digits, or what an import calls it.
+    account: AccountName,
     /// Oldest first.
     #[arg(long)]
     oldest_first: bool,
-    /// Rows of a page, up to 200.
-    #[arg(long, default_value_t = 50)]
+    /// Rows of a page, 1 to 200.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     page_size: u32,
     /// Where the page before ended.
     #[arg(long, default_value = "")]
@@ -35,12 +40,12 @@ pub(crate) struct Arguments {
     /// All pages.
     #[arg(long)]
     all: bool,
-    /// Only changes recorded at or after this time.
-    #[arg(long, value_name = "TIME")]
-    from: Option<Moment>,
-    /// Only changes recorded before this time.
-    #[arg(long, value_name = "TIME")]
-    until: Option<Moment>,
+    /// Only changes recorded at or after this time; a date: from its first moment on.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    from: Option<TypedTime>,
+    /// Only changes recorded before this time; a date: up to the end of that day.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    until: Option<TypedTime>,
     /// Only this kind; may be given several times.
     #[arg(long, value_enum)]
     kind: Vec<Kinds>,
@@ -89,23 +94,27 @@ fn kind_name(kind: i32) -> &'static str {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let (from_ms, until_ms) = period(arguments.from.as_ref(), arguments.until.as_ref())?;
     let mut client = arguments.client.connect().await?;
+    let mut who = arguments.client.who(&client).await?;
+    let account = who.account("ACCOUNT", &arguments.account).await?;
     let order =
         if arguments.oldest_first { proto::HistoryOrder::OldestFirst } else { proto::HistoryOrder::NewestFirst };
     let mut request = proto::ListHistoryRequest {
-        account: arguments.account.0.to_vec().into(),
+        account: account.0.to_vec().into(),
         order: i32::from(order),
         page_size: arguments.page_size,
         cursor: arguments.cursor,
-        from_ms: arguments.from.map_or(0, |time| time.ms),
-        until_ms: arguments.until.map_or(0, |time| time.ms),
+        from_ms,
+        until_ms,
         kinds: arguments.kind.iter().map(|kind| i32::from(kind.message())).collect(),
         at_index: arguments.at_index,
         min_index: 0,
+        details: true,
     };
     let mut rows = Vec::new();
     let (next_cursor, reflected_index) = loop {
-        let page = client.list_history(request.clone()).await.map_err(Failure::from)?.into_inner();
+        let page = answer(client.list_history(request.clone())).await?;
         rows.extend(page.rows);
         if !arguments.all || page.next_cursor.is_empty() {
             break (page.next_cursor, page.reflected_index);
@@ -113,14 +122,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         request.cursor = page.next_cursor;
     };
     let value = json!({
-        "account": arguments.account.to_string(),
+        "account": account.to_string(),
         "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
         "next_cursor": next_cursor,
         "reflected_index": reflected_index,
     });
     emit(arguments.client.json, &value, || {
-        let text =
-            table(&["event", "recorded", "what", "change", "balance", "reserved"], &[3, 4, 5], rows.iter().map(cells));
+        let text = rows_table(&rows, &account.0, &who);
         let more = if next_cursor.is_empty() {
             String::new()
         } else {
@@ -130,13 +138,25 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     })
 }
 
-fn at(row: &proto::HistoryRow) -> String {
-    row.event.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
+/// From when until when, as the server takes it; 0 for no bound.
+fn period(from: Option<&TypedTime>, until: Option<&TypedTime>) -> anyhow::Result<(i64, i64)> {
+    let from = from.map(|from| from.begins("--from")).transpose()?;
+    let until = until.map(|until| until.ends("--until")).transpose()?;
+    match (from, until) {
+        (Some(from), Some(until)) if until.ms <= from.ms => {
+            Err(usage(format!("--until: {} is not after --from, {}", zone::local(until.ms), zone::local(from.ms))))
+        }
+        (from, until) => Ok((from.map_or(0, |from| from.ms), until.map_or(0, |until| until.ms))),
+    }
+}
+
+fn place(at: Option<proto::EventRef>) -> String {
+    at.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
 }
 
 fn row_json(row: &proto::HistoryRow) -> Value {
     json!({
-        "event": at(row),
+        "event": place(row.event),
         "recorded_at": time(row.recorded_at_ms),
         "kind": kind_name(row.kind),
         "counterparty": hex::encode(&row.counterparty),
@@ -144,16 +164,131 @@ fn row_json(row: &proto::HistoryRow) -> Value {
         "balance_after_minutes": row.balance_after_minutes,
         "held_after_minutes": row.held_after_minutes,
         "posting": row.posting,
+        "details": row.details.as_ref().map(details_json),
     })
 }
 
-fn cells(row: &proto::HistoryRow) -> Vec<String> {
-    vec![
-        at(row),
-        time(row.recorded_at_ms),
-        kind_name(row.kind).to_owned(),
-        hours(row.minutes),
-        hours(row.balance_after_minutes),
-        hours(row.held_after_minutes),
-    ]
+fn details_json(details: &proto::HistoryDetails) -> Value {
+    let record = details.record.as_ref();
+    json!({
+        "record": record.map(|record| place(record.record)),
+        "newest": record.map(|record| place(record.newest)),
+        "reversed": record.map(|record| record.reversed),
+        "reason": reason(details.reason),
+        "service": details.service.as_ref().map(service_json),
+        "hold": details.hold.map(|hold| place(Some(hold))),
+        "hold_expires_at": details.hold.map(|_| time(details.hold_expires_at_ms)),
+    })
+}
+
+/// A service: instants in UTC, and the record's own offset beside them.
+fn service_json(service: &proto::Service) -> Value {
+    let mut value = json!({
+        "volunteer": hex::encode(&service.volunteer),
+        "station": hex::encode(&service.station),
+        "payer": hex::encode(&service.payer),
+        "category": service.category,
+        "activity": service.activity,
+        "utc_offset": zone::offset_name(service.utc_offset_seconds),
+        "credited_minutes": service.credited_minutes,
+        "insured": service.insured,
+        "imported": service.imported,
+    });
+    match service.served {
+        Some(proto::service::Served::Interval(interval)) => {
+            (value["start"], value["end"]) = (json!(time(interval.start_ms)), json!(time(interval.end_ms)));
+        }
+        Some(proto::service::Served::OnDate(on_date)) => {
+            value["date"] = json!(zone::date_of_days(on_date.date));
+            value["minutes"] = json!(on_date.minutes);
+        }
+        None => {}
+    }
+    value
+}
+
+fn reason(reason: i32) -> Option<&'static str> {
+    match CorrectionReason::try_from(reason) {
+        Ok(CorrectionReason::EntryError) => Some("typed wrong"),
+        Ok(CorrectionReason::Duplicate) => Some("recorded twice"),
+        Ok(CorrectionReason::WrongParty) => Some("the wrong person or station"),
+        Ok(CorrectionReason::NotServed) => Some("not served"),
+        Ok(CorrectionReason::SourceChanged) => Some("its source changed"),
+        Ok(CorrectionReason::Unspecified) | Err(_) => None,
+    }
+}
+
+fn rows_table(rows: &[proto::HistoryRow], account: &[u8], who: &Who) -> String {
+    // Most histories have nothing reserved; then the column tells nothing.
+    let reserved = rows.iter().any(|row| row.held_after_minutes != 0);
+    let cells = |row: &proto::HistoryRow| {
+        let amount = if row.minutes == 0 { String::new() } else { hours(row.minutes) };
+        let mut cells = vec![
+            place(row.event),
+            zone::local_in_two_lines(row.recorded_at_ms),
+            what(row, account, who),
+            amount,
+            hours(row.balance_after_minutes),
+        ];
+        cells.extend(reserved.then(|| hours(row.held_after_minutes)));
+        cells
+    };
+    let header = ["event", "recorded", "what", "change", "balance", "reserved"];
+    table(&header[..header.len() - usize::from(!reserved)], &[3, 4, 5], rows.iter().map(cells))
+}
+
+/// What a row tells, in a clerk's words: what happened, to what, when and with whom, and what became of it.
+fn what(row: &proto::HistoryRow, account: &[u8], who: &Who) -> String {
+    let details = row.details.clone().unwrap_or_default();
+    let (is_in, other) = (row.minutes > 0, who.label(&row.counterparty));
+    let held = details.hold.map(|hold| place(Some(hold))).unwrap_or_default();
+    match EventKind::try_from(row.kind).unwrap_or_default() {
+        EventKind::ServiceRecorded => {
+            let settled = details.hold.map_or_else(String::new, |_| format!("; settles hold {held}"));
+            format!("{}{settled}{}", service_words(&details, account, who), became(row, &details))
+        }
+        EventKind::ServiceCorrected => {
+            let record = place(details.record.as_ref().and_then(|record| record.record));
+            let why = reason(details.reason).unwrap_or_default();
+            let service = service_words(&details, account, who);
+            format!("corrects {record} ({why}) to: {service}{}", became(row, &details))
+        }
+        EventKind::ServiceReversed => {
+            let record = place(details.record.as_ref().and_then(|record| record.record));
+            let why = reason(details.reason).unwrap_or_default();
+            format!("takes back {record} ({why}): {}", service_words(&details, account, who))
+        }
+        EventKind::MinutesTransferred if is_in => format!("received from {other}"),
+        EventKind::MinutesTransferred => format!("given to {other}"),
+        EventKind::HoldPlaced => {
+            format!("reserved with station {other} until {}", zone::local(details.hold_expires_at_ms))
+        }
+        EventKind::HoldReleased => format!("hold {held} with station {other} released"),
+        EventKind::HoldExpired => format!("hold {held} with station {other} ran out"),
+        EventKind::Unspecified => kind_name(row.kind).to_owned(),
+    }
+}
+
+fn service_words(details: &proto::HistoryDetails, account: &[u8], who: &Who) -> String {
+    let Some(service) = &details.service else { return "service".to_owned() };
+    let activity = if service.activity.is_empty() { String::new() } else { format!(", {}", service.activity) };
+    let what = format!("{}{activity}, {}, station {}", service.category, when(service), who.label(&service.station));
+    let (volunteer, payer) = (who.label(&service.volunteer), who.label(&service.payer));
+    if service.volunteer == account {
+        let paid = if service.payer.is_empty() { String::new() } else { format!(", paid by {payer}") };
+        format!("earned: {what}{paid}")
+    } else if service.payer == account {
+        format!("spent: {what}, by {volunteer}")
+    } else {
+        format!("{what}, by {volunteer}")
+    }
+}
+
+/// What became of a record since this version of it.
+fn became(row: &proto::HistoryRow, details: &proto::HistoryDetails) -> String {
+    match &details.record {
+        Some(record) if record.reversed => "; taken back later".to_owned(),
+        Some(record) if record.newest != row.event => format!("; corrected by {}", place(record.newest)),
+        Some(_) | None => String::new(),
+    }
 }

@@ -3,9 +3,14 @@
 use serde_json::json;
 
 use super::{
-    arguments::{Moment, account_id, event_ref},
+    arguments::{event_ref, whole_minutes},
     client::ClientArguments,
-    output::{Failure, emit, hours, table, time},
+    moment::{TIMES_HELP, TypedTime},
+    offline::{More, OfflineArguments, Session},
+    output::{emit, hours, table, time},
+    source::answer,
+    who::{AccountName, Who},
+    zone,
 };
 use crate::{
     ledger::{AccountId, EventRef},
@@ -15,12 +20,14 @@ use crate::{
 
 /// Reserve minutes for a booked service, set them free, and list what is reserved.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_help = format!("\
 Examples:
-  timebank hold place --payer 91ab... --station 6f0c... --minutes 120 --expires 2026-04-01T00:00Z --key alice.key
+  timebank hold place --payer V001 --station 6f0c11ab --minutes 120 --expires 2026-04-01 --key alice.key
   timebank record --hold 23.0 ...                     the service took place: settles the hold
   timebank hold release 23.0 --key alice.key          it did not
-  timebank hold list --payer 91ab...")]
+  timebank hold list --payer V001
+
+{TIMES_HELP}"))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     client: ClientArguments,
@@ -31,72 +38,90 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Reserve minutes of a payer, signed by the payer.
+    #[command(mut_arg("to_file", |arg| arg.visible_alias("to")))]
     Place {
         /// Whose minutes.
-        #[arg(long, value_parser = account_id)]
-        payer: AccountId,
+        #[arg(long, value_name = "ACCOUNT")]
+        payer: AccountName,
         /// With which station.
-        #[arg(long, value_parser = account_id)]
-        station: AccountId,
+        #[arg(long, value_name = "ACCOUNT")]
+        station: AccountName,
         /// How many.
-        #[arg(long, allow_negative_numbers = true)]
+        #[arg(long, value_parser = whole_minutes, allow_hyphen_values = true)]
         minutes: i64,
-        /// Until when the service has to be recorded.
-        #[arg(long, value_name = "TIME")]
-        expires: Moment,
+        /// Until when the service has to be recorded; a date: until the end of that day.
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        expires: TypedTime,
+        #[command(flatten)]
+        offline: OfflineArguments,
     },
     /// Set reserved minutes free, by payer or station.
+    #[command(mut_arg("to_file", |arg| arg.visible_alias("to")))]
     Release {
         /// The hold.
         #[arg(value_name = "INDEX.EVENT", value_parser = event_ref)]
         hold: EventRef,
+        #[command(flatten)]
+        offline: OfflineArguments,
     },
     /// List open holds.
     List {
         /// Only of this payer.
-        #[arg(long, value_parser = account_id)]
-        payer: Option<AccountId>,
+        #[arg(long, value_name = "ACCOUNT")]
+        payer: Option<AccountName>,
         /// Only with this station.
-        #[arg(long, value_parser = account_id)]
-        station: Option<AccountId>,
+        #[arg(long, value_name = "ACCOUNT")]
+        station: Option<AccountName>,
     },
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let client = &arguments.client;
     match arguments.action {
-        Action::Place { payer, station, minutes, expires } => {
+        Action::Place { payer, station, minutes, expires, offline } => {
+            let expires = expires.ends("--expires")?;
+            let mut session = Session::begin(client, &offline).await?;
+            let payer = session.who.account("--payer", &payer).await?;
+            let station = session.who.account("--station", &station).await?;
             let event = proto::HoldPlaced {
                 payer: payer.0.to_vec().into(),
                 station: station.0.to_vec().into(),
                 minutes,
                 expires_at_ms: expires.ms,
             };
-            client.submit_and_print(vec![Kind::HoldPlaced(event)]).await
+            let until = format!("\nreserved until {}", zone::local(expires.ms));
+            session.end(vec![Kind::HoldPlaced(event)], &More { text: until, value: None }).await
         }
-        Action::Release { hold } => {
+        Action::Release { hold, offline } => {
             let event = proto::HoldReleased { hold: Some(event_ref_message(hold)) };
-            client.submit_and_print(vec![Kind::HoldReleased(event)]).await
+            let session = Session::begin(client, &offline).await?;
+            session.end(vec![Kind::HoldReleased(event)], &More::default()).await
         }
         Action::List { payer, station } => list(client, payer, station).await,
     }
 }
 
-async fn list(arguments: &ClientArguments, payer: Option<AccountId>, station: Option<AccountId>) -> anyhow::Result<()> {
+async fn list(
+    arguments: &ClientArguments,
+    payer: Option<AccountName>,
+    station: Option<AccountName>,
+) -> anyhow::Result<()> {
     let mut client = arguments.connect().await?;
+    let mut who = arguments.who(&client).await?;
+    let payer = who.optional("--payer", payer.as_ref()).await?;
+    let station = who.optional("--station", station.as_ref()).await?;
     let id = |account: Option<AccountId>| account.map(|account| account.0.to_vec().into()).unwrap_or_default();
     let (mut holds, mut cursor) = (Vec::new(), String::new());
     loop {
         let (payer, station) = (id(payer), id(station));
         let request = proto::ListHoldsRequest { payer, station, page_size: 1_000, cursor, min_index: 0 };
-        let page = client.list_holds(request).await.map_err(Failure::from)?.into_inner();
+        let page = answer(client.list_holds(request)).await?;
         holds.extend(page.holds);
         cursor = page.next_cursor;
         if cursor.is_empty() {
             break;
         }
     }
-    let at = |hold: &proto::Hold| hold.hold.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event));
     let hold_json = |hold: &proto::Hold| {
         json!({
             "hold": at(hold),
@@ -107,11 +132,17 @@ async fn list(arguments: &ClientArguments, payer: Option<AccountId>, station: Op
         })
     };
     let value = json!({ "holds": holds.iter().map(hold_json).collect::<Vec<_>>() });
-    emit(arguments.json, &value, || {
-        let row = |hold: &proto::Hold| {
-            let (payer, station) = (hex::encode(&hold.payer), hex::encode(&hold.station));
-            vec![at(hold), payer, station, hours(hold.minutes), time(hold.expires_at_ms)]
-        };
-        table(&["hold", "payer", "station", "reserved", "expires"], &[3], holds.iter().map(row))
-    })
+    emit(arguments.json, &value, || holds_table(&holds, &who))
+}
+
+fn at(hold: &proto::Hold) -> String {
+    hold.hold.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
+}
+
+fn holds_table(holds: &[proto::Hold], who: &Who) -> String {
+    let row = |hold: &proto::Hold| {
+        let (payer, station) = (who.label(&hold.payer), who.label(&hold.station));
+        vec![at(hold), payer, station, hours(hold.minutes), zone::local_in_two_lines(hold.expires_at_ms)]
+    };
+    table(&["hold", "payer", "station", "reserved", "expires"], &[3], holds.iter().map(row))
 }

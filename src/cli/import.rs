@@ -25,7 +25,9 @@ use self::{
 };
 use super::{
     client::{self, Client, ClientArguments, Signers},
-    output::{Failure, progress, usage},
+    output::{Failure, in_local_time, progress, usage},
+    source::answer,
+    zone,
 };
 use crate::{
     directory::{Directory, Pending},
@@ -93,7 +95,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut client = arguments.client.connect().await?;
     let mut signers = arguments.client.signers()?;
     let status = client::status(&mut client).await?;
-    signers.bound_validity(&status);
+    signers.bound_validity(status.policy.as_ref());
     let policy = client::policy(&status);
     let folder = arguments.directory.clone().unwrap_or_else(|| arguments.client.folder().join("directory"));
     let directory = Directory::open(&folder, &status.genesis_leaf_hash, &mapping.source)
@@ -129,7 +131,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Rows in the order of the file; with `full`, before them the records that the file no longer has, so that what they
 /// free can be taken by others.
 fn items(mapping: &Mapping, table: &Table, directory: &Directory, full: bool) -> anyhow::Result<Vec<Item>> {
-    let reader = Reader { mapping, table };
+    let reader = Reader { mapping, table, zone: zone::here().map_err(|error| error.to_string()) };
     let operations = mapping.columns.operation.is_some();
     let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
     let mut first_line: HashMap<String, u64> = HashMap::new();
@@ -147,7 +149,7 @@ fn items(mapping: &Mapping, table: &Table, directory: &Directory, full: bool) ->
             row.wish = Err(format!("{column}: {:?} stands on line {first} already; a record has one row", row.record));
         }
         let applied = operations && directory.applied(&digest)?;
-        rows.push(Item::Row { row, digest, position, applied, later: Later::None });
+        rows.push(Item::Row { row, digest, position, line: line.number, applied, later: Later::None });
     }
     // What comes later in the file for the same record, from the end.
     let mut later: HashMap<String, Later> = HashMap::new();
@@ -204,8 +206,8 @@ impl Import<'_> {
     }
 
     async fn regions(&mut self) -> anyhow::Result<HashSet<String>> {
-        let response = self.client.list_regions(proto::ListRegionsRequest {}).await.map_err(Failure::from)?;
-        Ok(response.into_inner().regions.into_iter().map(|region| region.code).collect())
+        let response = answer(self.client.list_regions(proto::ListRegionsRequest {})).await?;
+        Ok(response.regions.into_iter().map(|region| region.code).collect())
     }
 
     /// Carries out what the items want, in order; with `again`, those that were rejected once more for as long as that
@@ -284,21 +286,22 @@ impl Import<'_> {
         items: &[Item],
     ) -> anyhow::Result<Vec<(usize, String)>> {
         let request = proto::DryRunRequest { sheets: sheets.to_vec() };
-        let response = self.client.dry_run(request).await.map_err(Failure::from)?.into_inner();
+        let response = answer(self.client.dry_run(request)).await?;
+        let rows = Rows { items, chunks, size: response.reflected_index + 1 };
         let mut refused: Vec<(usize, String)> = Vec::new();
         let mut records: HashSet<&str> = HashSet::new();
-        for (result, chunk) in response.results.iter().zip(chunks) {
+        for (place, (result, chunk)) in response.results.iter().zip(chunks).enumerate() {
             let mut refuse = |event: usize, refusal: &proto::Refusal| {
                 let Some((_, number)) = chunk.events.get(event) else { return false };
                 if items.get(*number).is_some_and(|item| records.insert(item.record())) {
-                    refused.push((*number, reason(refusal)));
+                    refused.push((*number, rows.reason(place, refusal)));
                 }
                 true
             };
             if let Some(refusal) = &result.refused {
                 let event = refusal.event.and_then(|event| usize::try_from(event).ok());
                 if !event.is_some_and(|event| refuse(event, refusal)) {
-                    return Err(Failure::Refused(reason(refusal)).into());
+                    return Err(Failure::refused(reason(refusal)).into());
                 }
             }
             for (number, event) in result.events.iter().enumerate() {
@@ -355,7 +358,38 @@ impl Import<'_> {
 }
 
 fn reason(refusal: &proto::Refusal) -> String {
-    format!("{}: {}. {}", refusal.code, refusal.message, refusal.remedy)
+    format!("{}. {} [{}]", in_local_time(&refusal.message), refusal.remedy, refusal.code)
+}
+
+/// The rows behind the events of a trial.
+struct Rows<'a> {
+    items: &'a [Item],
+    chunks: &'a [&'a Chunk],
+    /// Entries of the log: the index that the trial's first sheet would have.
+    size: u64,
+}
+
+impl Rows<'_> {
+    /// Why an event of a sheet was refused. What it names of the trial itself is named by its row: it stands nowhere else,
+    /// and once the refused rows are left out, what is recorded stands elsewhere.
+    fn reason(&self, sheet: usize, refusal: &proto::Refusal) -> String {
+        let text = reason(refusal);
+        let Some(other) = refusal.other else { return text };
+        let (sheet, said) = match other.index {
+            0 => (Some(sheet), format!("in event {} of this same sheet", other.event)),
+            index => {
+                let sheet = index.checked_sub(self.size).and_then(|sheet| usize::try_from(sheet).ok());
+                (sheet, format!(" {}.{}", other.index, other.event))
+            }
+        };
+        let event = usize::try_from(other.event).ok();
+        let item = sheet.and_then(|sheet| self.chunks.get(sheet)?.events.get(event?)).map(|(_, number)| *number);
+        match item.and_then(|number| self.items.get(number)) {
+            Some(item) if other.index == 0 => text.replacen(&said, &item.place(), 1),
+            Some(item) => text.replacen(&said, &format!(" {}", item.place()), 1),
+            None => text,
+        }
+    }
 }
 
 /// Ends the process where `TIMEBANK_TEST_CRASH` names this step, as a power cut would: for tests of the outbox. `STEP:N`

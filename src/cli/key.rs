@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{
-    arguments::account_id,
-    client::ClientArguments,
-    output::{Failure, emit, table, usage},
+    client::{ClientArguments, nothing_recorded},
+    output::{emit, quoted, table, tell, usage},
+    source::answer,
+    who::AccountName,
 };
 use crate::{
     config::KeyFile,
@@ -78,11 +79,11 @@ enum Action {
         #[arg(long, value_enum)]
         role: Role,
         /// The station (staff) or the account (resident) that it acts for.
-        #[arg(long, value_parser = account_id)]
-        account: Option<AccountId>,
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<AccountName>,
         /// Staff and operators: the person's own account, which they can't credit.
-        #[arg(long, value_parser = account_id)]
-        own_account: Option<AccountId>,
+        #[arg(long, value_name = "ACCOUNT")]
+        own_account: Option<AccountName>,
     },
     /// Revoke a key. What it signed before stays valid.
     Revoke {
@@ -92,8 +93,8 @@ enum Action {
     /// List enrolled keys.
     List {
         /// Only those that act for this account or station.
-        #[arg(long, value_parser = account_id)]
-        account: Option<AccountId>,
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<AccountName>,
     },
 }
 
@@ -106,28 +107,33 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Action::Enrol { file, public_key, possession, role, account, own_account } => {
             let (public_key, possession) = match file {
                 Some(file) => proof(client, &read(&file)?).await?,
-                None => (bytes(public_key.as_deref(), "--public-key")?, bytes(possession.as_deref(), "--possession")?),
+                None => (
+                    bytes(public_key.as_deref(), "--public-key", 32)?,
+                    bytes(possession.as_deref(), "--possession", 64)?,
+                ),
             };
             let role = match role {
                 Role::Operator => proto::KeyRole::Operator,
                 Role::Staff => proto::KeyRole::Staff,
                 Role::Resident => proto::KeyRole::Resident,
             };
+            let connected = client.connect().await.map_err(nothing_recorded)?;
+            let mut who = client.who(&connected).await.map_err(nothing_recorded)?;
             let id = |account: Option<AccountId>| account.map(|id| id.0.to_vec().into()).unwrap_or_default();
             let event = proto::KeyEnrolled {
                 public_key: public_key.into(),
                 possession: possession.into(),
                 role: i32::from(role),
-                account: id(account),
-                own_account: id(own_account),
+                account: id(who.optional("--account", account.as_ref()).await.map_err(nothing_recorded)?),
+                own_account: id(who.optional("--own-account", own_account.as_ref()).await.map_err(nothing_recorded)?),
             };
-            client.submit_and_print(vec![Kind::KeyEnrolled(event)]).await
+            client.submit_and_tell(vec![Kind::KeyEnrolled(event)]).await
         }
         Action::Revoke { key_id } => {
-            let key_id = bytes(Some(&key_id), "KEY_ID")?;
-            client.submit_and_print(vec![Kind::KeyRevoked(proto::KeyRevoked { key_id: key_id.into() })]).await
+            let key_id = bytes(Some(&key_id), "KEY_ID", 16)?;
+            client.submit_and_tell(vec![Kind::KeyRevoked(proto::KeyRevoked { key_id: key_id.into() })]).await
         }
-        Action::List { account } => list(client, account).await,
+        Action::List { account } => list(client, account.as_ref()).await,
     }
 }
 
@@ -135,8 +141,15 @@ fn read(file: &std::path::Path) -> anyhow::Result<KeyFile> {
     KeyFile::read(file).map_err(|error| usage(error.to_string()))
 }
 
-fn bytes(text: Option<&str>, name: &str) -> anyhow::Result<Vec<u8>> {
-    hex::decode(text.unwrap_or_default()).map_err(|error| usage(format!("{name}: expected hex digits: {error}")))
+fn bytes(text: Option<&str>, name: &str, length: usize) -> anyhow::Result<Vec<u8>> {
+    let text = text.unwrap_or_default();
+    let bytes = hex::decode(text).ok().filter(|bytes| bytes.len() == length);
+    bytes.ok_or_else(|| {
+        let (digits, found) = (length * 2, text.chars().count());
+        usage(format!(
+            "{name} {text}: expected {digits} hex digits, not {found} characters; `timebank key list` shows key ids"
+        ))
+    })
 }
 
 async fn new(arguments: &ClientArguments, file: &std::path::Path, origin: Option<String>) -> anyhow::Result<()> {
@@ -146,13 +159,27 @@ async fn new(arguments: &ClientArguments, file: &std::path::Path, origin: Option
     };
     let key = KeyFile::generate(&origin);
     key.create(file).map_err(|error| usage(error.to_string()))?;
-    show(arguments, &key)
+    let (value, text) = shown(&key);
+    tell(arguments.json, &value, || {
+        format!(
+            "{text}\nmade {}: to be enrolled, its owner sends what `timebank key prove {}` prints",
+            file.display(),
+            quoted(file)
+        )
+    });
+    Ok(())
 }
 
 fn show(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<()> {
+    let (value, text) = shown(file);
+    emit(arguments.json, &value, || text)
+}
+
+/// The public half of a key, for programs and for people.
+fn shown(file: &KeyFile) -> (serde_json::Value, String) {
     let (id, public_key) = (file.key.key_id().to_string(), hex::encode(file.key.public_key()));
     let value = json!({"key_id": id, "public_key": public_key, "origin": file.origin});
-    emit(arguments.json, &value, || format!("key id      {id}\npublic key  {public_key}\nledger      {}", file.origin))
+    (value, format!("key id      {id}\npublic key  {public_key}\nledger      {}", file.origin))
 }
 
 fn prove(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<()> {
@@ -184,13 +211,15 @@ fn role_name(role: i32) -> &'static str {
     }
 }
 
-async fn list(arguments: &ClientArguments, account: Option<AccountId>) -> anyhow::Result<()> {
+async fn list(arguments: &ClientArguments, account: Option<&AccountName>) -> anyhow::Result<()> {
     let mut client = arguments.connect().await?;
+    let mut who = arguments.who(&client).await?;
+    let account = who.optional("--account", account).await?;
     let (mut keys, mut cursor) = (Vec::new(), String::new());
     loop {
         let account = account.map(|account| account.0.to_vec().into()).unwrap_or_default();
         let request = proto::ListKeysRequest { account, page_size: 1_000, cursor };
-        let page = client.list_keys(request).await.map_err(Failure::from)?.into_inner();
+        let page = answer(client.list_keys(request)).await?;
         keys.extend(page.keys);
         cursor = page.next_cursor;
         if cursor.is_empty() {
@@ -210,7 +239,7 @@ async fn list(arguments: &ClientArguments, account: Option<AccountId>) -> anyhow
     emit(arguments.json, &value, || {
         let row = |key: &proto::Key| {
             let state = if key.revoked { "revoked" } else { "in force" };
-            let account = hex::encode(&key.account);
+            let account = if key.account.is_empty() { String::new() } else { who.label(&key.account) };
             vec![hex::encode(&key.key_id), role_name(key.role).to_owned(), account, state.to_owned()]
         };
         table(&["key", "role", "acts for", "state"], &[], keys.iter().map(row))

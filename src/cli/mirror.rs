@@ -78,7 +78,7 @@ async fn follow(arguments: Arguments) -> anyhow::Result<()> {
     };
     let note = source::get(channel.clone(), mirror::CHECKPOINT.to_owned(), NOTE_BYTES_MAX).await;
     let note = note.map_err(Failure::Unreachable)?;
-    let note = note.ok_or_else(|| Failure::Refused(format!("{server} publishes no checkpoint")))?;
+    let note = note.ok_or_else(|| Failure::refused(format!("{server} publishes no checkpoint")))?;
     let size = unverified_size(&note);
     let (scope, key) = (if all { Scope::All } else { Scope::New }, vkey.clone());
     let mut source = Source::new(channel, size);
@@ -93,7 +93,7 @@ async fn follow(arguments: Arguments) -> anyhow::Result<()> {
     let updated = updated.await?;
     if let Err(error @ MirrorError::Forked { evidence, .. }) = &updated {
         let path = keep_evidence(&folder, evidence)?;
-        return Err(Failure::Refused(format!("{error}. {}", show_evidence(&path))).into());
+        return Err(Failure::refused(format!("{error}. {}", show_evidence(&path))).into());
     }
     let update = updated.map_err(|error| failure(&error))?;
     report(json, &update, &vkey, trusted)
@@ -108,7 +108,7 @@ fn unverified_size(note: &[u8]) -> u64 {
 /// The key that the server names. A folder that is there already was signed by the right one: another is refused.
 async fn said_by_server(channel: Channel) -> anyhow::Result<VerifierKey> {
     let status = client::status(&mut client::client(channel)).await?;
-    let refused = |error| Failure::Refused(format!("the server's key {:?} is none: {error}", status.ledger_vkey));
+    let refused = |error| Failure::refused(format!("the server's key {:?} is none: {error}", status.ledger_vkey));
     Ok(status.ledger_vkey.parse().map_err(refused)?)
 }
 
@@ -163,6 +163,6 @@ fn failure<E: fmt::Display>(error: &MirrorError<E>) -> Failure {
             | TiledError::TileMismatch { .. }
             | TiledError::EntryMismatch { .. }
             | TiledError::OutOfRange { .. },
-        ) => Failure::Refused(text),
+        ) => Failure::refused(text),
     }
 }

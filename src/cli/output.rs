@@ -2,58 +2,156 @@
 
 use std::{
     io::{IsTerminal, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::event::{PollFd, PollFlags, poll};
+use serde_json::json;
 use tonic_types::StatusExt;
 
+use super::zone;
+use crate::ledger::Minutes;
+
 /// The domain of the ledger's own errors.
-const ERROR_DOMAIN: &str = "timebank";
+pub(crate) const ERROR_DOMAIN: &str = "timebank";
 
 /// Why a command ends with another code than 0.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// A rule of the ledger said no.
+    /// A rule of the ledger said no: nothing was recorded, and nothing is.
     #[error("{0}")]
-    Refused(String),
+    Refused(Refused),
     /// The arguments, or a file that they name, can't be used.
     #[error("{0}")]
     Usage(String),
-    /// The server can't be reached, or the outcome is unknown.
+    /// The server can't be reached, or can't answer now. Nothing was changed.
     #[error("{0}")]
     Unreachable(String),
+    /// A sheet was sent, and nobody knows what became of it.
+    #[error("{text}")]
+    Unknown {
+        /// In words.
+        text: String,
+        /// Where the sheet is kept, to be sent again.
+        sheet: Option<PathBuf>,
+    },
+    /// Some of it was done, and some refused.
+    #[error("{0}")]
+    Partly(String),
+}
+
+/// What a rule refused, in words and for programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The sentence, with the remedy, and the code in brackets where there is one.
+    pub(crate) text: String,
+    /// The rejection's stable code.
+    pub(crate) code: Option<String>,
+    /// Number of the event in its sheet.
+    pub(crate) event: Option<u32>,
+    /// Path of the field.
+    pub(crate) field: Option<String>,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Failure {
+    /// A refusal that no rule of the ledger names.
+    pub(crate) fn refused(text: impl Into<String>) -> Self {
+        Self::Refused(Refused { text: text.into(), ..Refused::default() })
+    }
+
+    /// What a program reads of it.
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Usage(_) => "usage",
+            Self::Unreachable(_) => "unreachable",
+            Self::Unknown { .. } => "unknown",
+            Self::Partly(_) => "partly",
+        }
+    }
+
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unreachable(_) | Self::Unknown { .. } => 3,
+            Self::Partly(_) => 4,
+        }
+    }
 }
 
 impl From<tonic::Status> for Failure {
-    /// Only what the ledger itself says no to is refused. After anything else nobody knows what became of the call: a full
-    /// queue, a failed server, something in between.
+    /// Of a read, or of anything else that changes nothing. What the ledger itself says no to is refused; after anything else
+    /// the same may be asked again.
     fn from(status: tonic::Status) -> Self {
-        let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
-        let ledger_says = status.get_details_error_info().is_some_and(|info| info.domain == ERROR_DOMAIN);
-        let code = status.code();
-        let no = matches!(
-            code,
-            tonic::Code::InvalidArgument
-                | tonic::Code::NotFound
-                | tonic::Code::AlreadyExists
-                | tonic::Code::PermissionDenied
-                | tonic::Code::Unauthenticated
-                | tonic::Code::FailedPrecondition
-                | tonic::Code::OutOfRange
-        );
-        if no && ledger_says {
-            return Self::Refused(text);
+        if let Some(refused) = refused(&status) {
+            return Self::Refused(refused);
         }
-        Self::Unreachable(format!("the server can't be reached, or the outcome is unknown: {code}: {text}"))
+        let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
+        let answers = status.get_details_error_info().is_some_and(|info| info.domain == ERROR_DOMAIN);
+        if answers {
+            return Self::Unreachable(format!("the server can't answer now: {}", in_local_time(&text)));
+        }
+        Self::Unreachable(format!("the server can't be reached: {text}"))
     }
+}
+
+/// What the ledger itself says no to, so that the same would be refused again.
+pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
+    let info = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN)?;
+    let no = matches!(
+        status.code(),
+        tonic::Code::InvalidArgument
+            | tonic::Code::NotFound
+            | tonic::Code::AlreadyExists
+            | tonic::Code::PermissionDenied
+            | tonic::Code::Unauthenticated
+            | tonic::Code::FailedPrecondition
+            | tonic::Code::OutOfRange
+    );
+    let value = |name: &str| info.metadata.get(name).filter(|value| !value.is_empty()).cloned();
+    no.then(|| Refused {
+        text: in_local_time(status.message()),
+        code: Some(info.reason.clone()),
+        event: value("event").and_then(|event| event.parse().ok()),
+        field: value("field"),
+    })
+}
+
+/// A server's sentence with its times of UTC as the reader's: a server doesn't know where its reader is.
+pub(crate) fn in_local_time(text: &str) -> String {
+    let mut words = text.split(' ').map(|word| {
+        let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
+        let time = bare.parse::<jiff::Timestamp>().ok().filter(|_| bare.ends_with('Z'));
+        time.map_or_else(|| word.to_owned(), |time| word.replace(bare, &zone::local(time.as_millisecond())))
+    });
+    let first = words.next().unwrap_or_default();
+    words.fold(first, |text, word| text + " " + &word)
 }
 
 /// A wrong argument.
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Failure::Usage(message.into()).into()
+}
+
+/// A file's name as a POSIX shell takes it, for commands that are printed to be pasted.
+pub(crate) fn quoted(path: &Path) -> String {
+    quoted_text(&path.display().to_string())
+}
+
+/// A word as a POSIX shell takes it.
+pub(crate) fn quoted_text(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_nul| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
 /// A file that is there is overwritten only where somebody asked for it.
@@ -64,38 +162,133 @@ pub(crate) fn refuse_overwrite(out: &Path, force: bool) -> anyhow::Result<()> {
     Err(usage(format!("{} exists: choose another name, or overwrite it with --force", out.display())))
 }
 
+/// Whether errors are printed as JSON: set once, from the arguments.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on errors are JSON.
+pub(crate) fn errors_as_json() {
+    JSON.store(true, Ordering::Relaxed);
+}
+
 /// Prints an error and gives its exit code.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
-    let red = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let (on, off) = if red { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-    let mut stderr = std::io::stderr().lock();
-    // Where not even this can be written, the exit code is what is left.
-    let _unwritable = writeln!(stderr, "{on}error:{off} {error:#}");
-    match error.downcast_ref::<Failure>() {
-        Some(Failure::Refused(_)) => ExitCode::from(1),
-        Some(Failure::Usage(_)) | None => ExitCode::from(2),
-        Some(Failure::Unreachable(_)) => ExitCode::from(3),
+    let failure = error.downcast_ref::<Failure>();
+    let code = failure.map_or(2, Failure::exit_code);
+    if error.downcast_ref::<ReaderGone>().is_some() {
+        return ExitCode::SUCCESS;
+    }
+    if JSON.load(Ordering::Relaxed) {
+        let mut value = json!({
+            "outcome": failure.map_or("usage", Failure::outcome),
+            "exit_code": code,
+            "message": format!("{error:#}"),
+        });
+        if let Some(Failure::Refused(refused)) = failure {
+            value["code"] = json!(refused.code);
+            value["event"] = json!(refused.event);
+            value["field"] = json!(refused.field);
+        }
+        if let Some(Failure::Unknown { sheet: Some(sheet), .. }) = failure {
+            value["sheet"] = json!(sheet);
+        }
+        on_stderr(&json!({ "error": value }).to_string());
+    } else {
+        let (on, off) = if colours(&std::io::stderr()) { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+        on_stderr(&format!("{on}error:{off} {error:#}"));
+    }
+    ExitCode::from(code)
+}
+
+/// Arguments that can't be read; help and version come this way too.
+pub(crate) fn not_parsed(error: &clap::Error) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    if code == 0 || !JSON.load(Ordering::Relaxed) {
+        // A reader that went away has had enough.
+        let _unwritable = error.print();
+    } else {
+        let message = error.render().to_string();
+        let value = json!({ "outcome": "usage", "exit_code": code, "message": message.trim_end() });
+        on_stderr(&json!({ "error": value }).to_string());
+    }
+    ExitCode::from(code)
+}
+
+/// Whether colours are for eyes here: a terminal, whose owner doesn't object.
+pub(crate) fn colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Where not even this can be written, the exit code is what is left.
+fn on_stderr(text: &str) {
+    let _unwritable = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Something that concerns the reader and changes no outcome.
+pub(crate) fn note(text: &str) {
+    if JSON.load(Ordering::Relaxed) {
+        on_stderr(&json!({ "note": text }).to_string());
+    } else {
+        on_stderr(&format!("note: {text}"));
     }
 }
 
-/// Prints a line. A reader that went away (`timebank watch | head`) ends the command quietly.
-pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+/// The reader of the standard output went away: the end of a command that only prints.
+#[derive(Debug, thiserror::Error)]
+#[error("the reader of the standard output went away")]
+pub(crate) struct ReaderGone;
+
+/// Completes when the reader of a pipe that is the standard output went away; never where it is no pipe.
+pub(crate) async fn reader_gone() -> ReaderGone {
+    // Nothing is waited for but errors and the other end's going, which are always told.
+    let wait = || {
+        let stdout = std::io::stdout();
+        poll(&mut [PollFd::new(&stdout, PollFlags::empty())], None)
+    };
+    match tokio::task::spawn_blocking(wait).await {
+        Ok(Ok(1..)) => ReaderGone,
+        // What can't be watched can't go away either.
+        Ok(Ok(0) | Err(_)) | Err(_) => std::future::pending().await,
+    }
+}
+
+fn print(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        result => Ok(result?),
-    }
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }
 
-/// Prints JSON, or what `human` makes of it.
+/// Prints a line of what was asked for. A reader that went away (`timebank watch | head`) ends the command quietly.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    print(text).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return ReaderGone.into();
+        }
+        usage(format!("the answer can't be written to the standard output: {error}"))
+    })
+}
+
+/// Prints what was asked for, as JSON or as `human` makes it.
 pub(crate) fn emit(json: bool, value: &serde_json::Value, human: impl FnOnce() -> String) -> anyhow::Result<()> {
     if json { line(&value.to_string()) } else { line(&human()) }
 }
+
+/// Tells what was done or found. That stands whether it can be printed or not: where the standard output takes
+/// nothing, it is told on the other stream, and the exit code is that of the outcome.
+pub(crate) fn tell(json: bool, value: &serde_json::Value, human: impl FnOnce() -> String) {
+    let text = if json { value.to_string() } else { human() };
+    if let Err(error) = print(&text) {
+        note(&format!("the standard output takes nothing ({error}), so it is told here"));
+        on_stderr(&text);
+    }
+}
+
+/// Columns of the narrowest terminal in use: what is wider is wrapped within its cell.
+const TABLE_WIDTH: u16 = 80;
 
 /// A table; columns named in `right` are numbers.
 pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
     for row in rows {
         table.add_row(row);
     }
@@ -109,18 +302,13 @@ pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<It
 
 /// Minutes as people say them.
 pub(crate) fn hours(minutes: i64) -> String {
-    let sign = if minutes < 0 { "-" } else { "" };
-    let minutes = minutes.unsigned_abs();
-    match (minutes / 60, minutes % 60) {
-        (0, rest) => format!("{sign}{rest} min"),
-        (hours, 0) => format!("{sign}{hours} h"),
-        (hours, rest) => format!("{sign}{hours} h {rest:02} min"),
-    }
+    Minutes::new(minutes).to_string()
 }
 
-/// A time of the ledger as people read it, in UTC.
+/// A time of the ledger as JSON has it: RFC 3339, UTC, with milliseconds. People read `zone::local`.
 pub(crate) fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+    let time = jiff::Timestamp::from_millisecond(ms);
+    time.map_or_else(|_| format!("{ms} ms"), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
 /// Progress with rate, for whoever watches; with the time left where the end is known.

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::usage;
+use super::output::{colours, line, usage};
 
 /// Logs to the standard error stream; `RUST_LOG` says what.
 pub(crate) fn log_to_stderr() {
@@ -12,8 +12,16 @@ pub(crate) fn log_to_stderr() {
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sled=warn".into()),
         )
+        .with_ansi(colours(&std::io::stderr()))
         .with_writer(std::io::stderr)
         .init();
+}
+
+/// Tells where a service is. It goes on where nobody can read that.
+pub(crate) fn announce(text: &str) {
+    if let Err(error) = line(text) {
+        tracing::warn!("{error}");
+    }
 }
 
 /// The address to listen on.

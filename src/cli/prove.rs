@@ -63,7 +63,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut client = arguments.client.connect().await?;
     let vkey = answer(client.get_status(proto::GetStatusRequest {})).await?.ledger_vkey;
     let key: VerifierKey =
-        vkey.parse().map_err(|error| Failure::Refused(format!("the server's key is none: {error}")))?;
+        vkey.parse().map_err(|error| Failure::refused(format!("the server's key is none: {error}")))?;
     let (name, text, sentence) = match (arguments.event, since) {
         (Some(event), _) => prove_event(&mut client, event, &key, policy.as_ref()).await?,
         (None, since) => prove_growth(&mut client, since.unwrap_or_default(), &key, policy.as_ref()).await?,
@@ -138,11 +138,11 @@ pub(super) async fn consistency_path(client: &mut Client, old_size: u64, new_siz
 fn hashes(hashes: &[bytes::Bytes]) -> anyhow::Result<Vec<Hash>> {
     let hash = |hash: &bytes::Bytes| hash.as_ref().try_into();
     let hashes: Result<Vec<Hash>, _> = hashes.iter().map(hash).collect();
-    hashes.map_err(|_length| Failure::Refused("the server's proof has a hash that is none".to_owned()).into())
+    hashes.map_err(|_length| Failure::refused("the server's proof has a hash that is none".to_owned()).into())
 }
 
 fn wrong(error: &dyn std::error::Error) -> anyhow::Error {
-    Failure::Refused(format!("what the server sent proves nothing, and was not written: {error}")).into()
+    Failure::refused(format!("what the server sent proves nothing, and was not written: {error}")).into()
 }
 
 fn write(out: &Path, text: &str, force: bool) -> anyhow::Result<()> {

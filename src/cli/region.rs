@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{
     client::ClientArguments,
-    output::{Failure, emit, table},
+    output::{emit, table},
+    source::answer,
 };
 use crate::proto::{self, event::Kind};
 
@@ -40,11 +41,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.action {
         Action::Define { code, parent } => {
             let event = proto::RegionDefined { code, parent: parent.unwrap_or_default() };
-            arguments.client.submit_and_print(vec![Kind::RegionDefined(event)]).await
+            arguments.client.submit_and_tell(vec![Kind::RegionDefined(event)]).await
         }
         Action::List => {
             let mut client = arguments.client.connect().await?;
-            let response = client.list_regions(proto::ListRegionsRequest {}).await.map_err(Failure::from)?.into_inner();
+            let response = answer(client.list_regions(proto::ListRegionsRequest {})).await?;
             let rows = || response.regions.iter();
             let value = json!({
                 "regions": rows().map(|region| json!({"code": region.code, "parent": region.parent})).collect::<Vec<_>>(),

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, path::PathBuf, sync::Arc, sync::atomic::AtomicBool, 
 
 use serde_json::json;
 
-use super::output::{Failure, emit, progress, usage};
+use super::output::{Failure, progress, tell, usage};
 use crate::{
     checkpoint::VerifierKey,
     server::{self, RestoreError, RestoreOptions, Restored},
@@ -71,7 +71,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "genesis_leaf_hash": hex::encode(restored.genesis_leaf_hash),
         "keys": restored.keys,
     });
-    emit(json, &value, || text(&restored, &data.display().to_string(), vouched))
+    tell(json, &value, || text(&restored, &data.display().to_string(), vouched));
+    Ok(())
 }
 
 fn text(restored: &Restored, folder: &str, vouched: bool) -> String {
@@ -111,6 +112,6 @@ fn failure(error: &RestoreError) -> anyhow::Error {
         | RestoreError::Checkpoint(_)
         | RestoreError::RootMismatch { .. }
         | RestoreError::EntriesMissing { .. }
-        | RestoreError::OtherHistory { .. } => Failure::Refused(error.to_string()).into(),
+        | RestoreError::OtherHistory { .. } => Failure::refused(error.to_string()).into(),
     }
 }

@@ -6,9 +6,9 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::{
-    arguments::Moment,
     checkpoint::{read_note, read_policy as read_witness_policy},
-    output::{line, usage},
+    moment::TypedTime,
+    output::usage,
     process,
 };
 use crate::{
@@ -52,8 +52,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "VKEY", requires = "succeed")]
     succeed_key: Option<VerifierKey>,
     /// Believe the machine's clock, which should say about this, although it is far from the log's newest entry.
-    #[arg(long, value_name = "TIME")]
-    accept_clock: Option<Moment>,
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    accept_clock: Option<TypedTime>,
     /// A witness that cosigns: where it is, and its verifier key. Repeatable; one cosignature is enough.
     #[arg(long, value_name = "URL=VKEY", value_parser = witness)]
     witness: Vec<(String, WitnessKey)>,
@@ -92,6 +92,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
              who reads yet. Listen on 127.0.0.1 and let others in through an SSH tunnel"
         )));
     }
+    let accept_clock = arguments.accept_clock.as_ref().map(|time| time.begins("--accept-clock")).transpose()?;
     let folder = arguments.data.unwrap_or_else(config::default_folder);
     let policy = arguments.policy.as_ref().map(read_policy).transpose()?;
     let predecessor = arguments.succeed.as_deref().map(|file| predecessor(file, arguments.succeed_key)).transpose()?;
@@ -100,7 +101,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         folder: folder.clone(),
         origin: arguments.origin,
         policy,
-        accept_clock: arguments.accept_clock.map(|moment| Millis(moment.ms)),
+        accept_clock: accept_clock.map(|moment| Millis(moment.ms)),
         witnesses: witnesses(arguments.witness, arguments.witness_policy.as_ref())?,
     };
     let listener = TcpListener::bind(address).await.map_err(|error| usage(format!("--listen {address}: {error}")))?;
@@ -108,9 +109,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .await?
         .with_context(|| format!("the ledger in {} was not opened", folder.display()))?;
     if let Some(creation) = creation {
-        announce(&creation)?;
+        process::announce(&created(&creation));
     }
-    line(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?))?;
+    process::announce(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?));
     server::run(listener, ledger, process::shutdown()?).await?;
     Ok(())
 }
@@ -136,8 +137,8 @@ fn predecessor(file: &Path, key: Option<VerifierKey>) -> anyhow::Result<Predeces
     })
 }
 
-fn announce(creation: &Creation) -> anyhow::Result<()> {
-    line(&format!(
+fn created(creation: &Creation) -> String {
+    format!(
         "created a new ledger\n  \
            origin        {}\n  \
            ledger key    {}\n  \
@@ -150,7 +151,7 @@ fn announce(creation: &Creation) -> anyhow::Result<()> {
         hex::encode(creation.pin.genesis_leaf_hash),
         creation.operator_key.display(),
         creation.pin_file.display(),
-    ))
+    )
 }
 
 /// A policy in a file: what is left out is as in the default policy.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a server may stay silent: a commit under full load takes a fraction of a second.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A log to read in order.
 pub(crate) enum Source {
@@ -56,7 +56,7 @@ impl Source {
             Self::Folder(store) => {
                 let entries = store.entries(index, pipeline::CHUNK_BYTES)?;
                 let size = store.size();
-                let gone = || Failure::Refused(format!("the log has {size} entries, fewer than its checkpoint"));
+                let gone = || Failure::refused(format!("the log has {size} entries, fewer than its checkpoint"));
                 if entries.is_empty() { Err(gone().into()) } else { Ok(entries) }
             }
             Self::Server { runtime, entries, stopped, silence_max } => runtime.block_on(async {
@@ -66,7 +66,7 @@ impl Source {
                 };
                 let ended = || unreachable("the server ended the stream before its last entry; try again");
                 let entry = message.map_err(Failure::from)?.ok_or_else(ended)?.entry;
-                let none = || Failure::Refused(format!("the server sent no sheet for entry {index}"));
+                let none = || Failure::refused(format!("the server sent no sheet for entry {index}"));
                 Ok(vec![entry.and_then(StoredEntry::from_message).ok_or_else(none)?])
             }),
         }

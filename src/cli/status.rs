@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     client::{self, ClientArguments},
     output::{emit, hours, time},
+    zone,
 };
 
 /// Show what the ledger is and how big.
@@ -50,7 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
              balance sum    {}\nledger key     {}\ngenesis leaf   {}\nissuance       {}{carried_on}",
             status.origin,
             status.size,
-            time(status.recorded_at_ms),
+            zone::local(status.recorded_at_ms),
             status.checkpoint_size,
             hex::encode(&status.root),
             status.accounts,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{self, Client, ClientArguments, receipt_json},
-    output::{Failure, emit, table, usage},
+    output::{Failure, Refused, table, tell, usage},
 };
 use crate::{proto, wire};
 
@@ -15,12 +15,12 @@ use crate::{proto, wire};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  timebank record --volunteer 91ab... --station 6f0c... --date 2026-03-01 --hours 2 --to monday.sheet
+  timebank record --volunteer 91ab2c3d... --station 6f0c11ab... --date 2026-03-01 --hours 2 --to-file monday.sheet
   timebank submit monday.sheet tuesday.sheet")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     client: ClientArguments,
-    /// Files written with --to.
+    /// Files written with --to-file, or kept in `unsent/`.
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
@@ -38,40 +38,53 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         outcomes.push(submit(&mut client, file).await);
     }
     let value = json!({ "sheets": outcomes.iter().map(outcome_json).collect::<Vec<_>>() });
-    emit(arguments.client.json, &value, || {
+    tell(arguments.client.json, &value, || {
         let row = |outcome: &Outcome| {
             let text = match &outcome.result {
-                Ok(response) => format!("entry {}", response.receipt.as_ref().map_or(0, |receipt| receipt.index)),
+                Ok(response) => {
+                    let receipt = response.receipt.clone().unwrap_or_default();
+                    let events = receipt.events.len();
+                    let more = if events > 1 { format!(" to {}.{}", receipt.index, events - 1) } else { String::new() };
+                    format!("recorded as {}.0{more}", receipt.index)
+                }
                 Err(error) => format!("{error:#}"),
             };
             vec![outcome.file.display().to_string(), text]
         };
         table(&["file", "outcome"], &[], outcomes.iter().map(row))
-    })?;
+    });
     verdict(&outcomes)
 }
 
-/// How the command ends: with the failure that asks most of whoever submits.
+/// How the command ends: with the failure that asks most of whoever submits, or in part.
 fn verdict(outcomes: &[Outcome]) -> anyhow::Result<()> {
-    let (mut unreadable, mut refused, mut unknown) = (0, 0, 0);
+    let (mut unreadable, mut refused, mut not_taken, mut unknown) = (0, 0, 0, 0);
     for error in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()) {
         match error.downcast_ref() {
-            Some(Failure::Unreachable(_)) => unknown += 1,
-            Some(Failure::Refused(_)) => refused += 1,
+            Some(Failure::Unknown { .. }) => unknown += 1,
+            Some(Failure::Unreachable(_)) => not_taken += 1,
+            Some(Failure::Refused(_) | Failure::Partly(_)) => refused += 1,
             Some(Failure::Usage(_)) | None => unreadable += 1,
         }
     }
-    let (failed, all) = (unreadable + refused + unknown, outcomes.len());
-    match (unknown, refused, unreadable) {
-        (0, 0, 0) => Ok(()),
-        (0, 0, _) => Err(usage(format!("{failed} of {all} files can't be read as sheets, and were not submitted"))),
-        (0, _, _) => Err(Failure::Refused(format!("{failed} of {all} sheets were not recorded")).into()),
-        _ => Err(Failure::Unreachable(format!(
-            "of {unknown} of {all} sheets nobody knows whether they were recorded: submit the same files again, each is \
-             counted once"
-        ))
-        .into()),
+    let all = outcomes.len();
+    let failed = unreadable + refused + not_taken + unknown;
+    let recorded = all - failed;
+    if failed == 0 {
+        return Ok(());
     }
+    let again = "submit the same files again, each is counted once";
+    if unknown > 0 {
+        let text = format!("of {unknown} of {all} sheets nobody knows whether they were recorded: {again}");
+        return Err(Failure::Unknown { text, sheet: None }.into());
+    }
+    let text = format!("{failed} of {all} sheets were not recorded, {recorded} were");
+    Err(match (recorded, refused, not_taken) {
+        (_, _, 1..) => Failure::Unreachable(format!("{text}: {again}")).into(),
+        (1.., _, _) => Failure::Partly(text).into(),
+        (0, 1.., _) => Failure::refused(text).into(),
+        (0, 0, _) => usage(format!("{failed} of {all} files can't be read as sheets, and were not submitted")),
+    })
 }
 
 async fn submit(client: &mut Client, file: PathBuf) -> Outcome {
@@ -95,6 +108,13 @@ fn read(file: &std::path::Path) -> anyhow::Result<proto::Sheet> {
 fn outcome_json(outcome: &Outcome) -> Value {
     match &outcome.result {
         Ok(response) => json!({ "file": outcome.file, "receipt": receipt_json(response) }),
-        Err(error) => json!({ "file": outcome.file, "error": format!("{error:#}") }),
+        Err(error) => {
+            let refused = match error.downcast_ref() {
+                Some(Failure::Refused(refused)) => refused.clone(),
+                _ => Refused::default(),
+            };
+            let event = refused.event;
+            json!({ "file": outcome.file, "error": format!("{error:#}"), "code": refused.code, "event": event })
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     checkpoint::{read_bounded, read_policy},
     describe,
     output::{Failure, emit, time, usage},
+    zone,
 };
 use crate::{
     audit::Pin,
@@ -71,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             if arguments.json {
                 emit(true, &value, String::new)?;
             }
-            Err(Failure::Refused(format!("not proved: {problem}")).into())
+            Err(Failure::refused(format!("not proved: {problem}")).into())
         }
     }
 }
@@ -138,7 +139,7 @@ pub(super) fn proven(event: &ProvenEvent) -> String {
         "Proved: the ledger {} recorded on {}, as event {} of entry {}, signed by {}: {}; it vouches for this with its \
          signed checkpoint over {} entries{witnesses}.",
         event.origin,
-        time(event.recorded_at.0),
+        zone::local(event.recorded_at.0),
         event.number,
         event.index,
         signers.join(" and "),

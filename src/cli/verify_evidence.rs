@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             if arguments.json {
                 emit(true, &json!({ "verdict": "no evidence", "problem": problem }), String::new)?;
             }
-            Err(Failure::Refused(format!("no evidence: {problem}")).into())
+            Err(Failure::refused(format!("no evidence: {problem}")).into())
         }
     }
 }

@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::{
     client::{self, ClientArguments},
-    output::{Failure, emit, time},
+    output::{Failure, emit, reader_gone, time},
+    source::answer,
+    zone,
 };
 use crate::{proto, wire};
 
@@ -33,10 +35,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         None => client::status(&mut client).await?.size,
     };
     let request = proto::SubscribeRequest { from_index };
-    let mut entries = client.subscribe(request).await.map_err(Failure::from)?.into_inner();
+    let mut entries = answer(client.subscribe(request)).await?;
     let mut left = arguments.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let Some(response) = entries.message().await.map_err(Failure::from)? else {
+        let message = tokio::select! {
+            message = entries.message() => message,
+            // As `tail -f` does: not only when there is something to print.
+            gone = reader_gone() => return Err(gone.into()),
+        };
+        let Some(response) = message.map_err(Failure::from)? else {
             return Err(Failure::Unreachable("the server ended the stream; watch again".to_owned()).into());
         };
         show(arguments.client.json, &response.entry.unwrap_or_default())?;
@@ -67,6 +74,12 @@ fn show(as_json: bool, entry: &proto::Entry) -> anyhow::Result<()> {
             }
         }
         let what: Vec<String> = counted.iter().map(|(name, count)| format!("{count} x {name}")).collect();
-        format!("{:>10}  {}  {}  by {}", entry.index, time(entry.recorded_at_ms), what.join(", "), signers.join(", "))
+        format!(
+            "{:>10}  {}  {}  by {}",
+            entry.index,
+            zone::local(entry.recorded_at_ms),
+            what.join(", "),
+            signers.join(", ")
+        )
     })
 }

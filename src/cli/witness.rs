@@ -5,10 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-use super::{
-    output::{line, usage},
-    process,
-};
+use super::{output::usage, process};
 use crate::{
     checkpoint::VerifierKey,
     config,
@@ -50,11 +47,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.map_err(|error| usage(format!("--listen {address}: {error}")))?;
     let folder = WitnessFolder::open(&data, arguments.name.as_deref(), arguments.ledger)
         .with_context(|| format!("the witness in {} was not opened", data.display()))?;
-    line(&format!("witness key   {}", folder.key()))?;
-    for (origin, size) in folder.sizes() {
-        line(&format!("witness of    {origin}, cosigned up to size {size}"))?;
-    }
-    line(&format!("serving {} on http://{}", data.display(), listener.local_addr()?))?;
+    let mut lines = vec![format!("witness key   {}", folder.key())];
+    let sizes = folder.sizes();
+    lines.extend(sizes.into_iter().map(|(origin, size)| format!("witness of    {origin}, cosigned up to size {size}")));
+    lines.push(format!("serving {} on http://{}", data.display(), listener.local_addr()?));
+    process::announce(&lines.join("\n"));
     witness::run(listener, folder, process::shutdown()?).await;
     Ok(())
 }

@@ -173,6 +173,12 @@ fn the_json_of_histories_has_every_change_and_the_way_to_the_next_page() {
     let mut row = second["rows"][0].clone();
     assert!(is_recent(&row.as_object_mut().unwrap().remove("recorded_at").unwrap()));
     assert!(row.as_object_mut().unwrap().remove("posting").unwrap().is_u64());
+    let details = row.as_object_mut().unwrap().remove("details").unwrap();
+    assert_eq!(
+        (&details["record"], &details["newest"], &details["reversed"]),
+        (&json!("5.0"), &json!("5.0"), &json!(true))
+    );
+    assert_eq!((&details["service"]["category"], &details["service"]["minutes"]), (&json!("general"), &json!(120)));
     let expected = json!({
         "event": "5.0", "kind": "service recorded", "counterparty": issuance, "minutes": 120,
         "balance_after_minutes": 120, "held_after_minutes": 0,

@@ -8,7 +8,7 @@ use super::report::Divergence;
 use crate::{
     cli::{
         client::{self, Client},
-        output::Failure,
+        output::{Failure, time},
         source::answer,
     },
     ledger::{AccountId, EventRef, LogIndex},
@@ -69,7 +69,7 @@ impl List {
         let nothing_but_more = rows == 0 && !next_cursor.is_empty();
         if self.rows > self.rows_max || nothing_but_more {
             let (what, rows) = (self.what, self.rows);
-            return Err(Failure::Refused(format!("the server's list of {what} does not end, after {rows} of them")));
+            return Err(Failure::refused(format!("the server's list of {what} does not end, after {rows} of them")));
         }
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Claims {
         let (last, size) = (gathered.last_index(), client::status(client).await?.size);
         if last >= size {
             let problem = format!("the server's answers reflect entry {last}, but its log has only {size} entries");
-            return Err(Failure::Refused(problem).into());
+            return Err(Failure::refused(problem).into());
         }
         Ok(gathered)
     }
@@ -312,6 +312,7 @@ fn describe(own: &Projection, row: &crate::projection::rows::PostingRow) -> Stri
         balance_after_minutes: row.balance_after,
         held_after_minutes: row.held_after,
         posting: 0,
+        details: None,
     })
 }
 
@@ -319,14 +320,14 @@ fn describe_told(row: &proto::HistoryRow) -> String {
     let at = row.event.unwrap_or_default();
     let kind = proto::EventKind::try_from(row.kind).map_or("UNKNOWN", |kind| kind.as_str_name());
     format!(
-        "{}.{} {kind} {:+} min with {}, balance {}, reserved {}, at {} ms",
+        "{}.{} {kind} {:+} min with {}, balance {}, reserved {}, at {}",
         at.index,
         at.event,
         row.minutes,
         if row.counterparty.is_empty() { "nobody".to_owned() } else { hex::encode(&row.counterparty) },
         row.balance_after_minutes,
         row.held_after_minutes,
-        row.recorded_at_ms
+        time(row.recorded_at_ms)
     )
 }
 

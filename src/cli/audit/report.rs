@@ -203,7 +203,7 @@ impl Report {
         emit(as_json, &self.json(), || self.text())?;
         match &self.verdict {
             Ok(_) => Ok(()),
-            Err(found) => Err(Failure::Refused(format!("the audit failed: {}", found.message)).into()),
+            Err(found) => Err(Failure::refused(format!("the audit failed: {}", found.message)).into()),
         }
     }
 

@@ -62,7 +62,7 @@ async fn attempt(
     let last_index = claims.last_index();
     let note = checkpoint_over(&mut client, last_index.saturating_add(1), policy).await?;
     let Some(checkpoint) = parsed(&note) else {
-        return Err(Failure::Refused("the server's checkpoint is none".to_owned()).into());
+        return Err(Failure::refused("the server's checkpoint is none".to_owned()).into());
     };
     let memory = Memory::new(folder, &checkpoint.origin, Kind::Server, pin.as_ref())?;
     let mut remembered = memory.open(&checkpoint.origin)?;

@@ -66,6 +66,8 @@ pub(crate) enum Item {
         digest: [u8; 32],
         /// Its place among the file's rows.
         position: usize,
+        /// Line of the file that it stands on.
+        line: u64,
         /// An operation that was carried out in an earlier import.
         applied: bool,
         later: Later,
@@ -76,6 +78,14 @@ pub(crate) enum Item {
 }
 
 impl Item {
+    /// Where it stands in the source, in words.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Row { row, line, .. } => format!("of line {line} ({})", row.record),
+            Self::Gone { record } => format!("{record}, which is no longer in the file"),
+        }
+    }
+
     pub(crate) fn record(&self) -> &str {
         match self {
             Self::Row { row, .. } => &row.record,

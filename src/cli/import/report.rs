@@ -10,7 +10,7 @@ use super::{
     plan::{Item, Outcome, Planner},
     table::Table,
 };
-use crate::cli::output::{emit, hours, usage};
+use crate::cli::output::{Failure, hours, tell, usage};
 
 /// Reasons shown where no file for rejects is named.
 const REASONS_SHOWN: usize = 10;
@@ -106,7 +106,7 @@ impl Report {
             "source_hours": self.source_hours(),
             "credited_minutes": self.credited_minutes,
         });
-        emit(arguments.client.json, &value, || {
+        tell(arguments.client.json, &value, || {
             let mut text = format!(
                 "{}rows       {}\nrecorded   {}\ncorrected  {}\nreversed   {}\nunchanged  {}\nrejected   {}\n\
                  the file's records: {} h in the source, {} credited",
@@ -132,8 +132,23 @@ impl Report {
                     text = format!("{text}\nand {} more: see --rejects FILE", self.rejected.len() - REASONS_SHOWN);
                 }
             }
+            if let Some(path) = arguments.rejects.as_ref().filter(|_| !self.rejected.is_empty()) {
+                text = format!("{text}\nthe rows that were not taken are in {}, each with its reason", path.display());
+            }
             text
-        })
+        });
+        self.verdict(arguments.dry_run)
+    }
+
+    /// How the import ends: done, in part, or refused whole.
+    fn verdict(&self, dry_run: bool) -> anyhow::Result<()> {
+        let (rejected, taken) = (self.rejected.len(), self.recorded + self.corrected + self.reversed + self.unchanged);
+        let would = if dry_run { "would be rejected" } else { "were rejected" };
+        match (rejected, taken) {
+            (0, _) => Ok(()),
+            (_, 0) => Err(Failure::refused(format!("all {rejected} rows {would}; nothing was recorded")).into()),
+            _ => Err(Failure::Partly(format!("{rejected} rows {would}, {taken} were taken or stand already")).into()),
+        }
     }
 }
 

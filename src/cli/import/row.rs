@@ -10,7 +10,10 @@ use super::{
     table::{Line, Table},
 };
 use crate::{
-    cli::arguments::{self, RoundingName, decimal_millionths},
+    cli::{
+        arguments::{self, RoundingName, decimal_millionths},
+        moment,
+    },
     ledger::Code,
     proto,
 };
@@ -55,6 +58,8 @@ pub(crate) struct Row {
 pub(crate) struct Reader<'a> {
     pub(crate) mapping: &'a Mapping,
     pub(crate) table: &'a Table,
+    /// The zone of whoever imports, or why there is none.
+    pub(crate) zone: Result<TimeZone, String>,
 }
 
 impl Reader<'_> {
@@ -97,8 +102,8 @@ impl Reader<'_> {
                 return Err(format!("no account to credit: {column} is {found:?}, not {:?}", condition.equals));
             }
         }
-        let utc_offset_seconds = self.offset(line)?;
-        let (served, source_us) = self.served(line, utc_offset_seconds)?;
+        let stated = self.offset(line)?;
+        let (served, source_us, utc_offset_seconds) = self.served(line, stated)?;
         Ok(Wanted {
             volunteer: self.outside(line, columns.volunteer.as_deref(), constants.volunteer.as_deref())?,
             station: self.outside(line, columns.station.as_deref(), constants.station.as_deref())?,
@@ -145,9 +150,10 @@ impl Reader<'_> {
         }
     }
 
-    fn offset(&self, line: &Line) -> Result<i32, String> {
+    /// The offset that the mapping names, as a column or for all rows.
+    fn offset(&self, line: &Line) -> Result<Option<i32>, String> {
         let Some(column) = &self.mapping.columns.offset else {
-            return self.mapping.constants.offset.as_deref().map_or(Ok(0), arguments::offset);
+            return self.mapping.constants.offset.as_deref().map(arguments::offset).transpose();
         };
         let text = self.table.cell(line, column);
         let wrong = || format!("{column}: {text:?}: expected a UTC offset within 14 hours");
@@ -159,18 +165,27 @@ impl Reader<'_> {
         let millionths = decimal_millionths(text.trim_start_matches('+')).ok_or_else(wrong)?;
         let seconds = i32::try_from(millionths * unit / 1_000_000).map_err(|_huge| wrong())?;
         let seconds = if self.mapping.offset_sign == OffsetSign::West { -seconds } else { seconds };
-        if seconds.abs() > 14 * 3_600 { Err(wrong()) } else { Ok(seconds) }
+        if seconds.abs() > 14 * 3_600 { Err(wrong()) } else { Ok(Some(seconds)) }
     }
 
-    fn served(&self, line: &Line, offset: i32) -> Result<(proto::service::Served, i64), String> {
+    /// Where times without an offset are meant: as the mapping says, else in the zone of whoever imports.
+    fn place(&self, stated: Option<i32>) -> Result<TimeZone, String> {
+        match stated {
+            Some(seconds) => Offset::from_seconds(seconds).map(TimeZone::fixed).map_err(|error| error.to_string()),
+            None => self.zone.clone(),
+        }
+    }
+
+    /// What was served, the time that the source states in microseconds, and the offset of its clocks.
+    fn served(&self, line: &Line, stated: Option<i32>) -> Result<(proto::service::Served, i64, i32), String> {
         let columns = &self.mapping.columns;
         if let (Some(start), Some(end)) = (&columns.start, &columns.end) {
-            let (start_ms, end_ms) = (self.time(line, start, offset)?, self.time(line, end, offset)?);
+            let ((start_ms, offset), (end_ms, _)) = (self.time(line, start, stated)?, self.time(line, end, stated)?);
             if end_ms <= start_ms {
                 return Err(format!("{end}: the end is not after the start"));
             }
             let served = proto::service::Served::Interval(proto::Interval { start_ms, end_ms });
-            return Ok((served, (end_ms - start_ms).saturating_mul(1_000)));
+            return Ok((served, (end_ms - start_ms).saturating_mul(1_000), offset));
         }
         let column = columns.date.as_deref().unwrap_or_default();
         let text = self.table.cell(line, column);
@@ -178,27 +193,38 @@ impl Reader<'_> {
         let date = Date::strptime(format, text)
             .map_err(|_unread| format!("{column}: {text:?} is no date as {format}; see date_format in the mapping"))?;
         let days = date.since(Date::constant(1970, 1, 1)).map_err(|error| format!("{column}: {error}"))?.get_days();
+        let first =
+            moment::first_moment(date, &self.place(stated)?).map_err(|problem| format!("{column}: {problem}"))?;
         let (minutes, source_us) = self.amount(line)?;
         let served = proto::ServedOnDate { date: days, minutes };
-        Ok((proto::service::Served::OnDate(served), source_us))
+        Ok((proto::service::Served::OnDate(served), source_us, first.offset().seconds()))
     }
 
-    fn time(&self, line: &Line, column: &str, offset: i32) -> Result<i64, String> {
+    /// A cell's moment, and the offset that its clocks were at: the mapping's, the cell's own, or the zone's.
+    fn time(&self, line: &Line, column: &str, stated: Option<i32>) -> Result<(i64, i32), String> {
         let text = self.table.cell(line, column);
         let wrong = || format!("{column}: {text:?} is no time; see time_format in the mapping");
-        let zone = || Offset::from_seconds(offset).map(TimeZone::fixed).map_err(|_range| wrong());
-        let local =
-            |civil: DateTime| Ok(civil.to_zoned(zone()?).map_err(|_range| wrong())?.timestamp().as_millisecond());
+        let local = |civil: DateTime| {
+            let zoned = moment::exact(civil, &self.place(stated)?).map_err(|problem| format!("{column}: {problem}"))?;
+            Ok((zoned.timestamp().as_millisecond(), zoned.offset().seconds()))
+        };
+        let own = |ms: i64, offset: Option<Offset>| {
+            let own = offset.map_or(0, Offset::seconds);
+            Ok((ms, stated.unwrap_or(own)))
+        };
         if let Some(format) = &self.mapping.time_format {
             let parsed = jiff::fmt::strtime::parse(format, text).map_err(|_unread| wrong())?;
             return match parsed.to_timestamp() {
-                Ok(timestamp) => Ok(timestamp.as_millisecond()),
-                // Written without an offset: the row's own.
+                Ok(timestamp) => own(timestamp.as_millisecond(), parsed.offset()),
+                // Written without an offset.
                 Err(_no_offset) => local(parsed.to_datetime().map_err(|_unread| wrong())?),
             };
         }
         match text.parse::<jiff::Timestamp>() {
-            Ok(timestamp) => Ok(timestamp.as_millisecond()),
+            Ok(timestamp) => {
+                let pieces = jiff::fmt::temporal::Pieces::parse(text).ok();
+                own(timestamp.as_millisecond(), pieces.and_then(|pieces| pieces.to_numeric_offset()))
+            }
             Err(_no_offset) => local(text.parse::<DateTime>().map_err(|_unread| wrong())?),
         }
     }

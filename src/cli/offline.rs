@@ -1,0 +1,143 @@
+//! Signing with a server or without one: what `record`, `correct`, `transfer` and `hold` have in common.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use prost::Message;
+use serde_json::{Value, json};
+
+use super::{
+    client::{self, Client, ClientArguments, nothing_recorded, option_of, receipt_json, receipt_text},
+    known,
+    output::{Failure, Refused, in_local_time, quoted, tell},
+    who::Who,
+};
+use crate::{
+    ledger::{self, Event, Millis, Policy, Refusal},
+    proto::{self, event::Kind},
+    signature, wire,
+};
+
+/// Whether there is a server to ask.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct OfflineArguments {
+    /// Sign without a server: write the sheet to this file, to be sent with `timebank submit` when there is a network.
+    #[arg(long, value_name = "FILE")]
+    to_file: Option<PathBuf>,
+    /// Sign it although the rules would refuse it that are known here (a group's record may be of any length).
+    #[arg(long, requires = "to_file")]
+    unchecked: bool,
+}
+
+/// What a command works with: a server, or what is known here without one.
+pub(crate) struct Session<'a> {
+    arguments: &'a ClientArguments,
+    offline: &'a OfflineArguments,
+    /// None where nobody is asked.
+    pub(crate) client: Option<Client>,
+    pub(crate) who: Who,
+    /// The ledger's policy; without a server, as it was when one answered last, or the default one.
+    pub(crate) policy: Policy,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) async fn begin(arguments: &'a ClientArguments, offline: &'a OfflineArguments) -> anyhow::Result<Self> {
+        if offline.to_file.is_some() {
+            let origin = arguments.signers()?.origin_offline()?;
+            let status = known::recall(&arguments.folder(), &origin);
+            let genesis = status.as_ref().map(|status| status.genesis_leaf_hash.as_ref());
+            let who = Who::offline(&arguments.folder(), genesis);
+            let policy = status.as_ref().map(client::policy).unwrap_or_default();
+            return Ok(Self { arguments, offline, client: None, who, policy });
+        }
+        let begun = async {
+            let mut client = arguments.connect().await?;
+            let policy = client::policy(&arguments.status(&mut client).await?);
+            let who = arguments.who(&client).await?;
+            Ok(Self { arguments, offline, client: Some(client), who, policy })
+        };
+        begun.await.map_err(nothing_recorded)
+    }
+
+    /// Records events, or signs them to the file; tells what became of them, with `more` beside it.
+    pub(crate) async fn end(self, events: Vec<Kind>, more: &More) -> anyhow::Result<()> {
+        let Self { arguments, offline, client, who, policy } = self;
+        let Some(mut client) = client else { return sign_to_file(arguments, offline, &policy, events, more) };
+        let response = arguments.submit_events(&mut client, events).await?;
+        let mut value = receipt_json(&response);
+        more.add_to(&mut value);
+        tell(arguments.json, &value, || format!("{}{}", receipt_text(&response, &who), more.text));
+        Ok(())
+    }
+}
+
+/// What a command tells beside the receipt.
+#[derive(Default)]
+pub(crate) struct More {
+    /// Lines for people.
+    pub(crate) text: String,
+    /// A field for programs.
+    pub(crate) value: Option<(&'static str, Value)>,
+}
+
+impl More {
+    fn add_to(&self, value: &mut Value) {
+        if let Some((name, more)) = &self.value {
+            value[*name] = more.clone();
+        }
+    }
+}
+
+fn sign_to_file(
+    arguments: &ClientArguments,
+    offline: &OfflineArguments,
+    policy: &Policy,
+    kinds: Vec<Kind>,
+    more: &More,
+) -> anyhow::Result<()> {
+    let Some(path) = &offline.to_file else { return Ok(()) };
+    let count = kinds.len();
+    if !offline.unchecked {
+        check(policy, &kinds).map_err(|refusal| not_signed(&refusal, count))?;
+    }
+    let mut signers = arguments.signers()?;
+    signers.bound_validity(Some(&wire::policy_message(policy)));
+    let sheet = signers.sign(&signers.origin_offline()?, kinds)?;
+    client::write_sheet(path, &sheet).context("nothing was written")?;
+    let mut value = json!({ "file": path, "events": count });
+    more.add_to(&mut value);
+    let days = policy.validity_days_max;
+    tell(arguments.json, &value, || {
+        format!(
+            "signed and written to {0}. Nothing is recorded yet: submit it within {days} days with `timebank submit {1}`{2}",
+            path.display(),
+            quoted(path),
+            more.text
+        )
+    });
+    Ok(())
+}
+
+/// Holds events against the rules that need no server, before anything is signed.
+fn check(policy: &Policy, kinds: &[Kind]) -> Result<(), Refusal> {
+    let mut events: Vec<Event> = Vec::with_capacity(kinds.len());
+    for (number, kind) in (0..).zip(kinds) {
+        let salt = signature::random::<16>().to_vec().into();
+        let bytes = proto::Event { salt, kind: Some(kind.clone()) }.encode_to_vec();
+        let event = wire::decode_event(&bytes.into()).map_err(|refusal| Refusal { event: Some(number), ..refusal })?;
+        events.push(event);
+    }
+    ledger::check_alone(policy, &events, Millis(jiff::Timestamp::now().as_millisecond()))
+}
+
+fn not_signed(refusal: &Refusal, count: usize) -> anyhow::Error {
+    let option = option_of(&refusal.field).map_or_else(String::new, |option| format!("{option}: "));
+    let event = refusal.event.filter(|_| count > 1).map_or_else(String::new, |event| format!("event {event}: "));
+    let refused = Refused {
+        text: format!("{event}{option}{}", in_local_time(&refusal.to_string())),
+        code: Some(refusal.rejection.code().to_owned()),
+        event: refusal.event.map(u32::from),
+        field: Some(refusal.field.to_string()).filter(|field| !field.is_empty()),
+    };
+    anyhow::Error::from(Failure::Refused(refused)).context("refused, nothing was signed")
+}

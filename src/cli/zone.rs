@@ -1,0 +1,133 @@
+//! The reader's time zone: which one it is, and times as they are shown.
+//!
+//! A time that was typed without an offset is read in it, and times for people are printed in it, each with its offset.
+//! The times of a service are printed at the offset of their record, and JSON keeps UTC.
+
+use std::sync::OnceLock;
+
+use jiff::{
+    Timestamp,
+    civil::Date,
+    tz::{Offset, TimeZone, TimeZoneDatabase},
+};
+
+use super::{arguments::offset, output::usage};
+
+/// What the command was told, or what the machine says. Set once, before anything is read or shown.
+static ZONE: OnceLock<TimeZone> = OnceLock::new();
+
+/// Takes the zone that `--zone` or `TIMEBANK_ZONE` names, else the machine's: that of `TZ`, then the system's.
+///
+/// # Errors
+/// A zone is named that nobody knows. A machine that names none at all is no error yet: see [`here`]. Nor is a wrong `TZ`
+/// where no time is asked for: a service doesn't stay down for it.
+pub(crate) fn choose(named: Option<&str>, is_service: bool) -> anyhow::Result<()> {
+    let zone = match named.filter(|name| !name.is_empty()) {
+        Some(name) => Some(known(name).ok_or_else(|| {
+            usage(format!(
+                "--zone {name}: no such time zone. Name one as Asia/Shanghai or Europe/Prague, or an offset as +08:00"
+            ))
+        })?),
+        None => of_machine().or_else(|error| if is_service { Ok(None) } else { Err(error) })?,
+    };
+    if let Some(zone) = zone {
+        // Set once a process; a second time it would be the same.
+        let _set = ZONE.set(zone);
+    }
+    Ok(())
+}
+
+/// A zone by its name in the tz database, or a fixed offset.
+pub(super) fn known(name: &str) -> Option<TimeZone> {
+    let db = jiff::tz::db();
+    // A machine's own data may be newer than ours, or lack a zone that ours has.
+    let found = db.get(name).or_else(|_unknown| TimeZoneDatabase::bundled().get(name)).ok();
+    // `Etc/Unknown` is a zone to the database, and UTC in disguise.
+    found
+        .filter(|zone| !zone.is_unknown())
+        .or_else(|| Some(TimeZone::fixed(Offset::from_seconds(offset(name).ok()?).ok()?)))
+}
+
+fn of_machine() -> anyhow::Result<Option<TimeZone>> {
+    let system = TimeZone::try_system().ok().filter(|zone| !zone.is_unknown());
+    let Some(name) = std::env::var_os("TZ").filter(|name| !name.is_empty()) else { return Ok(system) };
+    let bundled = || known(name.to_str()?.trim_start_matches(':'));
+    let zone = system.or_else(bundled).ok_or_else(|| {
+        usage(format!(
+            "TZ={}: no such time zone. Set TZ to one as Asia/Shanghai, or name another with --zone",
+            name.to_string_lossy()
+        ))
+    })?;
+    Ok(Some(zone))
+}
+
+/// The zone in which a time without an offset is meant.
+///
+/// # Errors
+/// The machine names none: UTC would be a guess, and wrong for good in a ledger that can't be edited.
+pub(crate) fn here() -> anyhow::Result<TimeZone> {
+    ZONE.get().cloned().ok_or_else(|| {
+        usage(
+            "this machine names no time zone, so a time without an offset could mean any moment. Name the zone with --zone \
+             or TIMEBANK_ZONE, as Asia/Shanghai, or write the offset with the time, as 2026-03-01T09:00+08:00",
+        )
+    })
+}
+
+/// A time of the ledger for people, in the reader's zone with its offset; in UTC where the machine names none.
+pub(crate) fn local(ms: i64) -> String {
+    shown(ms, "%Y-%m-%d %H:%M:%S %:z")
+}
+
+/// The same to the minute, on two lines, for narrow columns.
+pub(crate) fn local_in_two_lines(ms: i64) -> String {
+    shown(ms, "%Y-%m-%d\n%H:%M %:z")
+}
+
+fn shown(ms: i64, format: &str) -> String {
+    let zone = ZONE.get().cloned().unwrap_or(TimeZone::UTC);
+    Timestamp::from_millisecond(ms)
+        .map_or_else(|_| out_of_calendar(ms), |time| time.to_zoned(zone).strftime(format).to_string())
+}
+
+/// A time at a record's own offset, to the minute where it is a whole one.
+pub(crate) fn at_offset(ms: i64, offset_seconds: i32) -> String {
+    let whole = ms.rem_euclid(60_000) == 0;
+    at_offset_as(ms, offset_seconds, if whole { "%Y-%m-%d %H:%M %:z" } else { "%Y-%m-%d %H:%M:%S %:z" })
+}
+
+/// Start and end at a record's own offset, the date of the end only where it is another.
+pub(crate) fn interval_at_offset(start_ms: i64, end_ms: i64, offset_seconds: i32) -> String {
+    let day = |ms| at_offset_as(ms, offset_seconds, "%Y-%m-%d");
+    let clock = |ms: i64| {
+        let seconds = ms.rem_euclid(60_000) != 0;
+        at_offset_as(ms, offset_seconds, if seconds { "%H:%M:%S" } else { "%H:%M" })
+    };
+    let end_day = if day(start_ms) == day(end_ms) { String::new() } else { format!("{} ", day(end_ms)) };
+    let offset = at_offset_as(start_ms, offset_seconds, "%:z");
+    format!("{} {} to {end_day}{} {offset}", day(start_ms), clock(start_ms), clock(end_ms))
+}
+
+fn at_offset_as(ms: i64, offset_seconds: i32, format: &str) -> String {
+    let time = Timestamp::from_millisecond(ms).ok().zip(Offset::from_seconds(offset_seconds).ok());
+    let zoned = time.map(|(time, offset)| time.to_zoned(TimeZone::fixed(offset)));
+    zoned.map_or_else(|| out_of_calendar(ms), |zoned| zoned.strftime(format).to_string())
+}
+
+/// Nothing that a ledger accepts; a server may send it all the same.
+fn out_of_calendar(ms: i64) -> String {
+    format!("a time outside the calendar ({ms} ms since 1970)")
+}
+
+/// A date that is counted in days since 1970-01-01.
+pub(crate) fn date_of_days(days: i32) -> String {
+    let date = Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).unwrap_or_default());
+    date.map_or_else(|_| format!("a date outside the calendar ({days} days since 1970)"), |date| date.to_string())
+}
+
+/// An offset as people write it: `+08:00`.
+pub(crate) fn offset_name(seconds: i32) -> String {
+    let (sign, seconds) = if seconds < 0 { ('-', seconds.unsigned_abs()) } else { ('+', seconds.unsigned_abs()) };
+    let rest = if seconds % 60 == 0 { String::new() } else { format!(":{:02}", seconds % 60) };
+    format!("{sign}{:02}:{:02}{rest}", seconds / 3_600, seconds / 60 % 60)
+}
