@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod failures;
+mod names;
+mod offline;
+mod outcomes;
 mod sheets;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;
+mod times;
 
 #[path = "../support/server.rs"]
 mod server;

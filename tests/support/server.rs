@@ -21,7 +21,10 @@ use tempfile::TempDir;
 /// The command, undisturbed by the settings of whoever runs the tests.
 pub fn timebank(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
-    command.args(arguments).env_remove("TIMEBANK_SERVER").env_remove("TIMEBANK_KEY");
+    let command_line = command.args(arguments);
+    for setting in ["TIMEBANK_SERVER", "TIMEBANK_KEY", "TIMEBANK_ZONE", "TZ"] {
+        command_line.env_remove(setting);
+    }
     command
 }
 
