@@ -144,7 +144,7 @@ impl Finding {
             Self::EntriesGone { signed, size } => Some((signed.to_string(), size.to_string())),
             Self::Diverged(Divergence::IndexGap { expected, found }) => Some((expected.to_string(), found.to_string())),
             Self::Diverged(Divergence::TimeWentBack { previous, found, .. }) => {
-                Some((format!("at least {}", previous.0), found.0.to_string()))
+                Some((format!("at least {previous}"), found.to_string()))
             }
             Self::Diverged(Divergence::Refused { .. })
             | Self::GenesisMissing

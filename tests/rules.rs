@@ -412,3 +412,18 @@ fn a_reversed_record_is_nobodys_near_duplicate() {
     let again = ledger.sheet(&[&staff], vec![record(dated(30))]);
     assert_eq!(ledger.submit(&again).unwrap().warnings.len(), 1);
 }
+
+#[test]
+fn dates_and_hours_read_as_calendars_and_clocks_show_them() {
+    // Every day from 1970 to 9999, each with another time.
+    for day in 0..2_932_895_i64 {
+        let ms = day * 86_400_000 + day.wrapping_mul(7_919) % 86_400_000 / 1_000 * 1_000;
+        let expected = jiff::Timestamp::from_millisecond(ms).unwrap().to_string();
+        assert_eq!(Millis(ms).to_string(), expected);
+    }
+    assert_eq!(Millis(1_772_323_200_001).to_string(), "2026-03-01T00:00:00.001Z");
+    let minutes = [(0, "0 min"), (59, "59 min"), (60, "1 h"), (61, "1 h 01 min"), (-150, "-2 h 30 min"), (-60, "-1 h")];
+    for (count, expected) in minutes {
+        assert_eq!(Minutes::new(count).to_string(), expected);
+    }
+}

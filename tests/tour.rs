@@ -44,7 +44,11 @@ fn the_tour_of_the_readme_works_as_written() {
     let home = tempfile::tempdir().unwrap();
     let path = format!("{}:{}", Path::new(BINARY).parent().unwrap().display(), std::env::var("PATH").unwrap());
     let prepare = |command: &mut Command| {
-        command.current_dir(home.path()).env("HOME", home.path()).env("PATH", &path).env_remove("XDG_DATA_HOME");
+        // On a machine whose clocks aren't at UTC, as most aren't.
+        command.current_dir(home.path()).env("HOME", home.path()).env("PATH", &path).env("TZ", "Asia/Shanghai");
+        for setting in ["XDG_DATA_HOME", "TIMEBANK_ZONE", "TIMEBANK_KEY"] {
+            command.env_remove(setting);
+        }
     };
     let mut serve = Command::new(BINARY);
     prepare(&mut serve);
@@ -67,4 +71,10 @@ fn the_tour_of_the_readme_works_as_written() {
     assert!(errors.contains("ServiceOverlaps"), "{errors}");
     assert!(text.contains("balance 4 h 30 min, reserved 0 min, available 4 h 30 min (as of entry 7)"), "{text}");
     assert!(text.contains("\"available_minutes\":150"), "{text}");
+    assert!(text.contains("09:00 to 11:30 +08:00") && text.contains(" +08:00\n"), "{text}");
+    // A table is as wide as its rules.
+    let tables = text.lines().filter(|line| line.contains('─') || line.contains('═'));
+    for line in tables {
+        assert!(line.chars().count() <= 80, "wider than a terminal: {line}");
+    }
 }

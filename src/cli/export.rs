@@ -159,7 +159,9 @@ fn write(
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Export> {
     let folder = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new().prefix(".export-").suffix(".tmp").tempfile_in(folder)?;
+    // Its error would name a file that nobody asked for.
+    let unnamed = |error: std::io::Error| std::io::Error::from(error.kind());
+    let file = tempfile::Builder::new().prefix(".export-").suffix(".tmp").tempfile_in(folder).map_err(unnamed)?;
     let bar = progress(Some(checkpoint.size), "entries");
     let mut writer = Writer::new(file, &checkpoint.origin).map_err(|error| failure(&error))?;
     let mut check = Check { note, checkpoint: &checkpoint, frontier: Frontier::default(), genesis: None };

@@ -173,7 +173,7 @@ pub(crate) fn errors_as_json() {
 /// Prints an error and gives its exit code.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
-    let code = failure.map_or(2, Failure::exit_code);
+    let (code, message) = (failure.map_or(2, Failure::exit_code), in_full(error));
     if error.downcast_ref::<ReaderGone>().is_some() {
         return ExitCode::SUCCESS;
     }
@@ -181,7 +181,7 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
         let mut value = json!({
             "outcome": failure.map_or("usage", Failure::outcome),
             "exit_code": code,
-            "message": format!("{error:#}"),
+            "message": message,
         });
         if let Some(Failure::Refused(refused)) = failure {
             value["code"] = json!(refused.code);
@@ -194,9 +194,18 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
         on_stderr(&json!({ "error": value }).to_string());
     } else {
         let (on, off) = if colours(&std::io::stderr()) { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-        on_stderr(&format!("{on}error:{off} {error:#}"));
+        on_stderr(&format!("{on}error:{off} {message}"));
     }
     ExitCode::from(code)
+}
+
+/// An error with its causes, each said once: many say their cause themselves.
+fn in_full(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// Arguments that can't be read; help and version come this way too.

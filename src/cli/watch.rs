@@ -7,6 +7,7 @@ use super::{
     client::{self, ClientArguments},
     output::{Failure, emit, reader_gone, time},
     source::answer,
+    who::short,
     zone,
 };
 use crate::{proto, wire};
@@ -74,12 +75,8 @@ fn show(as_json: bool, entry: &proto::Entry) -> anyhow::Result<()> {
             }
         }
         let what: Vec<String> = counted.iter().map(|(name, count)| format!("{count} x {name}")).collect();
-        format!(
-            "{:>10}  {}  {}  by {}",
-            entry.index,
-            zone::local(entry.recorded_at_ms),
-            what.join(", "),
-            signers.join(", ")
-        )
+        let signers: Vec<String> = header.signers.iter().map(|signer| short(signer)).collect();
+        let (at, what, signers) = (zone::local(entry.recorded_at_ms), what.join(", "), signers.join(", "));
+        format!("{:>6}  {at}  {what}  by {signers}", entry.index)
     })
 }

@@ -39,7 +39,9 @@ pub fn atomic_write_with(
     mode: u32,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside)?;
+    // Its error would name a file that nobody asked for.
+    let unnamed = |error: std::io::Error| std::io::Error::from(error.kind());
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside).map_err(unnamed)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     write(file.as_file_mut())?;
     file.as_file().sync_all()?;

@@ -106,6 +106,9 @@ fn a_date_has_the_offset_of_that_very_date() {
     }
 }
 
+/// Settings of the environment.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn the_zone_is_the_one_that_was_named_and_an_unknown_one_is_never_utc() {
     let village = Village::new();
@@ -125,7 +128,7 @@ fn the_zone_is_the_one_that_was_named_and_an_unknown_one_is_never_utc() {
     // A machine without zone data of its own.
     assert_eq!(offset(&[shanghai, ("TZDIR", "/nonexistent")], &[]).unwrap(), "+08:00");
     assert_eq!(offset(&[("TZDIR", "/nonexistent")], &["--zone", "Pacific/Apia"]).unwrap(), "+13:00");
-    let unknown: [(&[(&str, &str)], &[&str], &str); 7] = [
+    let unknown: [(Settings<'_>, &[&str], &str); 7] = [
         (&[("TZ", "Nonsense")], &[], "TZ=Nonsense"),
         (&[("TZ", "Asia/Shangai")], &[], "TZ=Asia/Shangai"),
         (&[("TZ", "/etc/hostname")], &[], "TZ=/etc/hostname"),
