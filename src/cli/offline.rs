@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     client::{self, Client, ClientArguments, nothing_recorded, option_of, receipt_json, receipt_text},
     known,
-    output::{Failure, Refused, in_local_time, quoted, tell},
+    output::{Failure, Refused, quoted, tell},
     who::Who,
 };
 use crate::{
@@ -134,7 +134,7 @@ fn not_signed(refusal: &Refusal, count: usize) -> anyhow::Error {
     let option = option_of(&refusal.field).map_or_else(String::new, |option| format!("{option}: "));
     let event = refusal.event.filter(|_| count > 1).map_or_else(String::new, |event| format!("event {event}: "));
     let refused = Refused {
-        text: format!("{event}{option}{}", in_local_time(&refusal.to_string())),
+        text: format!("{event}{option}{refusal}"),
         code: Some(refusal.rejection.code().to_owned()),
         event: refusal.event.map(u32::from),
         field: Some(refusal.field.to_string()).filter(|field| !field.is_empty()),

@@ -100,7 +100,7 @@ impl From<tonic::Status> for Failure {
         let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
         let answers = status.get_details_error_info().is_some_and(|info| info.domain == ERROR_DOMAIN);
         if answers {
-            return Self::Unreachable(format!("the server can't answer now: {}", in_local_time(&text)));
+            return Self::Unreachable(format!("the server can't answer now: {text}"));
         }
         Self::Unreachable(format!("the server can't be reached: {text}"))
     }
@@ -121,14 +121,15 @@ pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
     );
     let value = |name: &str| info.metadata.get(name).filter(|value| !value.is_empty()).cloned();
     no.then(|| Refused {
-        text: in_local_time(status.message()),
+        text: status.message().to_owned(),
         code: Some(info.reason.clone()),
         event: value("event").and_then(|event| event.parse().ok()),
         field: value("field"),
     })
 }
 
-/// A server's sentence with its times of UTC as the reader's: a server doesn't know where its reader is.
+/// A sentence with its times of UTC as the reader's: neither a server nor the rules know where its reader is. What stands in
+/// a command to be pasted stays as it is.
 pub(crate) fn in_local_time(text: &str) -> String {
     let mut words = text.split(' ').map(|word| {
         let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
@@ -194,7 +195,7 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
         on_stderr(&json!({ "error": value }).to_string());
     } else {
         let (on, off) = if colours(&std::io::stderr()) { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-        on_stderr(&format!("{on}error:{off} {message}"));
+        on_stderr(&format!("{on}error:{off} {}", in_local_time(&message)));
     }
     ExitCode::from(code)
 }
@@ -349,6 +350,24 @@ mod tests {
             None => Status::new(code, "why"),
         };
         assert_eq!(matches!(Failure::from(status), Failure::Refused(_)), refused, "{code:?} {domain:?}");
+    }
+
+    #[test]
+    fn times_in_sentences_are_the_readers_and_commands_stay_as_they_are() {
+        // No zone was chosen here, so that it is UTC, with its offset.
+        let check = |text: &str, expected: &str| assert_eq!(in_local_time(text), expected);
+        check(
+            "it ran out at 2026-03-01T12:00:00.001Z. Place a new one",
+            "it ran out at 2026-03-01 12:00:00 +00:00. Place a new one",
+        );
+        check("(until 2026-03-01T12:00:00Z)", "(until 2026-03-01 12:00:00 +00:00)");
+        check("until 2026-03-01T12:00:00Z, now", "until 2026-03-01 12:00:00 +00:00, now");
+        check(
+            "start with `serve --accept-clock 2026-03-01T12:00:00Z`",
+            "start with `serve --accept-clock 2026-03-01T12:00:00Z`",
+        );
+        check("record 5.0 of Z, 2026-03-01Z", "record 5.0 of Z, 2026-03-01Z");
+        check("  two  spaces ", "  two  spaces ");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{self, Client, ClientArguments, receipt_json},
-    output::{Failure, Refused, table, tell, usage},
+    output::{Failure, Refused, in_local_time, table, tell, usage},
 };
 use crate::{proto, wire};
 
@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                     let more = if events > 1 { format!(" to {}.{}", receipt.index, events - 1) } else { String::new() };
                     format!("recorded as {}.0{more}", receipt.index)
                 }
-                Err(error) => format!("{error:#}"),
+                Err(error) => in_local_time(&format!("{error:#}")),
             };
             vec![outcome.file.display().to_string(), text]
         };
