@@ -45,9 +45,10 @@ use clap::{Parser, Subcommand};
 
 /// Said below every help.
 const AFTER_HELP: &str = "\
-Exit codes: 0 done; 1 refused by a rule of the ledger (nothing was written); 2 wrong usage, or a file that can't be read;
-3 the server can't be reached, or the outcome is unknown (a sheet that may have been recorded is kept in a file, to be sent
-again with `timebank submit` and counted once); 4 done in part: some sheets or rows were refused; 70 the service had to stop.
+Exit codes: 0 done; 1 refused by a rule of the ledger (nothing was written); 2 wrong usage, or a
+file that can't be read; 3 the server can't be reached, or the outcome is unknown (a sheet that
+may have been recorded is kept in a file, to be sent again with `timebank submit` and counted
+once); 4 done in part: some sheets or rows were refused; 70 the service had to stop.
 
 Examples:
   timebank serve                              run a ledger on this machine
@@ -151,5 +152,33 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Fsck(arguments) => fsck::run(arguments).await,
         Command::Witness(arguments) => witness::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// Width at which help is wrapped: what is wrapped by hand already must not be wrapped again.
+    const WIDTH: usize = 100;
+
+    fn check(command: &clap::Command) {
+        let footer = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in footer.lines() {
+            assert!(line.chars().count() <= WIDTH, "{}: {line}", command.get_name());
+        }
+        command.get_subcommands().for_each(check);
+    }
+
+    #[test]
+    fn no_footer_of_any_help_is_wrapped_twice() {
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn every_command_is_defined_soundly() {
+        Cli::command().debug_assert();
     }
 }

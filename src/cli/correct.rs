@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// State what should have been recorded; what isn't named stays as it is.
-    #[command(mut_arg("to_file", |arg| arg.visible_alias("to")))]
+    #[command(mut_arg("to_file", |arg| arg.visible_alias("to")), after_help = TIMES_HELP)]
     Service {
         /// The record.
         #[arg(value_name = "INDEX.EVENT", value_parser = event_ref)]

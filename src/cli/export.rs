@@ -32,7 +32,7 @@ Examples:
   timebank export --out leeds.archive
   timebank export --out leeds.archive --server http://127.0.0.1:7464 --json
   timebank export --out leeds.archive --data /srv/timebank        while the service is down
-  timebank export --out again.archive --checkpoint june.checkpoint the log as it was then, to the byte")]
+  timebank export --out again.archive --checkpoint june.checkpoint    the log as it was, to the byte")]
 pub(crate) struct Arguments {
     /// The server.
     #[arg(long, value_name = "URL", env = "TIMEBANK_SERVER", default_value_t = client::default_server())]

@@ -19,8 +19,8 @@ use crate::{
 /// projections once or twice more while it runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 sound, or all repaired; 1 something is damaged, and is named; 2 wrong usage, or no ledger; 3 the folder can't be
-read, or the service runs.
+Exit codes: 0 sound, or all repaired; 1 something is damaged, and is named; 2 wrong usage, or no
+ledger; 3 the folder can't be read, or the service runs.
 
 Examples:
   timebank fsck

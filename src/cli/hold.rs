@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::{
-    arguments::{event_ref, whole_minutes},
+    arguments::{event_ref, minutes_of_hours, whole_minutes},
     client::ClientArguments,
     moment::{TIMES_HELP, TypedTime},
     offline::{More, OfflineArguments, Session},
-    output::{emit, hours, table, time},
+    output::{emit, hours, table, time, usage},
     source::answer,
     who::{AccountName, Who},
     zone,
@@ -22,9 +22,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("\
 Examples:
-  timebank hold place --payer V001 --station 6f0c11ab --minutes 120 --expires 2026-04-01 --key alice.key
+  timebank hold place --payer V001 --station 6f0c11ab --hours 2 --expires 2026-04-01 --key a.key
   timebank record --hold 23.0 ...                     the service took place: settles the hold
-  timebank hold release 23.0 --key alice.key          it did not
+  timebank hold release 23.0 --key a.key              it did not
   timebank hold list --payer V001
 
 {TIMES_HELP}"))]
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Reserve minutes of a payer, signed by the payer.
-    #[command(mut_arg("to_file", |arg| arg.visible_alias("to")))]
+    #[command(mut_arg("to_file", |arg| arg.visible_alias("to")), after_help = TIMES_HELP)]
     Place {
         /// Whose minutes.
         #[arg(long, value_name = "ACCOUNT")]
@@ -46,9 +46,12 @@ enum Action {
         /// With which station.
         #[arg(long, value_name = "ACCOUNT")]
         station: AccountName,
-        /// How many.
-        #[arg(long, value_parser = whole_minutes, allow_hyphen_values = true)]
-        minutes: i64,
+        /// How many minutes.
+        #[arg(long, value_parser = whole_minutes, allow_hyphen_values = true, conflicts_with = "hours")]
+        minutes: Option<i64>,
+        /// How many hours: 2, 2.5 or 2:30.
+        #[arg(long, value_parser = minutes_of_hours, allow_hyphen_values = true)]
+        hours: Option<i64>,
         /// Until when the service has to be recorded; a date: until the end of that day.
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         expires: TypedTime,
@@ -78,7 +81,8 @@ enum Action {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let client = &arguments.client;
     match arguments.action {
-        Action::Place { payer, station, minutes, expires, offline } => {
+        Action::Place { payer, station, minutes, hours, expires, offline } => {
+            let minutes = minutes.or(hours).ok_or_else(|| usage("give --minutes or --hours"))?;
             let expires = expires.ends("--expires")?;
             let mut session = Session::begin(client, &offline).await?;
             let payer = session.who.account("--payer", &payer).await?;

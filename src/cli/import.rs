@@ -47,12 +47,15 @@ const TRIAL_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  timebank import sessions.csv --mapping examples/zooniverse.toml --open-accounts --rejects rejects.csv
+  timebank import sessions.csv --mapping examples/zooniverse.toml --open-accounts --rejects bad.csv
   timebank import shifts.csv --mapping examples/leeds2023.toml --open-accounts --dry-run
   timebank import shifts.csv --mapping examples/leeds2023-full.toml --full --json
 
-Links between the file's ids and the ledger's are kept in `directory` of the data folder, or where --directory says. Keep
-it: without it the next import would not know what it brought before.")]
+Exit codes: 0 all rows were taken or stand already; 4 some were rejected; 1 all were.
+
+Links between the file's ids and the ledger's are kept in `directory` of the data folder, or where
+--directory says. Keep it: without it the next import would not know what it brought before. Times
+and dates of a file that names no offset are those of --zone, TIMEBANK_ZONE, or this machine.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     client: ClientArguments,

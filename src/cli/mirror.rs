@@ -29,7 +29,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   timebank mirror /srv/www/timebank
-  timebank mirror --server http://127.0.0.1:7464 --vkey 'timebank.example.org/leeds+1a2b3c4d+AQ...' copy
+  timebank mirror --server http://127.0.0.1:7464 --vkey 'timebank.example/leeds+1a2b3c4d+AQ...' copy
   timebank mirror --all copy                   look at every file, and write damaged ones again
   timebank mirror --check --vkey 'timebank.example.org/leeds+1a2b3c4d+AQ...' copy")]
 pub(crate) struct Arguments {

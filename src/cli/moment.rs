@@ -13,9 +13,10 @@ use super::{arguments::offset, output::usage, zone};
 
 /// Said below the help of commands that take times.
 pub(crate) const TIMES_HELP: &str = "\
-Times: 2026-03-01 09:00 (local time), 2026-03-01T09:00+08:00, \"yesterday 09:00\", 15:00 (today), now, -2h, +30d. A date
-alone (2026-03-01, today, yesterday) is its first moment where something begins, and the end of that day where something ends.
-Local time is that of --zone, TIMEBANK_ZONE, or this machine.";
+Times: 2026-03-01 09:00 (local time), 2026-03-01T09:00+08:00, \"yesterday 09:00\", 15:00 (today),
+now, -2h, +30d. A date alone (2026-03-01, today, yesterday) is its first moment where something
+begins, and the end of that day where something ends. Local time is that of --zone,
+TIMEBANK_ZONE, or this machine.";
 
 const EXPECTED_TIME: &str = "expected a time as 2026-03-01 09:00, 2026-03-01T09:00+08:00, \"yesterday 09:00\", 15:00, today, now, \
                              -2h or +30d";

@@ -23,8 +23,8 @@ use crate::{
 Examples:
   timebank record --volunteer V001 --station 6f0c11ab --start \"yesterday 09:00\" --end 11:30
   timebank record --volunteer 91ab2c3d --station 6f0c11ab --date 2026-03-01 --hours 2.5
-  timebank record --volunteer 91ab2c3d... --station 6f0c11ab... --date 2026-03-01 --hours 2 --to-file monday.sheet
-  timebank submit monday.sheet                        later, when there is a network
+  timebank record --volunteer V001 --station s1 --date 2026-03-01 --hours 2 --to-file a.sheet
+  timebank submit a.sheet                             later, when there is a network
 
 {TIMES_HELP}")
 )]

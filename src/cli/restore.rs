@@ -16,8 +16,9 @@ use crate::{
 /// the folder can be exported and audited, not served.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Serve a restored folder only where the ledger that it was exported from is gone for good, and took nothing after the
-archive's last entry: two ledgers that go on under one key are two histories, and anybody can convict the key of it.
+Serve a restored folder only where the ledger that it was exported from is gone for good, and took
+nothing after the archive's last entry: two ledgers that go on under one key are two histories,
+and anybody can convict the key of it.
 
 Examples:
   timebank restore --archive leeds.archive --data /srv/timebank --keys /mnt/backup/timebank

@@ -15,7 +15,7 @@ use crate::{proto, wire};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  timebank record --volunteer 91ab2c3d... --station 6f0c11ab... --date 2026-03-01 --hours 2 --to-file monday.sheet
+  timebank record --volunteer V001 --station s1 --date 2026-03-01 --hours 2 --to-file monday.sheet
   timebank submit monday.sheet tuesday.sheet")]
 pub(crate) struct Arguments {
     #[command(flatten)]

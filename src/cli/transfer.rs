@@ -15,7 +15,7 @@ use crate::proto::{self, event::Kind};
 Examples:
   timebank transfer --from 91ab2c3d --to 77de01f4 --minutes 60 --key alice.key
   timebank transfer --from V001 --to V002 --to V003 --hours 1.5 --key alice.key
-  timebank transfer --from 91ab2c3d... --to 77de01f4... --hours 1 --key alice.key --to-file gift.sheet")]
+  timebank transfer --from V001 --to V002 --hours 1 --key alice.key --to-file gift.sheet")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     client: ClientArguments,

@@ -20,8 +20,8 @@ use crate::{
 /// the ledger's key can't make one.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 convicted: both are signed, and can't both be true; 1 the file is no evidence, and why; 2 wrong usage, or a
-file that can't be read.
+Exit codes: 0 convicted: both are signed, and can't both be true; 1 the file is no evidence, and
+why; 2 wrong usage, or a file that can't be read.
 
 Examples:
   timebank verify-evidence fork.evidence --key 'timebank.example/leeds+4b0c1f22+AQ...'")]

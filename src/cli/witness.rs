@@ -20,10 +20,11 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  timebank witness --name witness.example.org/york --ledger timebank.example.org/leeds+7a1f0c3e+AQ...
+  timebank witness --name witness.example.org/york --ledger timebank.example/leeds+7a1f0c3e+AQ...
   timebank witness --data /srv/witness --listen 0.0.0.0:7465 --ledger VKEY --ledger VKEY
 
-Give the verifier key that it prints, and its URL, to the ledgers: timebank serve --witness URL=VKEY
+Give the verifier key that it prints, and its URL, to the ledgers:
+timebank serve --witness URL=VKEY
 Keep its data folder: a witness that forgets what it cosigned can be shown another history.")]
 pub(crate) struct Arguments {
     /// Data folder [default: `timebank-witness` in your data directory].
