@@ -1,10 +1,11 @@
 //! Digests for auditors.
 
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     Service,
-    status::{ReadFailure, invalid, read_status},
+    reason::Reason,
+    status::{ReadFailure, failure, invalid, unfinished},
 };
 use crate::{
     projection::digest::{AccountDigest, RANGE_ACCOUNTS, range_digest},
@@ -24,7 +25,7 @@ impl Service {
         }
         let busy = |_| {
             let message = "another digest is being made; ask again in a minute";
-            read_status(Code::ResourceExhausted, "DigestBusy", "", message)
+            failure(Reason::DigestBusy, "", message)
         };
         let permit = std::sync::Arc::clone(&self.digests).try_acquire_owned().map_err(busy)?;
         let projection = std::sync::Arc::clone(&self.projection);
@@ -33,7 +34,7 @@ impl Service {
             let _permit = permit;
             projection.account_digests(at_index)
         };
-        let read = tokio::task::spawn_blocking(read).await.map_err(|_ended| Status::cancelled("going down"))?;
+        let read = tokio::task::spawn_blocking(read).await.map_err(|ended| unfinished(&ended))?;
         let digests = read.map_err(ReadFailure::from)?;
         let ranges: Vec<&[AccountDigest]> = digests.chunks(RANGE_ACCOUNTS).collect();
         let account_digests = match request.range {

@@ -8,7 +8,7 @@ use tonic::Status;
 use super::{
     Service,
     messages::{event_receipt, until_published},
-    status::{failure_message, invalid, refusal_message, submit_status},
+    status::{failure_message, invalid, refusal_message, submit_status, unfinished},
 };
 use crate::{
     clock::{SystemTimeSource, TimeSource},
@@ -76,8 +76,7 @@ impl Service {
         }
         // 64,000 events take a while to decode: other callers of this thread go on meanwhile.
         let decode = move || request.sheets.iter().map(wire::decode).collect::<Vec<_>>();
-        let decoded =
-            tokio::task::spawn_blocking(decode).await.map_err(|_ended| submit_status(&SubmitError::ShuttingDown))?;
+        let decoded = tokio::task::spawn_blocking(decode).await.map_err(|ended| unfinished(&ended))?;
         let sound = decoded.iter().filter_map(|decoded| decoded.as_ref().ok().cloned()).collect();
         let (tried, reflected_index) = self.sequencer.try_sheets(sound).await.map_err(|error| submit_status(&error))?;
         let mut tried = tried.into_iter();

@@ -3,6 +3,7 @@
 
 mod archive;
 mod audit;
+mod edge;
 mod harness;
 mod hostile_sources;
 mod http;
