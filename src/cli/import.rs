@@ -275,6 +275,21 @@ impl Import<'_> {
         self.signers.sign(&self.origin, chunk.events.iter().map(|(kind, _)| kind.clone()).collect())
     }
 
+    /// What would happen to each sheet: one answer holds as many results as fit, so the rest is asked for.
+    async fn trial(&mut self, sheets: &[proto::Sheet]) -> anyhow::Result<Vec<proto::DryRunResult>> {
+        let mut request = proto::DryRunRequest { sheets: sheets.to_vec(), from_sheet: 0 };
+        let mut results = Vec::with_capacity(sheets.len());
+        loop {
+            let response = self.client.dry_run(request.clone()).await.map_err(Failure::from)?.into_inner();
+            results.extend(response.results);
+            match response.next_sheet {
+                Some(next) if next > request.from_sheet => request.from_sheet = next,
+                Some(_) => anyhow::bail!("the server's answers don't come to an end"),
+                None => return Ok(results),
+            }
+        }
+    }
+
     /// Items whose events would be refused, each with the first reason. Of each record only the first: whether what comes
     /// after it would be refused as well, only a trial without it can say.
     async fn refused(
@@ -283,11 +298,10 @@ impl Import<'_> {
         chunks: &[&Chunk],
         items: &[Item],
     ) -> anyhow::Result<Vec<(usize, String)>> {
-        let request = proto::DryRunRequest { sheets: sheets.to_vec() };
-        let response = self.client.dry_run(request).await.map_err(Failure::from)?.into_inner();
+        let results = self.trial(sheets).await?;
         let mut refused: Vec<(usize, String)> = Vec::new();
         let mut records: HashSet<&str> = HashSet::new();
-        for (result, chunk) in response.results.iter().zip(chunks) {
+        for (result, chunk) in results.iter().zip(chunks) {
             let mut refuse = |event: usize, refusal: &proto::Refusal| {
                 let Some((_, number)) = chunk.events.get(event) else { return false };
                 if items.get(*number).is_some_and(|item| records.insert(item.record())) {
