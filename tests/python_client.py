@@ -5,8 +5,8 @@
     python_client.py HOST:PORT              also asks a server for health, reflection and status
     python_client.py HOST:PORT --key FILE   also writes: opens accounts, records, reads, is refused
 
-The key file is TOML with `seed` (64 hex digits) and `origin`. Needs grpcio and grpcio-tools; without them it says so
-and exits 77. Exits 1 at the first thing that isn't as proto/README.md says.
+Needs grpcio, grpcio-tools and grpcio-reflection; without them it says so and exits 77. Exits 1 at the
+first thing that isn't as proto/README.md says.
 """
 import argparse
 import importlib
@@ -26,9 +26,11 @@ import zip215
 
 try:
     import grpc
+    from google.protobuf import descriptor_pool, message_factory
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
     from grpc_tools import protoc
 except ImportError as error:
-    print(f"skipped: {error}; pip install grpcio grpcio-tools")
+    print(f"skipped: {error}; pip install grpcio grpcio-tools grpcio-reflection")
     sys.exit(77)
 
 PROTO = Path(__file__).resolve().parent.parent / "proto"
@@ -145,14 +147,51 @@ def check_edges(channel, edges):
             request_serializer=edges.ReflectionRequest.SerializeToString,
             response_deserializer=edges.ReflectionResponse.FromString,
         )
+        answer = next(reflection(iter([edges.ReflectionRequest(list_services="")]), timeout=10))
+        names = [service.name for service in answer.list_services_response.service]
+        expect("timebank.v1.LedgerService" in names, f"reflection {version} lists timebank.v1.LedgerService")
+
+
+def check_reflection(channel):
+    """A client without a single file: Python's own package for reflection, which asks in v1alpha."""
+    database = ProtoReflectionDescriptorDatabase(channel)
+    expect("timebank.v1.LedgerService" in database.get_services(), "grpcio-reflection lists the service")
+    service = descriptor_pool.DescriptorPool(database).FindServiceByName("timebank.v1.LedgerService")
+    method = service.methods_by_name["GetStatus"]
+    request = message_factory.GetMessageClass(method.input_type)
+    response = message_factory.GetMessageClass(method.output_type)
+    call = channel.unary_unary(
+        f"/{service.full_name}/{method.name}",
+        request_serializer=request.SerializeToString,
+        response_deserializer=response.FromString,
+    )
+    status = call(request(), timeout=10)
+    expect(status.size >= 1 and status.policy.rounding_unit_minutes >= 1, "a message built from reflection is answered")
+
+
+def check_deadlines(ledger, account):
+    """A deadline that passes is DEADLINE_EXCEEDED, whatever the call waits for."""
+    requests, stub = ledger.requests, ledger.stub
+    size = ledger.status().size
+    calls = {
+        "a read that waits": lambda: stub.GetBalance(
+            requests.GetBalanceRequest(account=account, min_index=size + 1_000), timeout=1
+        ),
+        "a subscription": lambda: list(stub.Subscribe(requests.SubscribeRequest(from_index=0), timeout=1)),
+        "a stream of sheets": lambda: list(stub.SubmitStream(never_ending(), timeout=1)),
+    }
+    for name, call in calls.items():
         try:
-            answer = next(reflection(iter([edges.ReflectionRequest(list_services="")]), timeout=10))
-            break
+            call()
+            expect(False, f"{name} ends with its deadline")
         except grpc.RpcError as error:
-            if error.code() != grpc.StatusCode.UNIMPLEMENTED or version == "v1alpha":
-                raise
-    names = [service.name for service in answer.list_services_response.service]
-    expect("timebank.v1.LedgerService" in names, f"reflection {version} lists timebank.v1.LedgerService")
+            expect(error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, f"{name}: {error.code().name}")
+
+
+def never_ending():
+    """Requests that don't come. The pause ends with the program at the latest."""
+    time.sleep(5)
+    yield from ()
 
 
 class Ledger:
@@ -229,6 +268,7 @@ def check_writing(ledger, author, messages, status):
     expect(told == [(index, 120, 120)], "the history has one row of 120 minutes")
     check_refusals(ledger, author, messages, sheet, author.two_hours(resident, station))
     expect(ledger.status().size == size, "none of the refused sheets was recorded")
+    check_deadlines(ledger, resident)
 
 
 def check_refusals(ledger, author, messages, sheet, event):
@@ -274,6 +314,7 @@ def main():
             return
         with grpc.insecure_channel(arguments.server.removeprefix("http://")) as channel:
             check_edges(channel, edges)
+            check_reflection(channel)
             ledger = Ledger(channel, requests, grpc_stubs, edges)
             status = ledger.status()
             sound = status.size >= 1 and status.balance_sum_minutes == 0

@@ -156,14 +156,16 @@ fn connections() -> Connections<TokioExecutor> {
 
 /// Everything that is answered on the port.
 fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1();
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
     let mut grpc = Routes::new(health);
-    match reflection {
-        Ok(reflection) => grpc = grpc.add_service(reflection),
-        Err(error) => tracing::error!("reflection is off: {error}"),
+    // grpcurl asks in v1, Python's own package still in v1alpha.
+    match (reflection().build_v1(), reflection().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => grpc = grpc.add_service(v1).add_service(v1alpha),
+        (Err(error), _) | (_, Err(error)) => tracing::error!("reflection is off: {error}"),
     }
     let public = http::routes(&service);
     let ledger = LedgerServiceServer::new(service)
