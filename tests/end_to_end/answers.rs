@@ -164,7 +164,32 @@ async fn pages_entries_and_lists_of_everything_fit() {
     assert!(entry.encoded_len() > 150_000, "the sheet of 1,000 keys is among the largest: {}", entry.encoded_len());
     fits(ledger.client.get_status(proto::GetStatusRequest {}).await.unwrap());
     fits(ledger.client.get_checkpoint(proto::GetCheckpointRequest {}).await.unwrap());
+    check_single_answers(&mut ledger, placed.index).await;
     let entries = ledger.client.subscribe(proto::SubscribeRequest { from_index: 0 }).await.unwrap().into_inner();
     let entries: Vec<_> = entries.take(usize::try_from(placed.index).unwrap() + 1).collect().await;
     assert!(entries.into_iter().all(|entry| entry.unwrap().encoded_len() <= DEFAULT_BYTES_MAX));
+}
+
+/// Calls that answer about one thing, the entry of 1,000 holds and an account.
+async fn check_single_answers(ledger: &mut Ledger, index: u64) {
+    let account = bytes(&ledger.people[0]);
+    let request = proto::GetAccountRequest { account: account.clone(), min_index: 0 };
+    fits(ledger.client.get_account(request).await.unwrap());
+    let request = proto::GetBalanceRequest { account, as_of: None, min_index: 0 };
+    fits(ledger.client.get_balance(request).await.unwrap());
+    let sheet = ledger.sheet((0..1_000).map(|_| transfer(ledger.station, ledger.people[1], 1)).collect());
+    let floor = proto::FloorSet { account: bytes(&ledger.station), floor_minutes: -1_000_000 };
+    ledger.accept(vec![Kind::FloorSet(floor)]).await;
+    let request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(proto::Until::Published) };
+    let answer = fits(ledger.client.submit(request.clone()).await.unwrap());
+    let size = answer.receipt.unwrap().index + 1;
+    let again = tokio_stream::once(proto::SubmitStreamRequest { sheet: request.sheet, until: request.until });
+    let mut answers = ledger.client.submit_stream(again).await.unwrap().into_inner();
+    assert!(answers.message().await.unwrap().unwrap().encoded_len() <= DEFAULT_BYTES_MAX);
+    let request = proto::GetInclusionProofRequest { index, size };
+    fits(ledger.client.get_inclusion_proof(request).await.unwrap());
+    let request = proto::GetConsistencyProofRequest { old_size: index, new_size: size };
+    fits(ledger.client.get_consistency_proof(request).await.unwrap());
+    let event = Some(proto::EventRef { index, event: 999 });
+    fits(ledger.client.get_event_proof(proto::GetEventProofRequest { event, size }).await.unwrap());
 }
