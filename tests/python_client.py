@@ -4,15 +4,18 @@
     python_client.py                        builds and checks a sheet, talks to nobody
     python_client.py HOST:PORT              also asks a server for health, reflection and status
     python_client.py HOST:PORT --key FILE   also writes: opens accounts, records, reads, is refused
+                    --enrol NEW             also runs the enrolment of proto/README.md, which leaves a new key in NEW
 
-Needs grpcio, grpcio-tools and grpcio-reflection; without them it says so and exits 77. Exits 1 at the
+Needs the packages that proto/README.md names and grpcio-reflection; without them it says so and exits 77. Exits 1 at the
 first thing that isn't as proto/README.md says.
 """
 import argparse
 import importlib
+import os
 import re
 import secrets
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,12 +28,14 @@ import verify_format as formats
 import zip215
 
 try:
+    import cryptography
+    import google.rpc
     import grpc
     from google.protobuf import descriptor_pool, message_factory
     from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
     from grpc_tools import protoc
 except ImportError as error:
-    print(f"skipped: {error}; pip install grpcio grpcio-tools grpcio-reflection")
+    print(f"skipped: {error}; pip install grpcio grpcio-tools grpcio-reflection googleapis-common-protos cryptography")
     sys.exit(77)
 
 PROTO = Path(__file__).resolve().parent.parent / "proto"
@@ -194,6 +199,27 @@ def never_ending():
     yield from ()
 
 
+def check_enrolment(ledger, folder, arguments, messages, station):
+    """Runs the program that proto/README.md has for it, and has the new key record something."""
+    readme = (PROTO / "README.md").read_text("utf-8")
+    program = folder / "enrol.py"
+    program.write_text(re.search(r"^```python run:enrol\n(.*?)^```$", readme, re.M | re.S)[1], "utf-8")
+    command = [sys.executable, program, arguments.server.removeprefix("http://"), arguments.key, station.hex(), arguments.enrol]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    expect(ended.returncode == 0, f"the enrolment of proto/README.md: {ended.stdout.strip()}{ended.stderr.strip()}")
+    author = Author(messages, *read_key_file(arguments.enrol))
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    expect(again.returncode != 0, "a key file is never overwritten")
+    keys = ledger.stub.ListKeys(ledger.requests.ListKeysRequest(account=station), timeout=10).keys
+    known = [(key.public_key, key.role) for key in keys]
+    expect(known == [(author.public_key, messages.KEY_ROLE_STAFF)], "the new key, and no other, is staff of the station")
+    resident = secrets.token_bytes(16)
+    opened = messages.AccountOpened(account=resident, kind=messages.ACCOUNT_KIND_RESIDENT, station=station)
+    sheet = author.sheet([author.event(account_opened=opened), author.two_hours(resident, station)])
+    expect(len(ledger.submit(sheet).receipt.events) == 2, "who was enrolled opens an account and records")
+
+
 class Ledger:
     """The server, as this test talks to it."""
 
@@ -269,6 +295,7 @@ def check_writing(ledger, author, messages, status):
     check_refusals(ledger, author, messages, sheet, author.two_hours(resident, station))
     expect(ledger.status().size == size, "none of the refused sheets was recorded")
     check_deadlines(ledger, resident)
+    return station
 
 
 def check_refusals(ledger, author, messages, sheet, event):
@@ -305,6 +332,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("server", nargs="?", metavar="HOST:PORT")
     parser.add_argument("--key", metavar="FILE", help="operator key")
+    parser.add_argument("--enrol", metavar="NEW", help="where the enrolment leaves a new key")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         messages, requests, grpc_stubs, edges = generate_stubs(Path(folder))
@@ -322,7 +350,9 @@ def main():
             if arguments.key is not None:
                 seed, origin = read_key_file(arguments.key)
                 expect(origin == status.origin, "the key file is for this ledger")
-                check_writing(ledger, Author(messages, seed, origin), messages, status)
+                station = check_writing(ledger, Author(messages, seed, origin), messages, status)
+                if arguments.enrol is not None:
+                    check_enrolment(ledger, Path(folder), arguments, messages, station)
 
 
 if __name__ == "__main__":
