@@ -140,13 +140,15 @@ async fn a_deadline_that_passes_is_deadline_exceeded_on_every_kind_of_call() {
         let answer = raw.call(SUBMIT_STREAM, &timeout, open(Vec::new())).await;
         check(&answer, Code::DeadlineExceeded, "DeadlineExceeded", "a stream without a sheet");
     }
-    let answer = raw.call(SUBSCRIBE, &[("grpc-timeout", "1S")], follows()).await;
-    assert!(answer.bytes > 200, "entries came before the deadline");
     let sheet = Some(ledger.sheet(vec![ledger.half_hour(0, 1)]));
-    let first = frame(0, &proto::SubmitStreamRequest { sheet, until: 0 }.encode_to_vec());
-    let answer = raw.call(SUBMIT_STREAM, &[("grpc-timeout", "2S")], open(first)).await;
-    check(&answer, Code::DeadlineExceeded, "DeadlineExceeded", "a stream that stays open");
-    assert!(answer.bytes > 20, "the sheet was answered before the deadline");
+    let first = open(frame(0, &proto::SubmitStreamRequest { sheet, until: 0 }.encode_to_vec()));
+    let later = [("grpc-timeout", "4S")];
+    let (followed, submitted) =
+        tokio::join!(raw.call(SUBSCRIBE, &later, follows()), raw.call(SUBMIT_STREAM, &later, first));
+    for (answer, what) in [(followed, "a subscriber"), (submitted, "a stream of sheets")] {
+        check(&answer, Code::DeadlineExceeded, "DeadlineExceeded", what);
+        assert!(answer.bytes > 20, "{what}: what was there came before the deadline");
+    }
 }
 
 #[tokio::test]
