@@ -4,6 +4,7 @@ use tonic::Status;
 
 use super::{
     Service,
+    read::beyond,
     reason::Reason,
     status::{ReadFailure, failure, invalid, unfinished},
 };
@@ -21,7 +22,7 @@ impl Service {
         let reflected = self.projection.view().reflected_index();
         let at_index = request.at_index.unwrap_or(reflected);
         if at_index > reflected {
-            return Err(invalid("at_index", "an entry that is reflected"));
+            return Err(failure(Reason::IndexOutOfRange, "at_index", &beyond(at_index, reflected)));
         }
         let busy = |_| {
             let message = "another digest is being made; ask again in a minute";

@@ -402,7 +402,8 @@ fn no_entry(index: u64) -> Status {
     failure(Reason::EntryUnknown, "index", &format!("the log has no entry {index} yet"))
 }
 
-fn beyond(index: u64, reflected_index: u64) -> String {
+/// What is said of an entry that isn't there yet.
+pub(super) fn beyond(index: u64, reflected_index: u64) -> String {
     format!("the last entry is {reflected_index}, not {index}; with min_index a read waits")
 }
 

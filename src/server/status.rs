@@ -296,7 +296,10 @@ pub(crate) fn named(status: Status, method: &str) -> Status {
         Code::Internal => {
             sentence(Reason::MessageInvalid, &format!("the request is no message of this method: {said}"))
         }
-        Code::OutOfRange => sentence(Reason::MessageTooLarge, &format!("the request is too large: {said}")),
+        Code::OutOfRange => {
+            let said = said.trim_start_matches("Error, ");
+            sentence(Reason::MessageTooLarge, &format!("the request is too large: {said}"))
+        }
         Code::Ok
         | Code::Cancelled
         | Code::Unknown

@@ -219,4 +219,7 @@ async fn an_entry_that_does_not_come_and_a_page_too_large_say_what_would_do() {
     let status = ledger.client.list_keys(request).await.unwrap_err();
     assert!(status.message().contains("page_size: expected 0 for the default, or 1 to 1000"), "{}", status.message());
     assert_eq!(reason(&status), "FieldInvalid");
+    let request = proto::GetStateDigestRequest { at_index: Some(99), range: None };
+    let status = ledger.client.get_state_digest(request).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::OutOfRange, "IndexOutOfRange"));
 }
