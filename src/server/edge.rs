@@ -9,19 +9,19 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, Version},
     middleware::Next,
     response::Response,
 };
 use hyper::body::Frame;
-use tokio::time::{Instant, Sleep};
+use tokio::{sync::watch, time::Instant};
 use tonic::Status;
 
 use super::{
     http::not_here,
     reason::Reason,
-    status::{deadline_exceeded, failure, named},
+    status::{deadline_exceeded, failure, named, shutting_down},
 };
 
 /// The header of a call's deadline.
@@ -43,9 +43,33 @@ pub(super) async fn call(request: Request, next: Next) -> Response {
     let method = request.uri().clone();
     let Some(deadline) = deadline else { return explained(next.run(request).await, method.path()) };
     match tokio::time::timeout_at(deadline, next.run(request)).await {
-        Ok(response) => explained(response, method.path()).map(|body| Body::new(Timed::new(body, deadline))),
+        Ok(response) => explained(response, method.path()).map(|body| {
+            let end = async move {
+                tokio::time::sleep_until(deadline).await;
+                deadline_exceeded()
+            };
+            // First the deadline: a stream that always has more would never come to it.
+            Body::new(Ended { body, end: Box::pin(end), end_first: true, over: false })
+        }),
         Err(_passed) => deadline_exceeded().into_http(),
     }
+}
+
+/// Ends what a standard service streams when the ledger goes down: whoever watches its health would hold it up. What is
+/// said before that, as that it serves no more, goes out first.
+pub(super) async fn until_shutdown(
+    State(mut shutdown): State<watch::Receiver<bool>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    next.run(request).await.map(|body| {
+        let end = async move {
+            // A sender that is gone means the same.
+            drop(shutdown.wait_for(|stop| *stop).await);
+            shutting_down()
+        };
+        Body::new(Ended { body, end: Box::pin(end), end_first: false, over: false })
+    })
 }
 
 /// When the caller stops waiting; nothing where it says nothing, or more than can pass.
@@ -89,20 +113,28 @@ fn explained(mut response: Response, method: &str) -> Response {
     response
 }
 
-/// A body that ends at the deadline, with the status that says so.
-struct Timed {
+/// A body that something else may end, with the status that says why.
+struct Ended<F> {
     body: Body,
-    sleep: Pin<Box<Sleep>>,
-    passed: bool,
+    end: Pin<Box<F>>,
+    /// Whether the end goes before what the body has ready.
+    end_first: bool,
+    over: bool,
 }
 
-impl Timed {
-    fn new(body: Body, deadline: Instant) -> Self {
-        Self { body, sleep: Box::pin(tokio::time::sleep_until(deadline)), passed: false }
+impl<F: Future<Output = Status>> Ended<F> {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Poll::Ready(status) = self.end.as_mut().poll(context) else { return Poll::Pending };
+        self.over = true;
+        // Whoever makes the stream hears that nobody takes it any more.
+        self.body = Body::empty();
+        let mut trailers = HeaderMap::new();
+        let _added = status.add_header(&mut trailers);
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 }
 
-impl HttpBody for Timed {
+impl<F: Future<Output = Status>> HttpBody for Ended<F> {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -110,22 +142,19 @@ impl HttpBody for Timed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if self.passed {
+        if self.over {
             return Poll::Ready(None);
         }
-        // First the deadline: a stream that always has more would never come to it.
-        if self.sleep.as_mut().poll(context).is_pending() {
-            return Pin::new(&mut self.body).poll_frame(context);
+        if self.end_first
+            && let ended @ Poll::Ready(_) = self.poll_end(context)
+        {
+            return ended;
         }
-        self.passed = true;
-        // Whoever makes the stream hears that nobody takes it any more.
-        self.body = Body::empty();
-        let mut trailers = HeaderMap::new();
-        let _added = deadline_exceeded().add_header(&mut trailers);
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if frame.is_pending() && !self.end_first { self.poll_end(context) } else { frame }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.passed || self.body.is_end_stream()
+        self.over || self.body.is_end_stream()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{io, net::TcpStream, thread::JoinHandle, time::Duration};
 
-use axum::Router;
+use axum::{Router, middleware};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder as Connections, graceful::GracefulShutdown},
@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, runtime::Builder, sync::mpsc};
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use super::{Service, answer::ANSWER_BYTES_MAX, http};
+use super::{Service, answer::ANSWER_BYTES_MAX, edge, http};
 use crate::{
     proto::{self, ledger_service_server::LedgerServiceServer},
     sequencer::Desk,
@@ -161,15 +161,17 @@ fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
             .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let mut grpc = Routes::new(health);
+    let mut standard = Routes::new(health);
     // grpcurl asks in v1, Python's own package still in v1alpha.
     match (reflection().build_v1(), reflection().build_v1alpha()) {
-        (Ok(v1), Ok(v1alpha)) => grpc = grpc.add_service(v1).add_service(v1alpha),
+        (Ok(v1), Ok(v1alpha)) => standard = standard.add_service(v1).add_service(v1alpha),
         (Err(error), _) | (_, Err(error)) => tracing::error!("reflection is off: {error}"),
     }
+    let ending = middleware::from_fn_with_state(service.shutdown.clone(), edge::until_shutdown);
+    let standard = Routes::from(standard.into_axum_router().route_layer(ending));
     let public = http::routes(&service);
     let ledger = LedgerServiceServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
-    http::beside(grpc.add_service(ledger), public)
+    http::beside(standard.add_service(ledger), public)
 }
