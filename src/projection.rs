@@ -273,7 +273,7 @@ pub fn event_ref_message(at: EventRef) -> proto::EventRef {
 }
 
 fn empty_receipt(index: u64, recorded_at_ms: i64, events: usize) -> proto::Receipt {
-    proto::Receipt { index, recorded_at_ms, events: vec![proto::EventReceipt::default(); events] }
+    proto::Receipt { index, recorded_at_ms, events: vec![proto::EventReceipt::default(); events], events_left_out: 0 }
 }
 
 /// The receipt of an entry that was just applied: the same that [`Projection::receipt`] gives later.

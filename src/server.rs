@@ -1,13 +1,16 @@
 //! The gRPC edge: one service, health and reflection.
 
+mod answer;
 mod cursor;
 mod digest;
+mod edge;
 mod folder;
 mod fsck;
 mod http;
 mod messages;
 mod proof;
 mod read;
+mod reason;
 mod record;
 mod restore;
 mod status;
@@ -24,7 +27,7 @@ use tokio::{
 };
 use tonic::{Request, Response, Status};
 
-use self::witnesses::Rounds;
+use self::{answer::answer, witnesses::Rounds};
 pub use self::{
     folder::{Creation, Ledger, OpenError, OpenOptions, open},
     fsck::{Findings, FsckError, Part, Problem, fsck},
@@ -135,11 +138,11 @@ impl LedgerService for Service {
     type SubscribeStream = stream::Responses<proto::SubscribeResponse>;
 
     async fn submit(&self, request: Request<proto::SubmitRequest>) -> Answer<proto::SubmitResponse> {
-        self.submit_one(request.into_inner()).await.map(Response::new)
+        self.submit_one(request.into_inner()).await.and_then(answer)
     }
 
     async fn submit_list(&self, request: Request<proto::SubmitListRequest>) -> Answer<proto::SubmitListResponse> {
-        self.submit_many(request.into_inner()).await.map(Response::new)
+        self.submit_many(request.into_inner()).await.and_then(answer)
     }
 
     async fn submit_stream(
@@ -150,113 +153,113 @@ impl LedgerService for Service {
     }
 
     async fn dry_run(&self, request: Request<proto::DryRunRequest>) -> Answer<proto::DryRunResponse> {
-        self.try_all(request.into_inner()).await.map(Response::new)
+        self.try_all(request.into_inner()).await.and_then(answer)
     }
 
     async fn get_status(&self, _: Request<proto::GetStatusRequest>) -> Answer<proto::GetStatusResponse> {
-        Ok(Response::new(self.status()))
+        answer(self.status())
     }
 
     async fn get_checkpoint(&self, _: Request<proto::GetCheckpointRequest>) -> Answer<proto::GetCheckpointResponse> {
         let checkpoint = self.sequencer.published().borrow().note.clone();
         let cosigned = self.cosigned.borrow().clone();
-        Ok(Response::new(proto::GetCheckpointResponse { checkpoint, cosigned }))
+        answer(proto::GetCheckpointResponse { checkpoint, cosigned })
     }
 
     async fn get_entry(&self, request: Request<proto::GetEntryRequest>) -> Answer<proto::GetEntryResponse> {
         let entry = Some(self.entry(request.into_inner().index)?);
-        Ok(Response::new(proto::GetEntryResponse { entry }))
+        answer(proto::GetEntryResponse { entry })
     }
 
     async fn get_receipt(&self, request: Request<proto::GetReceiptRequest>) -> Answer<proto::GetReceiptResponse> {
         let receipt = Some(self.receipt(request.into_inner().index)?);
-        Ok(Response::new(proto::GetReceiptResponse { receipt }))
+        answer(proto::GetReceiptResponse { receipt })
     }
 
     async fn get_account(&self, request: Request<proto::GetAccountRequest>) -> Answer<proto::GetAccountResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.account(&request).map(Response::new)
+        self.account(&request).and_then(answer)
     }
 
     async fn find_accounts(&self, request: Request<proto::FindAccountsRequest>) -> Answer<proto::FindAccountsResponse> {
-        self.accounts_beginning_with(request.into_inner()).await.map(Response::new)
+        self.accounts_beginning_with(request.into_inner()).await.and_then(answer)
     }
 
     async fn get_record(&self, request: Request<proto::GetRecordRequest>) -> Answer<proto::GetRecordResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.record(&request).map(Response::new)
+        self.record(&request).and_then(answer)
     }
 
     async fn list_accounts(&self, request: Request<proto::ListAccountsRequest>) -> Answer<proto::ListAccountsResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.accounts(&request).map(Response::new)
+        self.accounts(&request).and_then(answer)
     }
 
     async fn get_balance(&self, request: Request<proto::GetBalanceRequest>) -> Answer<proto::GetBalanceResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.balance(&request).map(Response::new)
+        self.balance(&request).and_then(answer)
     }
 
     async fn list_history(&self, request: Request<proto::ListHistoryRequest>) -> Answer<proto::ListHistoryResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
         if !request.details {
-            return self.history(&request).map(Response::new);
+            return self.history(&request).and_then(answer);
         }
         // Up to 200 entries are read and decoded: others of this thread go on meanwhile.
         let service = self.clone();
         let read = move || {
             let mut page = service.history(&request)?;
             service.add_details(&mut page.rows)?;
-            Ok(Response::new(page))
+            answer(page)
         };
-        tokio::task::spawn_blocking(read).await.unwrap_or_else(|_ended| Err(status::going_down()))
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|ended| Err(status::unfinished(&ended)))
     }
 
     async fn list_holds(&self, request: Request<proto::ListHoldsRequest>) -> Answer<proto::ListHoldsResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.holds(&request).map(Response::new)
+        self.holds(&request).and_then(answer)
     }
 
     async fn list_keys(&self, request: Request<proto::ListKeysRequest>) -> Answer<proto::ListKeysResponse> {
-        self.keys(&request.into_inner()).map(Response::new)
+        self.keys(&request.into_inner()).and_then(answer)
     }
 
     async fn list_regions(&self, _: Request<proto::ListRegionsRequest>) -> Answer<proto::ListRegionsResponse> {
-        Ok(Response::new(self.regions()))
+        answer(self.regions())
     }
 
     async fn get_state_digest(
         &self,
         request: Request<proto::GetStateDigestRequest>,
     ) -> Answer<proto::GetStateDigestResponse> {
-        self.state_digest(request.into_inner()).await.map(Response::new)
+        self.state_digest(request.into_inner()).await.and_then(answer)
     }
 
     async fn get_inclusion_proof(
         &self,
         request: Request<proto::GetInclusionProofRequest>,
     ) -> Answer<proto::GetInclusionProofResponse> {
-        self.inclusion_proof(request.into_inner()).map(Response::new)
+        self.inclusion_proof(request.into_inner()).and_then(answer)
     }
 
     async fn get_consistency_proof(
         &self,
         request: Request<proto::GetConsistencyProofRequest>,
     ) -> Answer<proto::GetConsistencyProofResponse> {
-        self.consistency_proof(request.into_inner()).map(Response::new)
+        self.consistency_proof(request.into_inner()).and_then(answer)
     }
 
     async fn get_event_proof(
         &self,
         request: Request<proto::GetEventProofRequest>,
     ) -> Answer<proto::GetEventProofResponse> {
-        self.event_proof(&request.into_inner()).map(Response::new)
+        self.event_proof(&request.into_inner()).and_then(answer)
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Answer<Self::SubscribeStream> {

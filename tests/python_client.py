@@ -4,15 +4,18 @@
     python_client.py                        builds and checks a sheet, talks to nobody
     python_client.py HOST:PORT              also asks a server for health, reflection and status
     python_client.py HOST:PORT --key FILE   also writes: opens accounts, records, reads, is refused
+                    --enrol NEW             also runs the enrolment of proto/README.md, which leaves a new key in NEW
 
-The key file is TOML with `seed` (64 hex digits) and `origin`. Needs grpcio and grpcio-tools; without them it says so
-and exits 77. Exits 1 at the first thing that isn't as proto/README.md says.
+Needs the packages that proto/README.md names and grpcio-reflection; without them it says so and exits 77. Exits 1 at the
+first thing that isn't as proto/README.md says.
 """
 import argparse
 import importlib
+import os
 import re
 import secrets
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +28,14 @@ import verify_format as formats
 import zip215
 
 try:
+    import cryptography
+    import google.rpc
     import grpc
+    from google.protobuf import descriptor_pool, message_factory
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
     from grpc_tools import protoc
 except ImportError as error:
-    print(f"skipped: {error}; pip install grpcio grpcio-tools")
+    print(f"skipped: {error}; pip install grpcio grpcio-tools grpcio-reflection googleapis-common-protos cryptography")
     sys.exit(77)
 
 PROTO = Path(__file__).resolve().parent.parent / "proto"
@@ -145,14 +152,72 @@ def check_edges(channel, edges):
             request_serializer=edges.ReflectionRequest.SerializeToString,
             response_deserializer=edges.ReflectionResponse.FromString,
         )
+        answer = next(reflection(iter([edges.ReflectionRequest(list_services="")]), timeout=10))
+        names = [service.name for service in answer.list_services_response.service]
+        expect("timebank.v1.LedgerService" in names, f"reflection {version} lists timebank.v1.LedgerService")
+
+
+def check_reflection(channel):
+    """A client without a single file: Python's own package for reflection, which asks in v1alpha."""
+    database = ProtoReflectionDescriptorDatabase(channel)
+    expect("timebank.v1.LedgerService" in database.get_services(), "grpcio-reflection lists the service")
+    service = descriptor_pool.DescriptorPool(database).FindServiceByName("timebank.v1.LedgerService")
+    method = service.methods_by_name["GetStatus"]
+    request = message_factory.GetMessageClass(method.input_type)
+    response = message_factory.GetMessageClass(method.output_type)
+    call = channel.unary_unary(
+        f"/{service.full_name}/{method.name}",
+        request_serializer=request.SerializeToString,
+        response_deserializer=response.FromString,
+    )
+    status = call(request(), timeout=10)
+    expect(status.size >= 1 and status.policy.rounding_unit_minutes >= 1, "a message built from reflection is answered")
+
+
+def check_deadlines(ledger, account):
+    """A deadline that passes is DEADLINE_EXCEEDED, whatever the call waits for."""
+    requests, stub = ledger.requests, ledger.stub
+    size = ledger.status().size
+    calls = {
+        "a read that waits": lambda: stub.GetBalance(
+            requests.GetBalanceRequest(account=account, min_index=size + 1_000), timeout=1
+        ),
+        "a subscription": lambda: list(stub.Subscribe(requests.SubscribeRequest(from_index=0), timeout=1)),
+        "a stream of sheets": lambda: list(stub.SubmitStream(never_ending(), timeout=1)),
+    }
+    for name, call in calls.items():
         try:
-            answer = next(reflection(iter([edges.ReflectionRequest(list_services="")]), timeout=10))
-            break
+            call()
+            expect(False, f"{name} ends with its deadline")
         except grpc.RpcError as error:
-            if error.code() != grpc.StatusCode.UNIMPLEMENTED or version == "v1alpha":
-                raise
-    names = [service.name for service in answer.list_services_response.service]
-    expect("timebank.v1.LedgerService" in names, f"reflection {version} lists timebank.v1.LedgerService")
+            expect(error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, f"{name}: {error.code().name}")
+
+
+def never_ending():
+    """Requests that don't come. The pause ends with the program at the latest."""
+    time.sleep(5)
+    yield from ()
+
+
+def check_enrolment(ledger, folder, arguments, messages, station):
+    """Runs the program that proto/README.md has for it, and has the new key record something."""
+    readme = (PROTO / "README.md").read_text("utf-8")
+    program = folder / "enrol.py"
+    program.write_text(re.search(r"^```python run:enrol\n(.*?)^```$", readme, re.M | re.S)[1], "utf-8")
+    command = [sys.executable, program, arguments.server.removeprefix("http://"), arguments.key, station.hex(), arguments.enrol]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    expect(ended.returncode == 0, f"the enrolment of proto/README.md: {ended.stdout.strip()}{ended.stderr.strip()}")
+    author = Author(messages, *read_key_file(arguments.enrol))
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    expect(again.returncode != 0, "a key file is never overwritten")
+    keys = ledger.stub.ListKeys(ledger.requests.ListKeysRequest(account=station), timeout=10).keys
+    known = [(key.public_key, key.role) for key in keys]
+    expect(known == [(author.public_key, messages.KEY_ROLE_STAFF)], "the new key, and no other, is staff of the station")
+    resident = secrets.token_bytes(16)
+    opened = messages.AccountOpened(account=resident, kind=messages.ACCOUNT_KIND_RESIDENT, station=station)
+    sheet = author.sheet([author.event(account_opened=opened), author.two_hours(resident, station)])
+    expect(len(ledger.submit(sheet).receipt.events) == 2, "who was enrolled opens an account and records")
 
 
 class Ledger:
@@ -229,6 +294,8 @@ def check_writing(ledger, author, messages, status):
     expect(told == [(index, 120, 120)], "the history has one row of 120 minutes")
     check_refusals(ledger, author, messages, sheet, author.two_hours(resident, station))
     expect(ledger.status().size == size, "none of the refused sheets was recorded")
+    check_deadlines(ledger, resident)
+    return station
 
 
 def check_refusals(ledger, author, messages, sheet, event):
@@ -265,6 +332,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("server", nargs="?", metavar="HOST:PORT")
     parser.add_argument("--key", metavar="FILE", help="operator key")
+    parser.add_argument("--enrol", metavar="NEW", help="where the enrolment leaves a new key")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         messages, requests, grpc_stubs, edges = generate_stubs(Path(folder))
@@ -274,6 +342,7 @@ def main():
             return
         with grpc.insecure_channel(arguments.server.removeprefix("http://")) as channel:
             check_edges(channel, edges)
+            check_reflection(channel)
             ledger = Ledger(channel, requests, grpc_stubs, edges)
             status = ledger.status()
             sound = status.size >= 1 and status.balance_sum_minutes == 0
@@ -281,7 +350,9 @@ def main():
             if arguments.key is not None:
                 seed, origin = read_key_file(arguments.key)
                 expect(origin == status.origin, "the key file is for this ledger")
-                check_writing(ledger, Author(messages, seed, origin), messages, status)
+                station = check_writing(ledger, Author(messages, seed, origin), messages, status)
+                if arguments.enrol is not None:
+                    check_enrolment(ledger, Path(folder), arguments, messages, station)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ use crate::{
 #[command(
     group = ArgGroup::new("source").required(true).args(["archive", "server", "data"]),
     after_help = "\
-Exit codes: 0 verified; 1 a divergence was found, and is named; 2 wrong usage; 3 the source could not be read or reached.
+Exit codes: 0 verified; 1 a divergence was found, and is named; 2 wrong usage; 3 the source could
+not be read or reached.
 
 Examples:
   timebank audit --archive leeds.archive --pin leeds.pin

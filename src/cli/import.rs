@@ -280,6 +280,22 @@ impl Import<'_> {
         self.signers.sign(&self.origin, chunk.events.iter().map(|(kind, _)| kind.clone()).collect())
     }
 
+    /// What would happen to each sheet: one answer holds as many results as fit, so the rest is asked for.
+    async fn trial(&mut self, sheets: &[proto::Sheet]) -> anyhow::Result<Vec<(proto::DryRunResult, u64)>> {
+        let mut request = proto::DryRunRequest { sheets: sheets.to_vec(), from_sheet: 0 };
+        let mut results = Vec::with_capacity(sheets.len());
+        loop {
+            let response = answer(self.client.dry_run(request.clone())).await?;
+            let size = response.reflected_index + 1;
+            results.extend(response.results.into_iter().map(|result| (result, size)));
+            match response.next_sheet {
+                Some(next) if next > request.from_sheet => request.from_sheet = next,
+                Some(_) => anyhow::bail!("the server's answers don't come to an end"),
+                None => return Ok(results),
+            }
+        }
+    }
+
     /// Items whose events would be refused, each with the first reason. Of each record only the first: whether what comes
     /// after it would be refused as well, only a trial without it can say.
     async fn refused(
@@ -288,12 +304,11 @@ impl Import<'_> {
         chunks: &[&Chunk],
         items: &[Item],
     ) -> anyhow::Result<Vec<(usize, String)>> {
-        let request = proto::DryRunRequest { sheets: sheets.to_vec() };
-        let response = answer(self.client.dry_run(request)).await?;
-        let rows = Rows { items, chunks, size: response.reflected_index + 1 };
+        let results = self.trial(sheets).await?;
         let mut refused: Vec<(usize, String)> = Vec::new();
         let mut records: HashSet<&str> = HashSet::new();
-        for (place, (result, chunk)) in response.results.iter().zip(chunks).enumerate() {
+        for (place, ((result, size), chunk)) in results.iter().zip(chunks).enumerate() {
+            let rows = Rows { items, chunks, size: *size };
             let mut refuse = |event: usize, refusal: &proto::Refusal| {
                 let Some((_, number)) = chunk.events.get(event) else { return false };
                 if items.get(*number).is_some_and(|item| records.insert(item.record())) {

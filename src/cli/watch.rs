@@ -2,6 +2,7 @@
 
 use prost::Message;
 use serde_json::json;
+use tonic_types::StatusExt;
 
 use super::{
     client::{self, ClientArguments},
@@ -44,13 +45,19 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             // As `tail -f` does: not only when there is something to print.
             gone = reader_gone() => return Err(gone.into()),
         };
-        let Some(response) = message.map_err(Failure::from)? else {
+        let Some(response) = message.or_else(ended)? else {
             return Err(Failure::Unreachable("the server ended the stream; watch again".to_owned()).into());
         };
         show(arguments.client.json, &response.entry.unwrap_or_default())?;
         left -= 1;
     }
     Ok(())
+}
+
+/// A server that goes down says so; to whoever watches that is the stream's end.
+fn ended(status: tonic::Status) -> Result<Option<proto::SubscribeResponse>, Failure> {
+    let down = status.get_details_error_info().is_some_and(|info| info.reason == "ShuttingDown");
+    if down { Ok(None) } else { Err(status.into()) }
 }
 
 fn show(as_json: bool, entry: &proto::Entry) -> anyhow::Result<()> {

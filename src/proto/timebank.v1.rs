@@ -679,6 +679,10 @@ pub struct Receipt {
     /// One for each event, in order.
     #[prost(message, repeated, tag = "3")]
     pub events: ::prost::alloc::vec::Vec<EventReceipt>,
+    /// In a list: how many events this receipt goes without, all of them, because the whole answer would be larger than 4 MiB.
+    /// GetReceipt gives it with its events. 0 where nothing is left out.
+    #[prost(uint32, tag = "4")]
+    pub events_left_out: u32,
 }
 /// What one event did.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -761,7 +765,7 @@ pub struct SubmitListRequest {
     #[prost(enumeration = "Until", tag = "2")]
     pub until: i32,
 }
-/// One result for each sheet, in order.
+/// One result for each sheet, in order. At most 4 MiB: the first receipts that fit have their events, see `events_left_out`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SubmitListResponse {
     /// The results.
@@ -811,16 +815,22 @@ pub struct DryRunRequest {
     /// 1 to 64 sheets, tried one after another as if each was accepted.
     #[prost(message, repeated, tag = "1")]
     pub sheets: ::prost::alloc::vec::Vec<Sheet>,
+    /// Answer from this sheet on, from 0. All sheets are tried all the same: those before it are what it stands on.
+    #[prost(uint32, tag = "2")]
+    pub from_sheet: u32,
 }
 /// What would happen.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DryRunResponse {
-    /// One result for each sheet.
+    /// One result for each sheet from `from_sheet` on, as many as fit into 4 MiB, at least one.
     #[prost(message, repeated, tag = "1")]
     pub results: ::prost::alloc::vec::Vec<DryRunResult>,
     /// Last entry that the trial took into account.
     #[prost(uint64, tag = "2")]
     pub reflected_index: u64,
+    /// Present if there is more: ask again with the same sheets and this as `from_sheet`.
+    #[prost(uint32, optional, tag = "3")]
+    pub next_sheet: ::core::option::Option<u32>,
 }
 /// What would happen to one sheet.
 #[derive(Clone, PartialEq, ::prost::Message)]

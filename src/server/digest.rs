@@ -1,10 +1,12 @@
 //! Digests for auditors.
 
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     Service,
-    status::{ReadFailure, invalid, read_status},
+    read::beyond,
+    reason::Reason,
+    status::{ReadFailure, failure, invalid, unfinished},
 };
 use crate::{
     projection::digest::{AccountDigest, RANGE_ACCOUNTS, range_digest},
@@ -20,11 +22,11 @@ impl Service {
         let reflected = self.projection.view().reflected_index();
         let at_index = request.at_index.unwrap_or(reflected);
         if at_index > reflected {
-            return Err(invalid("at_index", "an entry that is reflected"));
+            return Err(failure(Reason::IndexOutOfRange, "at_index", &beyond(at_index, reflected)));
         }
         let busy = |_| {
             let message = "another digest is being made; ask again in a minute";
-            read_status(Code::ResourceExhausted, "DigestBusy", "", message)
+            failure(Reason::DigestBusy, "", message)
         };
         let permit = std::sync::Arc::clone(&self.digests).try_acquire_owned().map_err(busy)?;
         let projection = std::sync::Arc::clone(&self.projection);
@@ -33,7 +35,7 @@ impl Service {
             let _permit = permit;
             projection.account_digests(at_index)
         };
-        let read = tokio::task::spawn_blocking(read).await.map_err(|_ended| Status::cancelled("going down"))?;
+        let read = tokio::task::spawn_blocking(read).await.map_err(|ended| unfinished(&ended))?;
         let digests = read.map_err(ReadFailure::from)?;
         let ranges: Vec<&[AccountDigest]> = digests.chunks(RANGE_ACCOUNTS).collect();
         let account_digests = match request.range {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Request, State},
-    http::{HeaderName, StatusCode, Uri, Version, header},
-    middleware::{self, Next},
+    extract::State,
+    http::{HeaderName, StatusCode, Uri, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::sync::{Semaphore, watch};
 use tonic::service::Routes;
 
-use super::Service;
+use super::{Service, edge};
 use crate::{
     merkle::TileFile,
     mirror,
@@ -54,14 +54,12 @@ pub(super) fn routes(service: &Service) -> Router {
 
 /// gRPC and the public files on one port. gRPC stays HTTP/2: a page in a browser on this machine can speak HTTP/1.1 to
 /// any port of it, and nobody has checked yet who reads.
-pub(super) fn beside(grpc: Routes, public: Router) -> Routes {
-    Routes::from(grpc.into_axum_router().layer(middleware::from_fn(only_http2)).merge(public))
+pub(super) fn beside(grpc: Routes, public: Router) -> Router {
+    grpc.into_axum_router().layer(middleware::from_fn(edge::call)).merge(public)
 }
 
-async fn only_http2(request: Request, next: Next) -> Response {
-    if request.version() == Version::HTTP_2 {
-        return next.run(request).await;
-    }
+/// What HTTP/1.1 is answered where gRPC is.
+pub(super) fn not_here() -> Response {
     answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", CACHE_NOTHING, "only /checkpoint and /tile/ are here\n")
 }
 

@@ -1,11 +1,12 @@
 //! Proofs: that an entry or an event is in the log, and that the log only grew.
 
 use bytes::Bytes;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     Service,
-    status::{ReadFailure, invalid, read_status},
+    reason::Reason,
+    status::{ReadFailure, damaged, failure, invalid},
 };
 use crate::{
     ledger::KeyId,
@@ -44,10 +45,10 @@ impl Service {
         let event = request.event.unwrap_or_default();
         let inclusion_proof = self.path("event.index", event.index, request.size)?;
         let entry = self.store.entry(event.index).map_err(ReadFailure::from)?;
-        let entry = entry.ok_or_else(|| Status::internal("an entry under a checkpoint is missing"))?;
+        let entry = entry.ok_or_else(|| damaged("an entry under a checkpoint is missing"))?;
         let unknown = || {
             let message = format!("entry {} has {} events, from 0", event.index, entry.events.len());
-            read_status(Code::NotFound, "EventUnknown", "event.event", &message)
+            failure(Reason::EventUnknown, "event.event", &message)
         };
         let event_in_entry = proof::event_in_entry(&entry, event.event, self.public_keys(&entry.header)?);
         Ok(proto::GetEventProofResponse { event_in_entry: Some(event_in_entry.ok_or_else(unknown)?), inclusion_proof })
@@ -55,11 +56,11 @@ impl Service {
 
     /// The keys of a header's signers.
     fn public_keys(&self, header: &Bytes) -> Result<Vec<Bytes>, Status> {
-        let header = wire::decode_header(header).map_err(|refusal| Status::internal(refusal.to_string()))?;
+        let header = wire::decode_header(header).map_err(|refusal| damaged(&refusal.to_string()))?;
         let view = self.projection.view();
         let key = |id: &KeyId| view.key(*id).map(|key| Bytes::copy_from_slice(&key.public_key));
         let keys: Option<Vec<Bytes>> = header.sheet.signers.iter().map(key).collect();
-        keys.ok_or_else(|| Status::internal("a signer of a recorded sheet is not enrolled"))
+        keys.ok_or_else(|| damaged("a signer of a recorded sheet is not enrolled"))
     }
 
     fn path(&self, field: &str, index: u64, size: u64) -> Result<Vec<Bytes>, Status> {

@@ -9,7 +9,8 @@ use super::{
     Service,
     cursor::{self, List},
     messages::{account_id, account_message, entry_message, kind_message, optional_account_id, role_message},
-    status::{ReadFailure, going_down, invalid, not_reached, read_status},
+    reason::Reason,
+    status::{ReadFailure, failure, invalid, not_reached, shutting_down, unfinished},
 };
 use crate::{
     ledger::{AccountId, AccountNumber, EventRef, LogIndex, Minutes},
@@ -89,7 +90,7 @@ fn page_size(asked: u32, default: u32, max: u32) -> Result<usize, Status> {
     match asked {
         0 => Ok(default as usize),
         size if size <= max => Ok(size as usize),
-        _ => Err(invalid("page_size", &format!("0 to {max}"))),
+        _ => Err(invalid("page_size", &format!("0 for the default, or 1 to {max}"))),
     }
 }
 
@@ -101,7 +102,7 @@ fn begins_with(id: AccountId, digits: &str) -> bool {
 }
 
 fn no_account(id: AccountId) -> Status {
-    read_status(tonic::Code::NotFound, "AccountUnknown", "account", &format!("account {id} does not exist"))
+    failure(Reason::AccountUnknown, "account", &format!("account {id} does not exist"))
 }
 
 fn named(view: &View, id: AccountId) -> Result<AccountNumber, Status> {
@@ -192,11 +193,17 @@ impl Service {
         if *durable.borrow() > min_index || min_index == 0 {
             return Ok(());
         }
-        let reached = tokio::time::timeout(REACH_WAIT, durable.wait_for(|size| *size > min_index)).await;
-        let size = *self.projection.durable().borrow();
-        match reached {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(not_reached(min_index, size)),
+        let mut shutdown = self.shutdown.clone();
+        tokio::select! {
+            reached = durable.wait_for(|size| *size > min_index) => match reached {
+                Ok(_) => Ok(()),
+                Err(_gone) => Err(shutting_down()),
+            },
+            _ = shutdown.wait_for(|stop| *stop) => Err(shutting_down()),
+            () = tokio::time::sleep(REACH_WAIT) => {
+                let size = *self.projection.durable().borrow();
+                Err(not_reached(min_index, size, REACH_WAIT))
+            }
         }
     }
 
@@ -298,7 +305,7 @@ impl Service {
                 }
             }
         };
-        tokio::task::spawn_blocking(search).await.map_err(|_ended| going_down())
+        tokio::task::spawn_blocking(search).await.map_err(|ended| unfinished(&ended))
     }
 
     pub(super) fn balance(&self, request: &proto::GetBalanceRequest) -> Result<proto::GetBalanceResponse, Status> {
@@ -329,17 +336,14 @@ impl Service {
         match request.as_of {
             None => Ok(reflected_index),
             Some(proto::get_balance_request::AsOf::AtIndex(index)) if index <= reflected_index => Ok(index),
-            Some(proto::get_balance_request::AsOf::AtIndex(index)) => Err(read_status(
-                tonic::Code::OutOfRange,
-                "IndexOutOfRange",
-                "at_index",
-                &beyond(index, reflected_index),
-            )),
+            Some(proto::get_balance_request::AsOf::AtIndex(index)) => {
+                Err(failure(Reason::IndexOutOfRange, "at_index", &beyond(index, reflected_index)))
+            }
             Some(proto::get_balance_request::AsOf::AtTimeMs(ms)) => {
                 let index = self.projection.history().index_at_time(ms).map_err(ReadFailure::from)?;
                 let before = || {
                     let message = "the ledger did not exist yet at this time";
-                    read_status(tonic::Code::OutOfRange, "TimeOutOfRange", "at_time_ms", message)
+                    failure(Reason::TimeOutOfRange, "at_time_ms", message)
                 };
                 index.map(|index| index.min(reflected_index)).ok_or_else(before)
             }
@@ -447,10 +451,11 @@ impl Service {
 }
 
 fn no_entry(index: u64) -> Status {
-    read_status(tonic::Code::NotFound, "EntryUnknown", "index", &format!("the log has no entry {index} yet"))
+    failure(Reason::EntryUnknown, "index", &format!("the log has no entry {index} yet"))
 }
 
-fn beyond(index: u64, reflected_index: u64) -> String {
+/// What is said of an entry that isn't there yet.
+pub(super) fn beyond(index: u64, reflected_index: u64) -> String {
     format!("the last entry is {reflected_index}, not {index}; with min_index a read waits")
 }
 
@@ -464,7 +469,7 @@ fn history_request(
         .map_err(|_unknown| invalid("order", "NEWEST_FIRST or OLDEST_FIRST"))?;
     let up_to_index = match request.at_index {
         Some(index) if index > reflected => {
-            return Err(read_status(tonic::Code::OutOfRange, "IndexOutOfRange", "at_index", &beyond(index, reflected)));
+            return Err(failure(Reason::IndexOutOfRange, "at_index", &beyond(index, reflected)));
         }
         Some(index) => index,
         None => reflected,

@@ -1,11 +1,12 @@
 //! Records with what became of them, and what the events behind a history say. Both are read from the log, where the
 //! tables keep only what the rules need.
 
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     Service,
-    status::{ReadFailure, invalid, read_status},
+    reason::Reason,
+    status::{ReadFailure, failure, invalid},
 };
 use crate::{
     ledger::{EventRef, LogIndex},
@@ -21,7 +22,7 @@ impl Service {
         let mut log = Log::new(self);
         let unknown = || {
             let message = format!("event {at} neither recorded a service nor corrected or reversed one");
-            read_status(Code::NotFound, "RecordUnknown", "event", &message)
+            failure(Reason::RecordUnknown, "event", &message)
         };
         let original = log.original(at)?.ok_or_else(unknown)?;
         let (newest, reversed, reflected_index) = {

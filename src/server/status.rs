@@ -1,10 +1,11 @@
-//! Rejections as gRPC statuses: the one place that knows both.
+//! Rejections and failures as gRPC statuses: the one place that knows both, and the only one that makes a status.
 
 use std::{collections::HashMap, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::reason::Reason;
 use crate::{
     ledger::{Refusal, Rejection},
     projection::{ProjectionError, event_ref_message},
@@ -12,6 +13,23 @@ use crate::{
     sequencer::SubmitError,
     store::StoreError,
 };
+
+/// Bytes of what a refusal says. The longest sentence of a rule names an origin twice and has some 350; only text that
+/// a decoder makes of garbage could be longer, and is cut.
+const MESSAGE_BYTES_MAX: usize = 512;
+/// Bytes of what a refusal advises: twice the longest sentence there is.
+const REMEDY_BYTES_MAX: usize = 256;
+/// Bytes of the path of a field: twice the longest there is.
+const FIELD_BYTES_MAX: usize = 128;
+/// Bytes of a status's text: code, event, field, message and remedy together. It goes out twice, percent-encoded and
+/// within the details, in base64 beside the parts: at most 3 x 1,024 + 4/3 x (1,024 + 1,300) bytes, below the 8 KiB of
+/// trailers that gRPC's own clients take.
+const STATUS_BYTES_MAX: usize = 1_024;
+
+/// When another digest is worth a try: one over a nation's accounts takes minutes.
+const DIGEST_RETRY: Duration = Duration::from_mins(1);
+/// When an entry that wasn't there is worth another look.
+const REACH_RETRY: Duration = Duration::from_secs(1);
 
 /// Domain of every `google.rpc.ErrorInfo` of this service.
 pub(crate) const DOMAIN: &str = "timebank";
@@ -80,14 +98,24 @@ const fn code(rejection: &Rejection) -> Code {
     }
 }
 
+/// A text of at most so many bytes; where something is cut off, it shows.
+fn cut(mut text: String, bytes_max: usize) -> String {
+    const MARK: &str = "...";
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max - MARK.len()));
+        text.push_str(MARK);
+    }
+    text
+}
+
 /// A refusal of a sheet in a list or stream.
 pub(crate) fn refusal_message(refusal: &Refusal) -> proto::Refusal {
     proto::Refusal {
         code: refusal.rejection.code().to_owned(),
-        message: refusal.rejection.to_string(),
-        remedy: refusal.rejection.remedy().to_owned(),
+        message: cut(refusal.rejection.to_string(), MESSAGE_BYTES_MAX),
+        remedy: cut(refusal.rejection.remedy().to_owned(), REMEDY_BYTES_MAX),
         event: refusal.event.map(u32::from),
-        field: refusal.field.to_string(),
+        field: cut(refusal.field.to_string(), FIELD_BYTES_MAX),
         grpc_code: i32::from(code(&refusal.rejection)),
         other: refusal.rejection.other().map(event_ref_message),
     }
@@ -95,20 +123,20 @@ pub(crate) fn refusal_message(refusal: &Refusal) -> proto::Refusal {
 
 /// Any failure of a sheet in a list or stream.
 pub(crate) fn failure_message(error: &SubmitError) -> proto::Refusal {
-    let plain = |code: &str, grpc: Code, remedy: &str| proto::Refusal {
-        code: code.to_owned(),
-        message: error.to_string(),
+    let plain = |reason: Reason, remedy: &str| proto::Refusal {
+        code: reason.name().to_owned(),
+        message: cut(error.to_string(), MESSAGE_BYTES_MAX),
         remedy: remedy.to_owned(),
         event: None,
         field: String::new(),
-        grpc_code: i32::from(grpc),
+        grpc_code: i32::from(reason.code()),
         other: None,
     };
     match error {
         SubmitError::Refused(refusal) => refusal_message(refusal),
-        SubmitError::QueueFull { .. } => plain("QueueFull", Code::ResourceExhausted, "Send the same sheet again."),
-        SubmitError::Clock(_) => plain("ClockImplausible", Code::Unavailable, "Have the server's clock set."),
-        SubmitError::ShuttingDown => plain("ShuttingDown", Code::Unavailable, "Send the same sheet again."),
+        SubmitError::QueueFull { .. } => plain(Reason::QueueFull, "Send the same sheet again."),
+        SubmitError::Clock(_) => plain(Reason::ClockImplausible, "Have the server's clock set."),
+        SubmitError::ShuttingDown => plain(Reason::ShuttingDown, "Send the same sheet again."),
     }
 }
 
@@ -137,42 +165,148 @@ pub(crate) fn submit_status(error: &SubmitError) -> Status {
     if let SubmitError::QueueFull { retry_ms } = error {
         details.set_retry_info(Some(Duration::from_millis(u64::from(*retry_ms))));
     }
-    Status::with_error_details(code, error.to_string(), details)
+    Status::with_error_details(code, cut(error.to_string(), STATUS_BYTES_MAX), details)
 }
 
-/// A read that can't be answered: a stable code, the field, and what to do.
-pub(crate) fn read_status(code: Code, reason: &str, field: &str, message: &str) -> Status {
-    let metadata = HashMap::from([("field".to_owned(), field.to_owned())]);
-    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
-    if code == Code::InvalidArgument {
+/// A failure that no rule is the reason of: its stable reason, the field where one is meant, and what to do.
+pub(crate) fn failure(reason: Reason, field: &str, message: &str) -> Status {
+    let mut metadata = HashMap::new();
+    if !field.is_empty() {
+        metadata.insert("field".to_owned(), cut(field.to_owned(), FIELD_BYTES_MAX));
+    }
+    let mut details = ErrorDetails::with_error_info(reason.name(), DOMAIN, metadata);
+    if reason.code() == Code::InvalidArgument && !field.is_empty() {
+        let (field, message) = (cut(field.to_owned(), FIELD_BYTES_MAX), cut(message.to_owned(), MESSAGE_BYTES_MAX));
         details.add_bad_request_violation(field, message);
     }
-    Status::with_error_details(code, format!("{message} [{reason}]"), details)
+    if let Some(delay) = retry(reason) {
+        details.set_retry_info(Some(delay));
+    }
+    let text = format!("{message} [{}]", reason.name());
+    Status::with_error_details(reason.code(), cut(text, STATUS_BYTES_MAX), details)
+}
+
+/// When to ask again, where that is known beforehand.
+const fn retry(reason: Reason) -> Option<Duration> {
+    match reason {
+        Reason::DigestBusy => Some(DIGEST_RETRY),
+        Reason::IndexNotReached => Some(REACH_RETRY),
+        // Stated by the queue itself.
+        Reason::QueueFull
+        | Reason::FieldInvalid
+        | Reason::AccountUnknown
+        | Reason::EntryUnknown
+        | Reason::EventUnknown
+        | Reason::RecordUnknown
+        | Reason::IndexOutOfRange
+        | Reason::TimeOutOfRange
+        | Reason::MessageInvalid
+        | Reason::MessageTooLarge
+        | Reason::TimeoutInvalid
+        | Reason::CompressionUnsupported
+        | Reason::MethodUnknown
+        | Reason::DeadlineExceeded
+        | Reason::ClockImplausible
+        | Reason::ShuttingDown
+        | Reason::ReadFailed
+        | Reason::AnswerTooLarge => None,
+    }
 }
 
 /// A value of a request that can't be.
 pub(crate) fn invalid(field: &str, expected: &str) -> Status {
-    read_status(Code::InvalidArgument, "FieldInvalid", field, &format!("expected {expected}"))
+    failure(Reason::FieldInvalid, field, &format!("{field}: expected {expected}"))
 }
 
 /// An entry that isn't reflected in time.
-pub(crate) fn not_reached(min_index: u64, size: u64) -> Status {
-    let message = format!("entry {min_index} is not recorded yet, the log has {size} entries. Ask again");
-    let mut details = ErrorDetails::with_error_info("IndexNotReached", DOMAIN, HashMap::new());
-    details.set_retry_info(Some(Duration::from_secs(1)));
-    Status::with_error_details(Code::Unavailable, format!("IndexNotReached: min_index: {message}"), details)
+pub(crate) fn not_reached(min_index: u64, size: u64, waited: Duration) -> Status {
+    let waited = waited.as_secs();
+    let text = format!("entry {min_index} isn't recorded yet, the log has {size} entries; waited {waited} s");
+    failure(Reason::IndexNotReached, "", &text)
 }
 
-/// The service goes down while a read is under way.
-pub(crate) fn going_down() -> Status {
-    let details = ErrorDetails::with_error_info("ShuttingDown", DOMAIN, HashMap::new());
-    Status::with_error_details(Code::Unavailable, "the service is going down; ask again when it is back", details)
+/// A call that was under way when its deadline passed.
+pub(crate) fn deadline_exceeded() -> Status {
+    failure(
+        Reason::DeadlineExceeded,
+        "",
+        "the call's deadline passed before the answer was complete; whether a sheet was recorded is unknown: send the same \
+         sheet again",
+    )
+}
+
+/// A call that the service's end cut short.
+pub(crate) fn shutting_down() -> Status {
+    failure(Reason::ShuttingDown, "", "the service is going down; ask again when it is back")
+}
+
+/// Work beside the threads that answer, which ended without a result: the service goes down, or it failed.
+pub(crate) fn unfinished(ended: &tokio::task::JoinError) -> Status {
+    if ended.is_cancelled() { shutting_down() } else { broken(ended) }
 }
 
 /// The disk failed a reader.
 pub(crate) fn broken(error: &dyn std::error::Error) -> Status {
-    tracing::error!("a read failed: {error}");
-    Status::internal("ReadFailed: the ledger's files could not be read; the operator finds the cause in the log")
+    damaged(&error.to_string())
+}
+
+/// What was read can't be.
+pub(crate) fn damaged(problem: &str) -> Status {
+    tracing::error!("a read failed: {problem}");
+    let message = "the ledger's files could not be read; the operator finds the cause in the log";
+    failure(Reason::ReadFailed, "", message)
+}
+
+/// An answer that no client would take.
+pub(crate) fn answer_too_large(bytes: usize, bytes_max: usize) -> Status {
+    tracing::error!("an answer of {bytes} bytes was not sent");
+    let message =
+        format!("the answer would have {bytes} bytes, more than the {bytes_max} that a client takes; ask for less");
+    failure(Reason::AnswerTooLarge, "", &message)
+}
+
+/// What gRPC itself said no to, before the service was asked: the status has a code and a text, but no details, which
+/// everything has that is made here. Its reason follows from the code. Other statuses stay as they are.
+pub(crate) fn named(status: Status, method: &str) -> Status {
+    if !status.details().is_empty() {
+        return status;
+    }
+    let said = status.message();
+    match status.code() {
+        Code::Unimplemented if said.is_empty() => {
+            let method = cut(method.to_owned(), FIELD_BYTES_MAX);
+            failure(
+                Reason::MethodUnknown,
+                "",
+                &format!("there is no method {method} here; reflection lists what there is"),
+            )
+        }
+        Code::Unimplemented => {
+            let text = format!("messages are taken as they are, without compression: {said}");
+            failure(Reason::CompressionUnsupported, "", &text)
+        }
+        Code::Internal => {
+            failure(Reason::MessageInvalid, "", &format!("the request is no message of this method: {said}"))
+        }
+        Code::OutOfRange => {
+            let said = said.trim_start_matches("Error, ");
+            failure(Reason::MessageTooLarge, "", &format!("the request is too large: {said}"))
+        }
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::InvalidArgument
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::Unavailable
+        | Code::DataLoss
+        | Code::Unauthenticated => status,
+    }
 }
 
 impl From<StoreError> for ReadFailure {
@@ -203,19 +337,4 @@ impl From<ReadFailure> for Status {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
-
-    use tonic_types::StatusExt;
-
-    use super::*;
-
-    #[test]
-    fn a_full_queue_says_when_to_come_again() {
-        let status = submit_status(&SubmitError::QueueFull { retry_ms: 100 });
-        assert_eq!(status.code(), Code::ResourceExhausted);
-        assert_eq!(status.get_details_error_info().unwrap().reason, "QueueFull");
-        let retry = status.get_details_retry_info().unwrap();
-        assert_eq!(retry.retry_delay, Some(Duration::from_millis(100)));
-    }
-}
+mod tests;

@@ -8,8 +8,9 @@ use tonic::{Status, Streaming};
 
 use super::{
     Service,
+    answer::check,
     messages::{entry_message, until_published},
-    status::broken,
+    status::{broken, named, shutting_down, unfinished},
     submit::result,
 };
 use crate::{
@@ -36,7 +37,8 @@ enum Pending {
     Failed(SubmitError),
 }
 
-/// Takes sheets as they come; answers come in the same order.
+/// Takes sheets as they come; answers come in the same order. Where the service goes down first, those that were taken are
+/// answered, and then the stream ends with the reason: a clean end would say that all of them were.
 pub(super) fn submit(
     service: Service,
     mut requests: Streaming<proto::SubmitStreamRequest>,
@@ -48,39 +50,42 @@ pub(super) fn submit(
         loop {
             let request = tokio::select! {
                 request = requests.next() => request,
-                _ = shutdown.wait_for(|stop| *stop) => None,
-            };
-            let events = match &request {
-                Some(Ok(request)) => request.sheet.as_ref().map_or(1, |sheet| sheet.events.len()),
-                Some(Err(_)) => 1,
-                None => return,
-            };
-            // A sheet of more events than there may be is refused; it takes all the room until then.
-            let share = u32::try_from(events.clamp(1, STREAM_EVENTS_MAX)).unwrap_or(u32::MAX);
-            let share = tokio::select! {
-                share = Arc::clone(&room).acquire_many_owned(share) => share,
+                // Nobody takes answers any more: the caller is gone, or the deadline has passed.
                 () = pending.closed() => return,
-                _ = shutdown.wait_for(|stop| *stop) => return,
+                _ = shutdown.wait_for(|stop| *stop) => Some(Err(shutting_down())),
             };
             let item = match request {
                 None => return,
-                Some(Ok(request)) => take(&service, request).await,
-                Some(Err(status)) => Err(status),
+                Some(Err(status)) => Err(named(status, "SubmitStream")),
+                Some(Ok(request)) => {
+                    let events = request.sheet.as_ref().map_or(1, |sheet| sheet.events.len());
+                    // A sheet of more events than there may be is refused; it takes all the room until then.
+                    let share = u32::try_from(events.clamp(1, STREAM_EVENTS_MAX)).unwrap_or(u32::MAX);
+                    let share = tokio::select! {
+                        share = Arc::clone(&room).acquire_many_owned(share) => share.map_err(|_closed| shutting_down()),
+                        () = pending.closed() => return,
+                        _ = shutdown.wait_for(|stop| *stop) => Err(shutting_down()),
+                    };
+                    match share {
+                        Ok(share) => take(&service, request).await.map(|taken| (taken, share)),
+                        Err(status) => Err(status),
+                    }
+                }
             };
             let last = item.is_err();
-            if pending.send((item, share)).await.is_err() || last {
+            if pending.send(item).await.is_err() || last {
                 return;
             }
         }
     });
-    Box::pin(ReceiverStream::new(waiting).then(|(item, share)| async {
+    Box::pin(ReceiverStream::new(waiting).then(|item| async {
         // The room is given back once the answer is on its way.
-        let _share = share;
-        let outcome = match item? {
+        let (pending, _share) = item?;
+        let outcome = match pending {
             Pending::Under(answer) => answer.await.unwrap_or(Err(SubmitError::ShuttingDown)),
             Pending::Failed(error) => Err(error),
         };
-        Ok(proto::SubmitStreamResponse { result: Some(result(outcome)) })
+        check(proto::SubmitStreamResponse { result: Some(result(outcome)) })
     }))
 }
 
@@ -104,9 +109,11 @@ pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::
             let more = tokio::select! {
                 size = durable.wait_for(|size| *size > next) => size.is_ok(),
                 _ = shutdown.wait_for(|stop| *stop) => false,
-                () = entries.closed() => false,
+                () = entries.closed() => return,
             };
             if !more {
+                // Told as an error: after a clean end a reader would believe that this was the log's last entry.
+                let _gone = entries.send(Err(shutting_down())).await;
                 return;
             }
             let read = store.clone();
@@ -118,12 +125,15 @@ pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::
                     let _gone = entries.send(Err(broken(&error))).await;
                     return;
                 }
-                Err(_cancelled) => return,
+                Err(ended) => {
+                    let _gone = entries.send(Err(unfinished(&ended))).await;
+                    return;
+                }
             };
             for entry in batch {
                 next = entry.index + 1;
-                let response = proto::SubscribeResponse { entry: Some(entry_message(entry)) };
-                if entries.send(Ok(response)).await.is_err() {
+                let response = check(proto::SubscribeResponse { entry: Some(entry_message(entry)) });
+                if entries.send(response).await.is_err() {
                     return;
                 }
             }

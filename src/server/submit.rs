@@ -7,8 +7,9 @@ use tonic::Status;
 
 use super::{
     Service,
+    answer::{ANSWER_BYTES_MAX, fit_receipts, fit_trial},
     messages::{event_receipt, until_published},
-    status::{failure_message, invalid, refusal_message, submit_status},
+    status::{failure_message, invalid, refusal_message, submit_status, unfinished},
 };
 use crate::{
     clock::{SystemTimeSource, TimeSource},
@@ -67,36 +68,30 @@ impl Service {
             };
             results.push(result(outcome));
         }
-        Ok(proto::SubmitListResponse { results })
+        Ok(fit_receipts(results, ANSWER_BYTES_MAX))
     }
 
     pub(super) async fn try_all(&self, request: proto::DryRunRequest) -> Result<proto::DryRunResponse, Status> {
         if !(1..=TRIAL_SHEETS_MAX).contains(&request.sheets.len()) {
             return Err(invalid("sheets", "1 to 64 sheets"));
         }
+        let from_sheet = request.from_sheet;
+        if usize::try_from(from_sheet).map_or(true, |from| from >= request.sheets.len()) {
+            return Err(invalid("from_sheet", "one of the sheets, from 0"));
+        }
         // 64,000 events take a while to decode: other callers of this thread go on meanwhile.
         let decode = move || request.sheets.iter().map(wire::decode).collect::<Vec<_>>();
-        let decoded =
-            tokio::task::spawn_blocking(decode).await.map_err(|_ended| submit_status(&SubmitError::ShuttingDown))?;
+        let decoded = tokio::task::spawn_blocking(decode).await.map_err(|ended| unfinished(&ended))?;
         let sound = decoded.iter().filter_map(|decoded| decoded.as_ref().ok().cloned()).collect();
         let (tried, reflected_index) = self.sequencer.try_sheets(sound).await.map_err(|error| submit_status(&error))?;
         let mut tried = tried.into_iter();
-        let results = decoded
-            .into_iter()
-            .map(|decoded| {
-                let outcome = decoded.and_then(|_| tried.next().unwrap_or_else(|| Ok(Vec::new())));
-                match outcome {
-                    Err(refusal) => {
-                        proto::DryRunResult { refused: Some(refusal_message(&refusal)), events: Vec::new() }
-                    }
-                    Ok(events) => proto::DryRunResult {
-                        refused: None,
-                        events: events.into_iter().map(|event| trial_message(&event)).collect(),
-                    },
-                }
-            })
-            .collect();
-        Ok(proto::DryRunResponse { results, reflected_index })
+        let results = decoded.into_iter().map(|decoded| {
+            match decoded.and_then(|_| tried.next().unwrap_or_else(|| Ok(Vec::new()))) {
+                Err(refusal) => proto::DryRunResult { refused: Some(refusal_message(&refusal)), events: Vec::new() },
+                Ok(events) => proto::DryRunResult { refused: None, events: events.iter().map(trial_message).collect() },
+            }
+        });
+        Ok(fit_trial(results, from_sheet, reflected_index, ANSWER_BYTES_MAX))
     }
 }
 

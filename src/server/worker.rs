@@ -2,16 +2,17 @@
 
 use std::{io, net::TcpStream, thread::JoinHandle, time::Duration};
 
-use tokio::{
-    net::TcpListener,
-    runtime::Builder,
-    sync::{mpsc, watch},
+use axum::{Router, middleware};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder as Connections, graceful::GracefulShutdown},
+    service::TowerToHyperService,
 };
-use tokio_stream::{StreamExt, wrappers::ReceiverStream};
-use tonic::{service::Routes, transport::Server};
+use tokio::{net::TcpListener, runtime::Builder, sync::mpsc};
+use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use super::{Service, http};
+use super::{Service, answer::ANSWER_BYTES_MAX, edge, http};
 use crate::{
     proto::{self, ledger_service_server::LedgerServiceServer},
     sequencer::Desk,
@@ -24,8 +25,9 @@ const MESSAGE_BYTES_MAX: usize = 4 * 1_024 * 1_024 + 512 * 1_024;
 const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
 /// How long a shutdown waits for clients to take their answers.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often a quiet connection is asked whether anybody is there.
+/// How often a quiet connection is asked whether anybody is there, and how long it has for its answer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 /// Connections that wait for a thread to take them: beyond it they wait in the kernel.
 const CONNECTIONS_WAITING_MAX: usize = 64;
 /// How long accepting rests after it failed, out of descriptors most likely.
@@ -37,17 +39,12 @@ pub enum RunError {
     /// A thread or its runtime could not be started.
     #[error("a thread of the server could not be started: {0}")]
     Start(#[from] io::Error),
-    /// gRPC failed.
-    #[error("the transport failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
 }
-
-type Connections = mpsc::Receiver<TcpStream>;
 
 /// The threads, and the way connections go to them.
 pub(super) struct Workers {
     connections: Vec<mpsc::Sender<TcpStream>>,
-    threads: Vec<JoinHandle<Result<(), RunError>>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// Starts a thread a core. Each runs one runtime of its own, so that what one commit answers is written to a connection
@@ -92,9 +89,10 @@ impl Workers {
     pub(super) async fn join(self) -> Result<(), RunError> {
         drop(self.connections);
         let joined = tokio::task::spawn_blocking(move || {
-            let ended = self.threads.into_iter().map(|thread| {
-                thread.join().unwrap_or_else(|_panic| Err(io::Error::other("a thread of the server failed").into()))
-            });
+            let ended = self
+                .threads
+                .into_iter()
+                .map(|thread| thread.join().map_err(|_panic| io::Error::other("a thread of the server failed").into()));
             ended.collect::<Vec<_>>().into_iter().collect()
         });
         joined.await.unwrap_or_else(|failed| Err(io::Error::other(failed).into()))
@@ -102,45 +100,78 @@ impl Workers {
 }
 
 /// One thread's work: its connections until the service goes down, and a while to finish.
-async fn serve(mut service: Service, health: HealthServer<impl Health>, accepted: Connections) -> Result<(), RunError> {
+async fn serve(mut service: Service, health: HealthServer<impl Health>, mut accepted: mpsc::Receiver<TcpStream>) {
     let (desk, answering) = Desk::open();
     tokio::spawn(answering);
     service.sequencer = service.sequencer.answering_through(desk);
-    let (told, asked) = (service.shutdown.clone(), service.shutdown.clone());
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| tracing::error!("reflection is off: {error}"))
-        .ok();
-    let incoming = ReceiverStream::new(accepted).map(|connection: TcpStream| {
-        // Without this an answer that takes two packets waits for the client's delayed acknowledgement, 40 ms.
-        connection.set_nodelay(true)?;
-        tokio::net::TcpStream::from_std(connection)
-    });
-    let mut grpc = Routes::new(health);
-    if let Some(reflection) = reflection {
-        grpc = grpc.add_service(reflection);
+    let mut shutdown = service.shutdown.clone();
+    let routes = TowerToHyperService::new(routes(service, health));
+    let connections = connections();
+    let open = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = accepted.recv() => accepted,
+            // A sender that is gone means the same.
+            _ = shutdown.wait_for(|stop| *stop) => None,
+        };
+        let Some(connection) = accepted else { break };
+        match stream(connection) {
+            Ok(stream) => {
+                let connection = connections.serve_connection(TokioIo::new(stream), routes.clone()).into_owned();
+                let connection = open.watch(connection);
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!("a connection failed: {error}");
+                    }
+                });
+            }
+            Err(error) => tracing::warn!("a connection was not taken over: {error}"),
+        }
     }
-    let public = http::routes(&service);
-    let ledger = LedgerServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let server = Server::builder()
-        .accept_http1(true)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .add_routes(http::beside(grpc.add_service(ledger), public))
-        .serve_with_incoming_shutdown(incoming, stopped(told));
-    let late = async {
-        stopped(asked).await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        result = server => Ok(result?),
-        () = late => Ok(()),
-    }
+    // Later than that, whoever has not taken an answer yet goes without it.
+    let _late = tokio::time::timeout(GRACE, open.shutdown()).await;
 }
 
-/// Until the service goes down; a sender that is gone means the same.
-async fn stopped(mut shutdown: watch::Receiver<bool>) {
-    drop(shutdown.wait_for(|stop| *stop).await);
+/// A connection as this thread's runtime knows it.
+fn stream(connection: TcpStream) -> io::Result<tokio::net::TcpStream> {
+    // Without this an answer that takes two packets waits for the client's delayed acknowledgement, 40 ms.
+    connection.set_nodelay(true)?;
+    tokio::net::TcpStream::from_std(connection)
+}
+
+/// How connections are served: HTTP/2 with and without HTTP/1.1 before it. Not by tonic's own server: it answers a deadline
+/// that passed with CANCELLED, outside of everything that could say otherwise, and doesn't watch streams at all.
+fn connections() -> Connections<TokioExecutor> {
+    let mut connections = Connections::new(TokioExecutor::new());
+    connections
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_ANSWER)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);
+    // With a timer a head of HTTP/1.1 has 30 s to arrive.
+    connections.http1().timer(TokioTimer::new());
+    connections
+}
+
+/// Everything that is answered on the port.
+fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let mut standard = Routes::new(health);
+    // grpcurl asks in v1, Python's own package still in v1alpha.
+    match (reflection().build_v1(), reflection().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => standard = standard.add_service(v1).add_service(v1alpha),
+        (Err(error), _) | (_, Err(error)) => tracing::error!("reflection is off: {error}"),
+    }
+    let ending = middleware::from_fn_with_state(service.shutdown.clone(), edge::until_shutdown);
+    let standard = Routes::from(standard.into_axum_router().route_layer(ending));
+    let public = http::routes(&service);
+    let ledger = LedgerServiceServer::new(service)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(ANSWER_BYTES_MAX);
+    http::beside(standard.add_service(ledger), public)
 }

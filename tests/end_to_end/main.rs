@@ -1,8 +1,10 @@
 //! The real server over a real socket, by a client made of the bindings.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod answers;
 mod archive;
 mod audit;
+mod edge;
 mod harness;
 mod hostile_sources;
 mod http;
@@ -251,7 +253,8 @@ async fn a_dry_run_finds_all_that_is_wrong_and_writes_nothing() {
     let events = vec![ledger.half_hour(0, 1), future, ledger.half_hour(0, 1), ledger.half_hour(1, 1)];
     let sheets = vec![ledger.sheet(events), ledger.sheet(vec![ledger.half_hour(1, 1)])];
     let before = ledger.status().await;
-    let results = ledger.client.dry_run(proto::DryRunRequest { sheets }).await.unwrap().into_inner().results;
+    let results =
+        ledger.client.dry_run(proto::DryRunRequest { sheets, from_sheet: 0 }).await.unwrap().into_inner().results;
     let codes: Vec<Vec<String>> = results
         .into_iter()
         .map(|result| {

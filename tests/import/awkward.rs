@@ -167,3 +167,22 @@ fn a_row_that_cannot_be_right_stands_in_nobodys_way() {
         assert_eq!(import(&ledger, MAPPING, text, &[]), expected, "{text}");
     }
 }
+
+#[test]
+fn a_row_far_down_is_found_wrong_by_a_trial_whose_answers_are_cut() {
+    const GOOD: usize = 26_000;
+    // Of services by date each but the first of a day is warned of: some 200 bytes an event, 5 MB for all of them.
+    let mapping = MAPPING.replace("imported = true", "imported = false").replace("\"group\"", "\"resident\"");
+    let today = jiff::Timestamp::now().as_millisecond() / 86_400_000;
+    let row = |number: usize| {
+        let days = today - 2 - i64::try_from(number / 300).unwrap();
+        let day = jiff::Timestamp::from_millisecond(days * 86_400_000).unwrap().to_string();
+        format!("{number},p{},s1,{},1\n", number % 2, &day[..10])
+    };
+    let wrong = |number: usize| format!("{},p0,s1,2126-01-05,1\n", GOOD + number);
+    let rows: String = (0..GOOD).map(row).chain((0..5).map(wrong)).collect();
+    let files = Files::new(&mapping);
+    let file = files.csv(format!("id,person,place,day,minutes\n{rows}"));
+    let import = ["import", &file, "--mapping", &files.mapping, "--open-accounts", "--dry-run"];
+    assert_eq!(counts(&Ledger::new().import(&import)), [26_005, 26_000, 0, 0, 0, 5]);
+}

@@ -1,0 +1,160 @@
+//! What every gRPC call passes on its way in and out: HTTP/2 alone, the caller's deadline, and a reason for everything that
+//! gRPC itself says no to.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Version},
+    middleware::Next,
+    response::Response,
+};
+use hyper::body::Frame;
+use tokio::{sync::watch, time::Instant};
+use tonic::Status;
+
+use super::{
+    http::not_here,
+    reason::Reason,
+    status::{deadline_exceeded, failure, named, shutting_down},
+};
+
+/// The header of a call's deadline.
+const TIMEOUT: &str = "grpc-timeout";
+/// Digits of a timeout, as gRPC limits them.
+const TIMEOUT_DIGITS_MAX: usize = 8;
+/// The longest deadline that is watched, a year: no connection lives as long, and no sum of times overflows.
+const DEADLINE_MAX: Duration = Duration::from_hours(365 * 24);
+
+/// Answers a gRPC call.
+pub(super) async fn call(request: Request, next: Next) -> Response {
+    if request.version() != Version::HTTP_2 {
+        return not_here();
+    }
+    let deadline = match deadline(request.headers()) {
+        Ok(deadline) => deadline,
+        Err(status) => return status.into_http(),
+    };
+    let method = request.uri().clone();
+    let Some(deadline) = deadline else { return explained(next.run(request).await, method.path()) };
+    match tokio::time::timeout_at(deadline, next.run(request)).await {
+        Ok(response) => explained(response, method.path()).map(|body| {
+            let end = async move {
+                tokio::time::sleep_until(deadline).await;
+                deadline_exceeded()
+            };
+            // First the deadline: a stream that always has more would never come to it.
+            Body::new(Ended { body, end: Box::pin(end), end_first: true, over: false })
+        }),
+        Err(_passed) => deadline_exceeded().into_http(),
+    }
+}
+
+/// Ends what a standard service streams when the ledger goes down: whoever watches its health would hold it up. What is
+/// said before that, as that it serves no more, goes out first.
+pub(super) async fn until_shutdown(
+    State(mut shutdown): State<watch::Receiver<bool>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    next.run(request).await.map(|body| {
+        let end = async move {
+            // A sender that is gone means the same.
+            drop(shutdown.wait_for(|stop| *stop).await);
+            shutting_down()
+        };
+        Body::new(Ended { body, end: Box::pin(end), end_first: false, over: false })
+    })
+}
+
+/// When the caller stops waiting; nothing where it says nothing, or more than can pass.
+fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
+    let Some(value) = headers.get(TIMEOUT) else { return Ok(None) };
+    let expected = "up to 8 digits and one of H, M, S, m, u, n";
+    let timeout =
+        timeout(value).ok_or_else(|| failure(Reason::TimeoutInvalid, TIMEOUT, &format!("expected {expected}")))?;
+    Ok(Some(timeout).filter(|timeout| *timeout <= DEADLINE_MAX).and_then(|timeout| Instant::now().checked_add(timeout)))
+}
+
+/// A timeout as gRPC writes it, "5S". The specification says that it is positive; a client whose deadline has passed
+/// already sends 0 all the same.
+fn timeout(value: &HeaderValue) -> Option<Duration> {
+    let (unit, digits) = value.as_bytes().split_last()?;
+    if !(1..=TIMEOUT_DIGITS_MAX).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let amount: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    match unit {
+        b'H' => Some(Duration::from_secs(amount * 3_600)),
+        b'M' => Some(Duration::from_secs(amount * 60)),
+        b'S' => Some(Duration::from_secs(amount)),
+        b'm' => Some(Duration::from_millis(amount)),
+        b'u' => Some(Duration::from_micros(amount)),
+        b'n' => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}
+
+/// The response, with a reason in its head where gRPC said no in its own words.
+fn explained(mut response: Response, method: &str) -> Response {
+    let headers = response.headers();
+    if !headers.contains_key(Status::GRPC_STATUS) || headers.contains_key(Status::GRPC_STATUS_DETAILS) {
+        return response;
+    }
+    if let Some(status) = Status::from_header_map(headers) {
+        // Other headers stay: which compressions are taken, say. Nothing in a status of ours is no header.
+        let _added = named(status, method).add_header(response.headers_mut());
+    }
+    response
+}
+
+/// A body that something else may end, with the status that says why.
+struct Ended<F> {
+    body: Body,
+    end: Pin<Box<F>>,
+    /// Whether the end goes before what the body has ready.
+    end_first: bool,
+    over: bool,
+}
+
+impl<F: Future<Output = Status>> Ended<F> {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let Poll::Ready(status) = self.end.as_mut().poll(context) else { return Poll::Pending };
+        self.over = true;
+        // Whoever makes the stream hears that nobody takes it any more.
+        self.body = Body::empty();
+        let mut trailers = HeaderMap::new();
+        let _added = status.add_header(&mut trailers);
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+}
+
+impl<F: Future<Output = Status>> HttpBody for Ended<F> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if self.end_first
+            && let ended @ Poll::Ready(_) = self.poll_end(context)
+        {
+            return ended;
+        }
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if frame.is_pending() && !self.end_first { self.poll_end(context) } else { frame }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.body.is_end_stream()
+    }
+}
