@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     /// The server can't be reached, or the outcome is unknown.
     #[error("{0}")]
     Unreachable(String),
+    /// Done, but for what is named.
+    #[error("{0}")]
+    InPart(String),
 }
 
 impl From<tonic::Status> for Failure {
@@ -75,6 +78,7 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
         Some(Failure::Refused(_)) => ExitCode::from(1),
         Some(Failure::Usage(_)) | None => ExitCode::from(2),
         Some(Failure::Unreachable(_)) => ExitCode::from(3),
+        Some(Failure::InPart(_)) => ExitCode::from(4),
     }
 }
 

@@ -58,7 +58,7 @@ fn verdict(outcomes: &[Outcome]) -> anyhow::Result<()> {
         match error.downcast_ref() {
             Some(Failure::Unreachable(_)) => unknown += 1,
             Some(Failure::Refused(_)) => refused += 1,
-            Some(Failure::Usage(_)) | None => unreadable += 1,
+            Some(Failure::Usage(_) | Failure::InPart(_)) | None => unreadable += 1,
         }
     }
     let (failed, all) = (unreadable + refused + unknown, outcomes.len());

@@ -6,9 +6,11 @@ mod audit;
 mod harness;
 mod hostile_sources;
 mod http;
+mod memory;
 mod mirror;
 mod proof;
 mod retries;
+mod sources;
 #[path = "../support/mod.rs"]
 mod support;
 
