@@ -97,5 +97,35 @@ pub(super) fn keep_evidence(folder: &Path, pair: &CheckpointPair) -> anyhow::Res
 
 /// What to do with evidence.
 pub(super) fn show_evidence(path: &Path) -> String {
-    format!("The evidence is in {path}: `timebank verify-evidence {path}` shows it to anybody", path = path.display())
+    format!("The evidence is in {}: `timebank verify-evidence {}` shows it to anybody", path.display(), quoted(path))
+}
+
+/// A file name as a POSIX shell takes it back, an option's sign at its beginning included.
+pub(super) fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.into_owned() };
+    quoted_text(&path)
+}
+
+/// A word as a POSIX shell takes it back.
+pub(super) fn quoted_text(text: &str) -> String {
+    // No shell takes a NUL, and no file name has one.
+    shlex::try_quote(text).map_or_else(|_nul| text.to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_in_commands_are_taken_back_by_a_shell() {
+        let plain =
+            ["evidence-6-6.pair", "/srv/www/1.pair", "a b", "it's", "证明 一.proof", "$HOME", "`id`", "a\"b", "*"];
+        for name in plain {
+            assert_eq!(shlex::split(&quoted(Path::new(name))), Some(vec![name.to_owned()]));
+        }
+        assert_eq!(quoted(Path::new("/srv/www/1.pair")), "/srv/www/1.pair", "nothing that needs none is quoted");
+        assert_eq!(quoted(Path::new("-x y")), "'./-x y'", "no option");
+        assert_eq!(quoted(Path::new("")), "''");
+    }
 }

@@ -53,8 +53,8 @@ fn service(service: &Service) -> String {
     let local = |ms: i64| {
         let moment = Timestamp::from_millisecond(ms).ok();
         let offset = Offset::from_seconds(*utc_offset_seconds).ok();
-        let local = moment.zip(offset).map(|(moment, offset)| offset.to_datetime(moment));
-        local.map_or_else(|| time(ms), |local| local.strftime("%Y-%m-%d %H:%M").to_string())
+        let local = moment.zip(offset).map(|(moment, offset)| moment.to_zoned(offset.to_time_zone()));
+        local.map_or_else(|| time(ms), |local| local.strftime("%Y-%m-%d %H:%M %:z").to_string())
     };
     let when = match service.served {
         Served::Interval { start, end } => format!("from {} to {}", local(start.0), local(end.0)),

@@ -7,18 +7,18 @@ use serde_json::json;
 
 use super::{
     arguments::event_ref,
-    checkpoint::{checkpoint_over, parsed, read_note, read_policy},
+    checkpoint::{checkpoint_over, parsed, quoted, quoted_text, read_note, read_policy},
     client::{Client, ClientArguments},
     output::{Failure, emit, refuse_overwrite, usage},
     source::answer,
     verify::{proven, related},
 };
 use crate::{
-    checkpoint::{VerifierKey, policy::WitnessPolicy},
+    checkpoint::{self, VerifierKey, policy::WitnessPolicy},
     ledger::EventRef,
     merkle::Hash,
     projection::event_ref_message,
-    proof::{CheckpointPair, EventProof},
+    proof::{CheckpointPair, EventProof, Relation},
     proto,
     store::atomic_write,
 };
@@ -31,6 +31,9 @@ use crate::{
 #[command(
     group = ArgGroup::new("what").required(true).args(["event", "since"]),
     after_help = "\
+Exit codes: 0 proved; 1 refused, or --since finds that the ledger signed two histories: the file is evidence then; 2 wrong
+usage; 3 the server can't be reached.
+
 Examples:
   timebank prove 17.0                                 writes 17.0.tlog-proof
   timebank prove 17.0 --out hours.tlog-proof --witness-policy witnesses.policy
@@ -46,7 +49,7 @@ pub(crate) struct Arguments {
     /// Prove instead that the log begins with what this checkpoint, kept from before, is over.
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
-    /// File to write [default: INDEX.EVENT.tlog-proof, or OLD-NEW.pair].
+    /// File to write [default: INDEX.EVENT.tlog-proof, or OLD-NEW.pair, or evidence-OLD-NEW.pair].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Wait for a checkpoint that these witnesses cosigned, a C2SP tlog-policy file.
@@ -64,24 +67,57 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let vkey = answer(client.get_status(proto::GetStatusRequest {})).await?.ledger_vkey;
     let key: VerifierKey =
         vkey.parse().map_err(|error| Failure::Refused(format!("the server's key is none: {error}")))?;
-    let (name, text, sentence) = match (arguments.event, since) {
+    let Proof { name, text, sentence, is_forked } = match (arguments.event, since) {
         (Some(event), _) => prove_event(&mut client, event, &key, policy.as_ref()).await?,
-        (None, since) => prove_growth(&mut client, since.unwrap_or_default(), &key, policy.as_ref()).await?,
+        (None, since) => {
+            let proved = prove_growth(&mut client, since.unwrap_or_default(), &key, policy.as_ref()).await;
+            if let (Err(error), true) = (&proved, arguments.client.json)
+                && let Some(Failure::Refused(problem)) = error.downcast_ref()
+            {
+                emit(true, &json!({ "verdict": "not proved", "problem": problem, "ledger_vkey": vkey }), String::new)?;
+            }
+            proved?
+        }
     };
     let out = arguments.out.unwrap_or_else(|| PathBuf::from(name));
-    write(&out, &text, arguments.force)?;
-    let value = json!({ "file": out.display().to_string(), "proves": sentence, "ledger_vkey": vkey });
+    let written = write(&out, &text, arguments.force);
+    if let (true, Err(error)) = (is_forked, &written) {
+        // What was found is more than where it could not be put.
+        return Err(Failure::Refused(format!("{sentence} The evidence was not written: {error:#}")).into());
+    }
+    written?;
+    let verdict = if is_forked { "forked" } else { "proved" };
+    let file = out.display().to_string();
+    let value = json!({ "verdict": verdict, "file": file, "proves": sentence, "ledger_vkey": vkey });
+    let (pasted, vkey) = (quoted(&out), quoted_text(&vkey));
     emit(arguments.client.json, &value, || {
+        if is_forked {
+            return format!(
+                "{sentence}\nThe evidence is in {file}. Show it to anybody, offline, with\n  \
+                 timebank verify-evidence {pasted} --key {vkey}"
+            );
+        }
+        let policy = arguments.witness_policy.as_deref().map(|policy| format!(" --witness-policy {}", quoted(policy)));
+        let policy = policy.unwrap_or_default();
         format!(
-            "{sentence}\nwritten to {}. Verify it, offline, with\n  timebank verify {} --key '{vkey}'",
-            out.display(),
-            out.display()
+            "{sentence}\nwritten to {file}. Verify it, offline, with\n  timebank verify {pasted} --key {vkey}{policy}"
         )
-    })
+    })?;
+    if is_forked {
+        return Err(Failure::Refused(format!("the ledger signed two histories; the evidence is in {file}")).into());
+    }
+    Ok(())
 }
 
-/// The file's name, its text, and what it proves.
-type Proof = (String, String, String);
+/// What is to be written, and what it proves.
+struct Proof {
+    /// Of the file, where nobody named another.
+    name: String,
+    text: String,
+    sentence: String,
+    /// It convicts the ledger.
+    is_forked: bool,
+}
 
 async fn prove_event(
     client: &mut Client,
@@ -103,7 +139,8 @@ async fn prove_event(
         checkpoint,
     };
     let verified = proof.verify(key, policy).map_err(|error| wrong(&error))?;
-    Ok((format!("{at}.tlog-proof"), proof.to_string(), proven(&verified)))
+    let (name, text, sentence) = (format!("{at}.tlog-proof"), proof.to_string(), proven(&verified));
+    Ok(Proof { name, text, sentence, is_forked: false })
 }
 
 async fn prove_growth(
@@ -113,12 +150,25 @@ async fn prove_growth(
     policy: Option<&WitnessPolicy>,
 ) -> anyhow::Result<Proof> {
     let old_size = parsed(&old).ok_or_else(|| usage("--since: not a signed checkpoint"))?.size;
+    // Of a checkpoint that the ledger didn't sign, nothing is to be said of its log.
+    checkpoint::open(old.as_bytes(), key, key.name())
+        .map_err(|error| Failure::Refused(format!("--since: this ledger did not sign that checkpoint: {error}")))?;
+    let size = answer(client.get_status(proto::GetStatusRequest {})).await?.size;
+    if size < old_size {
+        let problem = format!(
+            "the log has only {size} entries, and the ledger signed a checkpoint over {old_size}: entries were taken back, or \
+             an old copy answers. Keep the checkpoint: it is evidence as soon as the log grows otherwise"
+        );
+        return Err(Failure::Refused(problem).into());
+    }
     let new = checkpoint_over(client, old_size, policy).await?;
     let new_size = parsed(&new).map_or(0, |checkpoint| checkpoint.size);
     let path = consistency_path(client, old_size, new_size).await?;
     let pair = CheckpointPair { ledger: key.clone(), path, old, new };
     let related_by = pair.verify().map_err(|error| wrong(&error))?;
-    Ok((format!("{old_size}-{new_size}.pair"), pair.to_string(), related(&related_by)))
+    let is_forked = matches!(related_by.relation, Relation::Forked { .. });
+    let name = format!("{}{old_size}-{new_size}.pair", if is_forked { "evidence-" } else { "" });
+    Ok(Proof { name, text: pair.to_string(), sentence: related(&related_by), is_forked })
 }
 
 /// The path from the server's tree over so many entries to its tree over more; see [`crate::merkle::consistency_roots`].

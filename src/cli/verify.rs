@@ -108,7 +108,7 @@ fn verify_pair(bytes: &[u8], key: &VerifierKey, policy: Option<&WitnessPolicy>) 
     }
     let found = pair.verify().map_err(|error| error.to_string())?;
     if let Relation::Forked { .. } = found.relation {
-        return Err(related(&found));
+        return Err(format!("{} `timebank verify-evidence` shows that to anybody", related(&found)));
     }
     if let Some(policy) = policy {
         let note = Note::parse(pair.new.as_bytes()).map_err(|error| error.to_string())?;
