@@ -11,6 +11,7 @@
 //! [tlog-tiles]: https://c2sp.org/tlog-tiles
 
 mod content;
+mod look;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use content::content;
+use look::{Found, look, others};
 
 use crate::{
     checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
@@ -86,6 +88,14 @@ pub enum MirrorError<E> {
         /// Both, and what shows it.
         evidence: Box<CheckpointPair>,
     },
+    /// Files that the checkpoint doesn't need are not what the log has there, or not of a log.
+    #[error("{}", unfit(damaged, strangers))]
+    Unfit {
+        /// Partial files of earlier sizes with other bytes, and files that don't begin as the log does.
+        damaged: Vec<String>,
+        /// Paths below `tile/` that no log has.
+        strangers: Vec<String>,
+    },
     /// The log's files don't fit its checkpoint, or can't be read.
     #[error(transparent)]
     Tiled(#[from] TiledError<E>),
@@ -102,6 +112,34 @@ pub struct Update {
     pub written: u64,
     /// Of these, those that were there with other bytes.
     pub repaired: u64,
+    /// Paths below `tile/` that this log has not; looked for only with [`Scope::All`].
+    pub strangers: Vec<String>,
+}
+
+/// What a folder holds that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Its checkpoint, to which all of it leads.
+    pub checkpoint: Checkpoint,
+    /// Files that go on after what it covers: a run that was cut off leaves them.
+    pub beyond: u64,
+}
+
+/// Names of a list that are told one by one.
+const NAMES_TOLD_MAX: usize = 20;
+
+fn unfit(damaged: &[String], strangers: &[String]) -> String {
+    let list = |files: &[String], what: &str| {
+        let more = files.len().saturating_sub(NAMES_TOLD_MAX);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        let names: Vec<&str> = files.iter().take(NAMES_TOLD_MAX).map(String::as_str).collect();
+        (!files.is_empty()).then(|| format!("{what}: {}{more}", names.join(", ")))
+    };
+    let parts = [
+        list(damaged, "not what the log has there (`--all` writes them again)"),
+        list(strangers, "no files of this log, which have no business in the folder"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
 /// Which files to look at.
@@ -139,7 +177,8 @@ pub fn update<E>(
     let mut log = continued(old.as_ref(), (&new, note), key, fetch)?;
     let old = old.map(|(old, _)| old);
     let from = old.as_ref().filter(|_| scope == Scope::New).map_or(0, |old| old.size);
-    let mut update = Update { old: old.map(|old| old.size), size: new.size, written: 0, repaired: 0 };
+    let mut update =
+        Update { old: old.map(|old| old.size), size: new.size, written: 0, repaired: 0, strangers: Vec::new() };
     for file in files(from, new.size) {
         let path = folder.join(file.to_string());
         let there = match fs::read(&path) {
@@ -159,15 +198,49 @@ pub fn update<E>(
     for file in files(from, new.size).filter(|file| file.width() == TILE_WIDTH) {
         let path = folder.join(format!("{file}.p"));
         match fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => return Err(io(&path, source)),
+            Err(source) if !is_absent(&source) => return Err(io(&path, source)),
             Ok(()) | Err(_) => {}
         }
+    }
+    if scope == Scope::All {
+        repair_others(folder, &mut log, &mut update)?;
     }
     let path = folder.join(CHECKPOINT);
     if fs::read(&path).ok().as_deref() != Some(note) {
         write(folder, &path, note).map_err(|source| io(&path, source))?;
     }
     Ok(update)
+}
+
+/// Writes again what is damaged of the files that the checkpoint doesn't need.
+fn repair_others<E, F>(folder: &Path, log: &mut TiledLog<F>, update: &mut Update) -> Result<(), MirrorError<E>>
+where
+    F: FnMut(TileFile) -> Result<Option<Vec<u8>>, E>,
+{
+    let others = others(folder, log.size()).map_err(|source| MirrorError::Io { path: folder.to_owned(), source })?;
+    update.strangers = others.strangers;
+    for file in others.files {
+        let path = folder.join(file.to_string());
+        let io = |source| MirrorError::Io { path: path.clone(), source };
+        let bytes = fs::read(&path).map_err(io)?;
+        if look(log, file, &bytes)? != Found::Damaged {
+            continue;
+        }
+        if file.size_min().is_some_and(|size| size <= log.size()) {
+            write(folder, &path, &log.content(file)?).map_err(io)?;
+            update.written += 1;
+            update.repaired += 1;
+        } else {
+            // The log has less of it: nobody can say what belongs there.
+            update.strangers.push(file.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is there under this name, or something else than a file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
 }
 
 /// Two processes could leave the older checkpoint behind.
@@ -279,22 +352,39 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     sync_folder(above)
 }
 
-/// The root of what a folder holds, read as any reader of the public log would, every tile and every entry.
+/// Reads what a folder holds as any reader of the public log would, every tile and every entry, and looks at every other
+/// file below `tile/`: partial ones of earlier sizes have to be what the tree has there.
 ///
 /// # Errors
 /// The folder has no checkpoint by this key, or something in it isn't as the checkpoint says.
-pub fn verify(folder: &Path, key: &VerifierKey) -> Result<Checkpoint, MirrorError<io::Error>> {
+pub fn verify(folder: &Path, key: &VerifierKey) -> Result<Checked, MirrorError<io::Error>> {
     let path = folder.join(CHECKPOINT);
     let missing = || MirrorError::Io { path, source: io::Error::from(ErrorKind::NotFound) };
     let (checkpoint, _) = folder_checkpoint(folder, key)?.ok_or_else(missing)?;
     let root: Hash = checkpoint.root_hash().map_err(MirrorError::Checkpoint)?;
     let fetch = |file: TileFile| match fs::read(folder.join(file.to_string())) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error),
     };
-    TiledLog::open(checkpoint.size, &root, fetch)?.verify(|_, _| ())?;
-    Ok(checkpoint)
+    let mut log = TiledLog::open(checkpoint.size, &root, fetch)?;
+    log.verify(|_, _| ())?;
+    let others =
+        others(folder, checkpoint.size).map_err(|source| MirrorError::Io { path: folder.to_owned(), source })?;
+    let (mut damaged, mut beyond) = (Vec::new(), 0);
+    for file in others.files {
+        let path = folder.join(file.to_string());
+        let bytes = fs::read(&path).map_err(|source| MirrorError::Io { path, source })?;
+        match look(&mut log, file, &bytes)? {
+            Found::Right => {}
+            Found::Beyond => beyond += 1,
+            Found::Damaged => damaged.push(file.to_string()),
+        }
+    }
+    if damaged.is_empty() && others.strangers.is_empty() {
+        return Ok(Checked { checkpoint, beyond });
+    }
+    Err(MirrorError::Unfit { damaged, strangers: others.strangers })
 }
 
 #[cfg(test)]
