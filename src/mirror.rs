@@ -77,8 +77,8 @@ pub enum MirrorError<E> {
     },
     /// The log's past is another.
     #[error(
-        "the log's checkpoint over {new} entries does not continue the folder's over {old}: its past was rewritten. Both \
-         are signed and can't both be true. No file of the log was changed"
+        "the log's checkpoint over {new} entries and the folder's over {old} are not of one history: its past was rewritten. \
+         Both are signed and can't both be true. No file of the log was changed"
     )]
     Forked {
         /// Entries of the folder's checkpoint.
@@ -174,6 +174,9 @@ pub fn update<E>(
     remove_temporary(folder).map_err(|source| io(folder, source))?;
     let new = checkpoint::open(note, key, key.name()).map_err(MirrorError::Checkpoint)?;
     let old = folder_checkpoint(folder, key)?;
+    if let Some(kept) = old.as_ref().filter(|(old, _)| old.size > new.size) {
+        return Err(shorter(folder, kept, (&new, note), key));
+    }
     let mut log = continued(old.as_ref(), (&new, note), key, fetch)?;
     let old = old.map(|(old, _)| old);
     let from = old.as_ref().filter(|_| scope == Scope::New).map_or(0, |old| old.size);
@@ -270,6 +273,39 @@ fn folder_checkpoint<E>(folder: &Path, key: &VerifierKey) -> Result<Option<Kept>
     }
 }
 
+/// What a log is that shows fewer entries than the folder has: forked, where the folder's own tiles show that it isn't
+/// their beginning.
+fn shorter<E>(
+    folder: &Path,
+    (old, old_note): &Kept,
+    (new, note): (&Checkpoint, &[u8]),
+    key: &VerifierKey,
+) -> MirrorError<E> {
+    let path = || {
+        let mut tree = TiledLog::open(old.size, &old.root_hash().ok()?, from_folder(folder)).ok()?;
+        let then = root_at(new.size, |level, index| tree.node(level, index)).ok()?;
+        let is_other = new.root_hash().ok()? != then;
+        is_other.then(|| consistency_path(new.size, old.size, |level, index| tree.node(level, index)).ok()).flatten()
+    };
+    let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
+    match path() {
+        Some(path) => {
+            let evidence = CheckpointPair { ledger: key.clone(), path, old: text(note), new: text(old_note) };
+            MirrorError::Forked { old: old.size, new: new.size, evidence: Box::new(evidence) }
+        }
+        None => MirrorError::Shrunk { old: old.size, new: new.size, note: text(note) },
+    }
+}
+
+/// The files of a folder.
+fn from_folder(folder: &Path) -> impl FnMut(TileFile) -> io::Result<Option<Vec<u8>>> {
+    move |file| match fs::read(folder.join(file.to_string())) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The log of the new checkpoint, if it continues the old one. Every hash that the old root is computed from leads to
 /// the new root, so this is a consistency proof from the log's own tiles.
 fn continued<E, F>(
@@ -287,9 +323,6 @@ where
     let Some((old, old_note)) = old else { return Ok(TiledLog::open(new.size, &new_root, fetch)?) };
     let (old_root, old, new) = (root(old)?, old.size, new.size);
     let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
-    if new < old {
-        return Err(MirrorError::Shrunk { old, new, note: text(note) });
-    }
     let forked = |path| {
         let evidence = CheckpointPair { ledger: key.clone(), path, old: text(old_note), new: text(note) };
         MirrorError::Forked { old, new, evidence: Box::new(evidence) }
@@ -362,12 +395,7 @@ pub fn verify(folder: &Path, key: &VerifierKey) -> Result<Checked, MirrorError<i
     let missing = || MirrorError::Io { path, source: io::Error::from(ErrorKind::NotFound) };
     let (checkpoint, _) = folder_checkpoint(folder, key)?.ok_or_else(missing)?;
     let root: Hash = checkpoint.root_hash().map_err(MirrorError::Checkpoint)?;
-    let fetch = |file: TileFile| match fs::read(folder.join(file.to_string())) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(error),
-    };
-    let mut log = TiledLog::open(checkpoint.size, &root, fetch)?;
+    let mut log = TiledLog::open(checkpoint.size, &root, from_folder(folder))?;
     log.verify(|_, _| ())?;
     let others =
         others(folder, checkpoint.size).map_err(|source| MirrorError::Io { path: folder.to_owned(), source })?;

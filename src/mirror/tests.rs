@@ -185,6 +185,20 @@ fn a_rewritten_or_shorter_log_changes_nothing() {
         let related = CheckpointPair::parse(evidence.to_string().as_bytes()).unwrap().verify().unwrap();
         assert_eq!(related.relation, Relation::Forked { root_then: other.root(600) });
     }
+    // Fewer entries of another past contradict the folder as well, as its own tiles show.
+    for size in [1, 255, 256, 512, 599] {
+        let error = other.mirror(folder.path(), size).unwrap_err();
+        let MirrorError::Forked { old: 600, new, evidence } = &error else { panic!("{error}") };
+        assert_eq!((*new, evidence.old.as_bytes()), (size, other.note(size).as_slice()));
+        let related = CheckpointPair::parse(evidence.to_string().as_bytes()).unwrap().verify().unwrap();
+        assert_eq!(related.relation, Relation::Forked { root_then: log.root(size) });
+    }
+    let newest = folder.path().join("tile/0/002.p/88");
+    let tile = fs::read(&newest).unwrap();
+    fs::write(&newest, [&tile[..tile.len() - 1], &[tile[tile.len() - 1] ^ 1]].concat()).unwrap();
+    let error = other.mirror(folder.path(), 599).unwrap_err();
+    assert!(matches!(error, MirrorError::Shrunk { .. }), "a damaged folder accuses nobody: {error}");
+    fs::write(&newest, tile).unwrap();
     let error = log.mirror(folder.path(), 599).unwrap_err();
     assert!(matches!(error, MirrorError::Shrunk { old: 600, new: 599, .. }), "{error}");
     let error = Log::new(0).mirror(folder.path(), 0).unwrap_err();
