@@ -266,7 +266,7 @@ impl Audit {
         chunk: Vec<Prepared>,
         mut node: impl FnMut(u64) -> io::Result<Option<Hash>>,
     ) -> Result<Vec<Replayed>, AuditError> {
-        let mut taken = Vec::with_capacity(chunk.len());
+        let (mut taken, mut hashes) = (Vec::with_capacity(chunk.len()), Vec::new());
         for prepared in chunk {
             if self.replay.is_none() {
                 self.begin(&prepared)?;
@@ -274,7 +274,8 @@ impl Audit {
             let Some(replay) = &mut self.replay else { return Err(Finding::GenesisMissing.into()) };
             let index = replay.state.size();
             let mut number = crate::merkle::stored_hash_count(index);
-            let (mut mismatch, mut hashes) = (None, Vec::new());
+            let mut mismatch = None;
+            hashes.clear();
             let stored = |hash: Hash| {
                 hashes.push(hash);
                 match node(number) {

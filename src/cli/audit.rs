@@ -120,8 +120,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         report = &mut auditing => report?,
         _ = tokio::signal::ctrl_c() => {
             stop.send_replace(true);
-            // It remembers how far it came.
-            drop(tokio::time::timeout(INTERRUPTED_WAIT, auditing).await);
+            // It remembers how far it came, unless somebody can't wait for that.
+            tokio::select! {
+                _ = tokio::time::timeout(INTERRUPTED_WAIT, auditing) => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
             return Err(Failure::Unreachable("interrupted: nothing was verified".to_owned()).into());
         }
     };
@@ -171,7 +174,7 @@ async fn unless<T>(
 fn remember(
     memory: &Memory,
     (kept, own): (&mut Kept, &Projection),
-    pin: Option<&Pin>,
+    (pin, stopped): (Option<&Pin>, &watch::Receiver<bool>),
     (note, audit): (&str, &mut Audit),
     report: Report,
 ) -> anyhow::Result<Option<Report>> {
@@ -182,7 +185,7 @@ fn remember(
     match kept.compare(memory, (note, whole), audit)? {
         Compared::Fits => {
             memory.save(own, audit);
-            kept.replace(memory, (note, whole), audit, pin);
+            kept.replace(memory, (note, whole), audit, (pin, stopped));
             memory.promote();
             Ok(Some(report))
         }

@@ -95,6 +95,9 @@ async fn a_state_of_another_genesis_than_the_one_that_is_known_is_not_gone_on_fr
     let other = format!("{before}\"{}\"\n", hash.replace(|_: char| true, "7"));
     fs::write(inside(&memory).join("pin"), &other).unwrap();
     fs::write(inside(&memory).join("pinned"), &other).unwrap();
+    for name in ["checkpoint", "tree"] {
+        fs::remove_file(inside(&memory).join(name)).unwrap();
+    }
     let (code, report) = audit(&arguments).await;
     assert_eq!((code, &report["finding"]["code"]), (1, &"NotAsPinned".into()), "{report}");
 }

@@ -258,3 +258,34 @@ async fn no_flipped_byte_of_a_memory_makes_an_accusation() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_is_damaged_in_the_memory_never_reads_as_another_ledgers() {
+    let sources = Sources::new().await;
+    for (name, pinned) in [("pin", true), ("pinned", true), ("pin", false)] {
+        let memory = sources.memory(Kind::Archive).await;
+        if !pinned {
+            fs::remove_file(inside(&memory).join("pinned")).unwrap();
+        }
+        let bytes = fs::read(inside(&memory).join(name)).unwrap();
+        for at in (0..bytes.len()).step_by(5) {
+            let used = sources.path("used");
+            copy(&memory, &used);
+            let mut damaged = bytes.clone();
+            // A digit becomes another digit.
+            damaged[at] ^= 1;
+            for more in [["--pin", text(&sources.pin)].as_slice(), &[]] {
+                fs::write(inside(&used).join(name), &damaged).unwrap();
+                let (code, report) = sources.audit(Kind::Archive, History::Known, &used, more).await;
+                assert_eq!((code, &report["remembered"]), (0, &true.into()), "{name}, byte {at}: {report}");
+                copy(&memory, &used);
+            }
+        }
+        // And it convicts all the same.
+        let used = sources.path("used");
+        copy(&memory, &used);
+        fs::write(inside(&used).join(name), "").unwrap();
+        let (code, report) = sources.audit(Kind::Archive, History::ForkedShorter, &used, &[]).await;
+        assert_eq!((code, &report["finding"]["code"]), (1, &"Forked".into()), "{report}");
+    }
+}

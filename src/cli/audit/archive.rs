@@ -60,8 +60,8 @@ fn attempt(
                 .map(Some);
         }
     };
-    let mut memory = Memory::new(place, reader.origin(), Kind::Archive, pin)?;
-    let mut kept = Kept::open(&memory);
+    let mut memory = Memory::new(place, reader.origin(), Kind::Archive)?;
+    let mut kept = Kept::open(&mut memory, pin)?;
     let expected = kept.expected(pin);
     let found = begin_with(path, reader, (&mut memory, begin), expected.as_ref(), stopped)?;
     let Found { mut reader, remembered, ahead } = found;
@@ -69,7 +69,7 @@ fn attempt(
     let is_pinned = pin.is_some() || kept.is_pinned;
     let (mut audit, own, report) = replay(&mut reader, ahead, is_pinned, &memory, resumed, stopped)?;
     let note = reader.note().unwrap_or_default();
-    let report = remember(&memory, (&mut kept, &own), pin, (note, &mut audit), report)?;
+    let report = remember(&memory, (&mut kept, &own), (pin, stopped), (note, &mut audit), report)?;
     memory.discard();
     Ok(report.map(|report| witnessed(report, note, policy).told(memory.told())))
 }

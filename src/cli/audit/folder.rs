@@ -70,8 +70,8 @@ impl Folder<'_> {
         (place, begin): (&Place, Begin),
         stopped: &watch::Receiver<bool>,
     ) -> anyhow::Result<Option<Report>> {
-        let mut memory = Memory::new(place, &self.origin, Kind::Folder, pin)?;
-        let mut kept = Kept::open(&memory);
+        let mut memory = Memory::new(place, &self.origin, Kind::Folder)?;
+        let mut kept = Kept::open(&mut memory, pin)?;
         let expected = kept.expected(pin);
         let remembered = self.begin_with((&mut memory, begin), expected.as_ref(), stopped)?;
         let notes = [Some(&self.note), self.cosigned.as_ref()];
@@ -79,7 +79,7 @@ impl Folder<'_> {
         let resumed = remembered.resume(expected, sizes.chain(kept.size()))?;
         let is_pinned = pin.is_some() || kept.is_pinned;
         let (mut audit, own, report) = self.replay(&memory, resumed, is_pinned, stopped)?;
-        let report = remember(&memory, (&mut kept, &own), pin, (&self.note, &mut audit), report)?;
+        let report = remember(&memory, (&mut kept, &own), (pin, stopped), (&self.note, &mut audit), report)?;
         memory.discard();
         let shown = self.cosigned.as_ref().filter(|_| policy.is_some()).unwrap_or(&self.note);
         Ok(report.map(|report| witnessed(report, shown, policy).told(memory.told())))

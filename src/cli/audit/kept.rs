@@ -1,13 +1,16 @@
 //! The longest history that was verified, whatever kind of source it was seen in, and how another one is held against it.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{BufWriter, ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
+use tokio::sync::watch;
+
 use super::{
     memory::Memory,
+    refuse_if,
     report::{Divergence, Older},
 };
 use crate::{
@@ -18,6 +21,9 @@ use crate::{
     proof::{CheckpointPair, Relation},
     store::{CheckpointFile, atomic_write, atomic_write_with},
 };
+
+/// Entries whose hashes are copied between two looks at whether somebody wants no more: 64 MiB.
+const COPIED_ENTRIES: u64 = 1 << 20;
 
 /// Size and root of a history.
 pub(super) type Whole = (u64, Hash);
@@ -48,8 +54,53 @@ pub(super) enum Compared {
 }
 
 impl Kept {
-    /// What is kept in a memory. What is damaged of it is left out and told: nobody is accused because of that.
-    pub(super) fn open(memory: &Memory) -> Self {
+    /// What is kept in a memory, unless it is of another ledger than the one that is pinned. What is damaged of it is left
+    /// out and told: nobody is accused because of that.
+    pub(super) fn open(memory: &mut Memory, pin: Option<&Pin>) -> anyhow::Result<Self> {
+        let mut kept = Self::read(memory);
+        kept.check_pin(memory);
+        let other = kept.pin.as_ref().filter(|known| pin.is_some_and(|pin| pin != *known));
+        if let (Some(known), Some(folder)) = (other, &kept.folder) {
+            let problem = format!(
+                "{} is of another ledger of this name, with the key {} and the genesis leaf hash {}",
+                folder.display(),
+                known.ledger_key,
+                hex::encode(known.genesis_leaf_hash)
+            );
+            memory.leave(problem)?;
+            kept = Self::read(memory);
+        }
+        Ok(kept)
+    }
+
+    /// The identity that is kept may be damaged so that it reads as another one: it has to be the one of the checkpoint and
+    /// of the tree under it, or to be there twice.
+    fn check_pin(&mut self, memory: &Memory) {
+        let Some(note) = &self.note else { return };
+        let Some(folder) = &self.folder else { return };
+        let marked = Pin::read(&folder.join("pinned")).ok();
+        let told = |what: &str| memory.tell(format!("{} is left out: {what}", folder.join("pin").display()));
+        let fits = |pin: &Pin| signed(note, pin).map(|whole| (pin.clone(), whole));
+        let found = self.pin.as_ref().and_then(fits).or_else(|| marked.as_ref().and_then(fits));
+        let Some((pin, whole)) = found else {
+            // The checkpoint is damaged then, which comes to light where it is used.
+            if self.pin.is_some() && self.pin != marked {
+                told("its key did not sign the checkpoint");
+                self.pin = None;
+            }
+            return;
+        };
+        let first = self.tree.as_mut().and_then(|tree| tree.beginning(whole, 1).ok().flatten());
+        let genesis_leaf_hash = first.map_or(pin.genesis_leaf_hash, |first| first.root);
+        let pin = Pin { genesis_leaf_hash, ..pin };
+        if self.pin.as_ref().is_some_and(|read| *read != pin) {
+            told("it is not the one that was verified");
+        }
+        self.is_pinned = marked.as_ref() == Some(&pin);
+        self.pin = Some(pin);
+    }
+
+    fn read(memory: &Memory) -> Self {
         let nothing = Self { folder: None, pin: None, is_pinned: false, note: None, verified_at: None, tree: None };
         let Some(folder) = &memory.folder else { return nothing };
         let damaged = |name: &str, problem: &dyn std::fmt::Display| {
@@ -190,7 +241,7 @@ impl Kept {
         memory: &Memory,
         (note, own): (&str, Whole),
         audit: &mut Audit,
-        pin: Option<&Pin>,
+        (pin, stopped): (Option<&Pin>, &watch::Receiver<bool>),
     ) {
         let (Some(folder), true, Some(genesis)) = (&self.folder, memory.is_mine(), audit.genesis().cloned()) else {
             return;
@@ -203,9 +254,10 @@ impl Kept {
             let leads = self.tree.as_mut().map(|tree| tree.leads_to(*before).unwrap_or(false));
             leads == Some(true)
         });
-        let written = keep_tree(&folder.join("tree"), before.map_or(0, |before| before.0), own.0, audit.tree())
-            .and_then(|()| atomic_write(&folder.join("pin"), genesis.to_text().as_bytes(), 0o600));
-        let written = written.map_err(anyhow::Error::from).and_then(|()| {
+        let written =
+            keep_tree(&folder.join("tree"), before.map_or(0, |before| before.0), own.0, (audit.tree(), stopped))
+                .and_then(|()| Ok(atomic_write(&folder.join("pin"), genesis.to_text().as_bytes(), 0o600)?));
+        let written = written.and_then(|()| {
             self.remember_pin(memory, &genesis, pin);
             Ok(CheckpointFile::new(folder.join("checkpoint")).write(note)?)
         });
@@ -228,24 +280,33 @@ impl Kept {
 }
 
 /// Makes a file hold the hashes of a history of `size` entries; of the first `before` of them it does.
-fn keep_tree(path: &Path, before: u64, size: u64, tree: &mut TreeFile) -> std::io::Result<()> {
+fn keep_tree(
+    path: &Path,
+    before: u64,
+    size: u64,
+    (tree, stopped): (&mut TreeFile, &watch::Receiver<bool>),
+) -> anyhow::Result<()> {
+    let mut copy = |from: u64, into: &mut BufWriter<&File>| {
+        let mut next = from;
+        while next < size {
+            refuse_if(stopped).map_err(|error| std::io::Error::other(error.to_string()))?;
+            let end = next.saturating_add(COPIED_ENTRIES).min(size);
+            tree.copy(next..end, into)?;
+            next = end;
+        }
+        into.flush()
+    };
     if before == 0 {
         let folder = path.parent().unwrap_or(Path::new("."));
-        return atomic_write_with(folder, path, 0o600, |file| {
-            let mut into = BufWriter::new(file);
-            tree.copy(0..size, &mut into)?;
-            into.flush()
-        });
+        atomic_write_with(folder, path, 0o600, |file| copy(0, &mut BufWriter::new(file)))?;
+        return Ok(());
     }
     let mut file = OpenOptions::new().write(true).open(path)?;
     // What is beyond belongs to no checkpoint: an audit was cut off between the two.
     file.set_len(stored_hash_count(before) * 32)?;
     file.seek(SeekFrom::End(0))?;
-    let mut into = BufWriter::new(&file);
-    tree.copy(before..size, &mut into)?;
-    into.flush()?;
-    drop(into);
-    file.sync_data()
+    copy(before, &mut BufWriter::new(&file))?;
+    Ok(file.sync_data()?)
 }
 
 /// The finding that the ledger signed two histories, with the evidence in a file. `sizes` of the two checkpoints.

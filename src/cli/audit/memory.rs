@@ -84,12 +84,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// The memory of a ledger, in a folder for all of them. Where another audit is writing there, where it can only be read,
-    /// or where it is of another ledger than the one that is pinned, nothing is written to it.
+    /// The memory of a ledger, in a folder for all of them. Where another audit is writing there, or where it can only be
+    /// read, nothing is written to it.
     ///
     /// # Errors
     /// The folder was named by the auditor, and nothing can be kept there, nor is there anything to read.
-    pub(super) fn new(place: &Place, origin: &str, kind: Kind, pin: Option<&Pin>) -> anyhow::Result<Self> {
+    pub(super) fn new(place: &Place, origin: &str, kind: Kind) -> anyhow::Result<Self> {
         let name = hex::encode(&Sha256::digest(origin.as_bytes())[..8]);
         let folder = match place {
             Place::Named(folder) | Place::OfPerson(folder) => folder.join(name),
@@ -107,15 +107,6 @@ impl Memory {
                 };
             }
         };
-        if let Some(known) = Pin::read(&folder.join("pin")).ok().filter(|known| pin.is_some_and(|pin| pin != known)) {
-            let problem = format!(
-                "{} is of another ledger of this name, with the key {} and the genesis leaf hash {}",
-                folder.display(),
-                known.ledger_key,
-                hex::encode(known.genesis_leaf_hash)
-            );
-            return Self::elsewhere(None, kind, problem);
-        }
         let not_mine = match lock.try_lock() {
             Ok(()) => None,
             Err(TryLockError::WouldBlock) => Some(format!("another audit is writing to {}", folder.display())),
@@ -137,6 +128,12 @@ impl Memory {
         let (states, slot) = (temporary.path().to_owned(), Slot::Kept);
         let told = Mutex::new(Told { is_kept: false, problems: vec![problem] });
         Ok(Self { folder, states, kind, slot, lock: None, temporary: Some(temporary), told })
+    }
+
+    /// It is of another ledger: nothing of it is looked at, and nothing is written to it.
+    pub(super) fn leave(&mut self, problem: String) -> anyhow::Result<()> {
+        *self = Self::elsewhere(None, self.kind, problem)?;
+        Ok(())
     }
 
     /// Whether it may be written.

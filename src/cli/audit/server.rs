@@ -65,8 +65,8 @@ async fn attempt(
     let Some(checkpoint) = parsed(&note) else {
         return Err(Failure::Refused("the server's checkpoint is none".to_owned()).into());
     };
-    let memory = Memory::new(place, &checkpoint.origin, Kind::Server, pin.as_ref())?;
-    let kept = Kept::open(&memory);
+    let mut memory = Memory::new(place, &checkpoint.origin, Kind::Server)?;
+    let kept = Kept::open(&mut memory, pin.as_ref())?;
     let tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
     let mut auditing = Auditing { server, client, tree, note, pin, kept, memory, stopped: stopped.clone() };
     let report = Box::pin(auditing.judge(claims, begin, policy)).await?;
@@ -103,7 +103,8 @@ impl Auditing<'_> {
         let Replay { report, own, claims, mut audit } = self.replay(source, is_pinned, claims, remembered)?;
         if report.is_other_history() {
             // The verdict stands, whether the server helps to find the entry or not.
-            let entry = first_divergent(self.server, self.tree.clone(), frontier, stopped).await.unwrap_or_default();
+            let located = first_divergent(self.server, self.tree.clone(), frontier, stopped.clone());
+            let entry = unless(&stopped, located).await.unwrap_or_default();
             return Ok(report.naming(entry));
         }
         if self.kept.pin.is_none() && self.pin.is_none() {
@@ -115,7 +116,7 @@ impl Auditing<'_> {
         }
         if let Some(whole) = report.verified() {
             self.memory.save(&own, &mut audit);
-            self.kept.replace(&self.memory, (&self.note, whole), &mut audit, self.pin.as_ref());
+            self.kept.replace(&self.memory, (&self.note, whole), &mut audit, (self.pin.as_ref(), &stopped));
             self.memory.promote();
         }
         let report = witnessed(report, &self.note, policy);
