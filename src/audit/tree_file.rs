@@ -71,6 +71,26 @@ impl TreeFile {
         Self { file: buffered(file), flushed: true }
     }
 
+    /// Entries whose hashes are there, if all of the file is.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn size(&mut self) -> io::Result<u64> {
+        self.flush()?;
+        let hashes = self.file.get_ref().metadata()?.len() / HASH_BYTES;
+        // At least as many hashes as entries, and at most twice as many.
+        let (mut size, mut beyond) = (hashes / 2, hashes.saturating_add(1));
+        while beyond > size + 1 {
+            let middle = u64::midpoint(size, beyond);
+            if stored_hash_count(middle) <= hashes {
+                size = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        Ok(size)
+    }
+
     /// Adds a hash.
     ///
     /// # Errors
@@ -214,6 +234,7 @@ mod tests {
         for size in 1..40 {
             let (mut file, roots) = tree(size, u64::MAX);
             assert!(file.leads_to(whole(&roots)).unwrap());
+            assert_eq!(file.size().unwrap(), size);
             for old in 0..=size {
                 let beginning = file.beginning(whole(&roots), old).unwrap().unwrap();
                 assert_eq!(Some(&beginning.root), roots.get(usize::try_from(old).unwrap()), "{old} of {size}");

@@ -169,7 +169,7 @@ async fn unless<T>(
     }
 }
 
-/// Holds a file or a folder that is sound by itself against what is remembered of its ledger, and remembers it. None where
+/// Holds a source that is sound by itself against what is remembered of its ledger, and remembers it. None where
 /// this auditor's own files turn out to be damaged.
 fn remember(
     memory: &Memory,

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// The ledger's verifier key, as its first start printed it.
     #[arg(long, value_name = "VKEY")]
     key: Option<VerifierKey>,
-    /// Take the key from a pin.
+    /// Take the key from a pin. Its genesis is not looked at: no proof shows it, an audit does.
     #[arg(long, value_name = "FILE")]
     pin: Option<PathBuf>,
     /// The witnesses that must have cosigned, a C2SP tlog-policy file.

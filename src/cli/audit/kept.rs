@@ -14,7 +14,7 @@ use super::{
     report::{Divergence, Older},
 };
 use crate::{
-    audit::{Audit, Pin, TreeFile, first_difference},
+    audit::{Audit, Beginning, Pin, TreeFile, first_difference},
     checkpoint,
     cli::checkpoint::{parsed, show_evidence},
     merkle::{Hash, stored_hash_count},
@@ -103,17 +103,15 @@ impl Kept {
     fn read(memory: &Memory) -> Self {
         let nothing = Self { folder: None, pin: None, is_pinned: false, note: None, verified_at: None, tree: None };
         let Some(folder) = &memory.folder else { return nothing };
-        let damaged = |name: &str, problem: &dyn std::fmt::Display| {
-            memory.tell(format!("{} is left out: {problem}", folder.join(name).display()));
-        };
+        let left_out = |problem: &dyn std::fmt::Display| memory.tell(format!("{problem}: it is left out"));
         let pin = if folder.join("pin").exists() {
-            Pin::read(&folder.join("pin")).map_err(|error| damaged("pin", &error)).ok()
+            Pin::read(&folder.join("pin")).map_err(|error| left_out(&error)).ok()
         } else {
             None
         };
         let path = folder.join("checkpoint");
         let note = CheckpointFile::new(path.clone()).read().unwrap_or_else(|error| {
-            damaged("checkpoint", &error);
+            left_out(&error);
             None
         });
         let verified_at = path.metadata().and_then(|file| file.modified()).ok().and_then(|time| {
@@ -124,7 +122,7 @@ impl Kept {
             Ok(tree) => Some(tree),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
-                damaged("tree", &error);
+                left_out(&format!("{}: {error}", folder.join("tree").display()));
                 None
             }
         };
@@ -156,12 +154,7 @@ impl Kept {
 
     /// The root over the first entries of the history that is kept, with the path to all of it. None where no hashes are
     /// kept that lead to its root.
-    pub(super) fn beginning(
-        &mut self,
-        memory: &Memory,
-        whole: Whole,
-        size: u64,
-    ) -> Result<crate::audit::Beginning, String> {
+    pub(super) fn beginning(&mut self, memory: &Memory, whole: Whole, size: u64) -> Result<Beginning, String> {
         let Some(tree) = &mut self.tree else {
             return Err("the hashes of its tree were not kept by earlier versions".to_owned());
         };
@@ -187,7 +180,13 @@ impl Kept {
         audit: &mut Audit,
     ) -> anyhow::Result<Compared> {
         let Some(pin) = audit.genesis().cloned() else { return Ok(Compared::Fits) };
-        let Some((kept, whole)) = self.checkpoint(memory, &pin) else { return Ok(Compared::Fits) };
+        let Some((kept, whole)) = self.checkpoint(memory, &pin) else {
+            // Of what was longer than this, at least nothing is given up.
+            let size = self.tree.as_mut().and_then(|tree| tree.size().ok()).filter(|size| *size > own.0);
+            let why = || "the checkpoint that is remembered is missing or damaged".to_owned();
+            let older = |size| Compared::Older(Older { size, verified_at: None, not_compared: Some(why()) });
+            return Ok(size.map_or(Compared::Fits, older));
+        };
         let kept = kept.to_owned();
         let (older, newer, path, then);
         if own.0 < whole.0 {

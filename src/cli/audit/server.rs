@@ -9,9 +9,10 @@ use super::{
     memory::{Begin, Kind, Memory, Slot},
     outcome,
     place::Place,
+    remember,
     report::{Divergence, Report},
     state::{Remembered, Resumed},
-    unless, witnessed,
+    unfit, unless, witnessed,
 };
 use crate::{
     audit::{Audit, Pin},
@@ -44,20 +45,21 @@ pub(super) async fn audit(
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
     let report = attempt(server, pin.clone(), policy.as_ref(), (place, Begin::Remembered), &stopped).await?;
-    if !report.may_be_my_fault() {
+    if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
     }
-    attempt(server, pin, policy.as_ref(), (place, Begin::Genesis), &stopped).await
+    attempt(server, pin, policy.as_ref(), (place, Begin::Genesis), &stopped).await?.ok_or_else(unfit)
 }
 
-/// Gathers everything that a server answers, and holds it against a replay of its log.
+/// Gathers everything that a server answers, and holds it against a replay of its log. None where this auditor's own files
+/// turn out to be damaged.
 async fn attempt(
     server: &str,
     pin: Option<Pin>,
     policy: Option<&WitnessPolicy>,
     (place, begin): (&Place, Begin),
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<Option<Report>> {
     let mut client = client::connect(server).await?;
     let claims = unless(stopped, Claims::gather(&mut client)).await?;
     let over = claims.last_index().saturating_add(1);
@@ -71,7 +73,7 @@ async fn attempt(
     let mut auditing = Auditing { server, client, tree, note, pin, kept, memory, stopped: stopped.clone() };
     let report = Box::pin(auditing.judge(claims, begin, policy)).await?;
     auditing.memory.discard();
-    Ok(report.told(auditing.memory.told()))
+    Ok(report.map(|report| report.told(auditing.memory.told())))
 }
 
 /// The audit of a server's log up to one checkpoint.
@@ -89,13 +91,18 @@ struct Auditing<'a> {
 
 impl Auditing<'_> {
     /// Replays the log up to a checkpoint that covers all that was answered, and compares.
-    async fn judge(&mut self, claims: Claims, begin: Begin, policy: Option<&WitnessPolicy>) -> anyhow::Result<Report> {
+    async fn judge(
+        &mut self,
+        claims: Claims,
+        begin: Begin,
+        policy: Option<&WitnessPolicy>,
+    ) -> anyhow::Result<Option<Report>> {
         let last_index = claims.last_index();
         let stopped = self.stopped.clone();
         let is_pinned = self.pin.is_some() || self.kept.is_pinned;
         if let Some(found) = unless(&stopped, self.taken_back()).await? {
             let size = self.kept.size().unwrap_or(0);
-            return Ok(Report::of_memory(self.kept.pin.clone(), (is_pinned, size), found));
+            return Ok(Some(Report::of_memory(self.kept.pin.clone(), (is_pinned, size), found)));
         }
         let remembered = unless(&stopped, self.begin_with(begin)).await?;
         let frontier = remembered.replay.frontier.clone();
@@ -105,28 +112,26 @@ impl Auditing<'_> {
             // The verdict stands, whether the server helps to find the entry or not.
             let located = first_divergent(self.server, self.tree.clone(), frontier, stopped.clone());
             let entry = unless(&stopped, located).await.unwrap_or_default();
-            return Ok(report.naming(entry));
+            return Ok(Some(report.naming(entry)));
         }
         if self.kept.pin.is_none() && self.pin.is_none() {
             // Where the memory doesn't say whose it is, the log does.
             self.kept.pin = audit.genesis().cloned();
             if let Some(found) = unless(&stopped, self.taken_back()).await? {
-                return Ok(report.with(found));
+                return Ok(Some(report.with(found)));
             }
         }
-        if let Some(whole) = report.verified() {
-            self.memory.save(&own, &mut audit);
-            self.kept.replace(&self.memory, (&self.note, whole), &mut audit, (self.pin.as_ref(), &stopped));
-            self.memory.promote();
-        }
+        let (kept, pin) = ((&mut self.kept, &own), (self.pin.as_ref(), &stopped));
+        let remembered = remember(&self.memory, kept, pin, (&self.note, &mut audit), report)?;
+        let Some(report) = remembered else { return Ok(None) };
         let report = witnessed(report, &self.note, policy);
-        let (true, Some(genesis)) = (report.is_verified(), audit.genesis()) else { return Ok(report) };
+        let (true, Some(genesis)) = (report.is_verified(), audit.genesis()) else { return Ok(Some(report)) };
         if let Some(found) = unless(&stopped, self.also_signed(genesis)).await? {
-            return Ok(report.with(found));
+            return Ok(Some(report.with(found)));
         }
         match unless(&stopped, claims.check_histories(&mut self.client, &own)).await? {
-            Ok(()) => Ok(report.compared(last_index)),
-            Err(found) => Ok(report.with(*found)),
+            Ok(()) => Ok(Some(report.compared(last_index))),
+            Err(found) => Ok(Some(report.with(*found))),
         }
     }
 
