@@ -5,12 +5,14 @@
 
 mod pin;
 mod scratch;
+mod tree_file;
 
 use std::{collections::BTreeMap, io};
 
 pub use self::{
     pin::{Pin, PinError},
     scratch::Scratch,
+    tree_file::{Beginning, TreeFile, first_difference},
 };
 use crate::{
     checkpoint::{self, CheckpointError, VerifierKey},
@@ -194,17 +196,24 @@ impl Audit {
     }
 
     /// An audit that goes on where one of the same ledger was before: `replay` is what that one had
-    /// verified, with the number of its events.
+    /// verified, with the number of its events. Roots at sizes that it had passed come from the tree that it kept.
+    ///
+    /// # Errors
+    /// The tree can't be read.
     pub fn resume(
         pin: Pin,
         (replay, events): (Replay, u64),
         sizes: impl IntoIterator<Item = u64>,
-        old: Scratch,
-    ) -> Self {
-        let mut roots: BTreeMap<u64, Option<Hash>> = sizes.into_iter().map(|size| (size, None)).collect();
-        roots.insert(replay.state.size(), Some(replay.frontier.root()));
+        mut old: Scratch,
+    ) -> io::Result<Self> {
+        let whole = (replay.state.size(), replay.frontier.root());
+        let mut roots = BTreeMap::from([(whole.0, Some(whole.1))]);
+        for size in sizes {
+            let then = if size < whole.0 { old.tree().beginning(whole, size)? } else { None };
+            roots.entry(size).or_insert(then.map(|then| then.root));
+        }
         let genesis = Some(pin.clone());
-        Self { replay: Some(replay), pin: Some(pin), genesis, old, events, roots }
+        Ok(Self { replay: Some(replay), pin: Some(pin), genesis, old, events, roots })
     }
 
     /// The root at one of the sizes that were asked for, or at the end.
@@ -217,6 +226,11 @@ impl Audit {
     /// All that it takes to resume: the state, what it began with, and where old events are kept. None before the genesis.
     pub fn parts(&mut self) -> Option<(&Replay, &Pin, &mut Scratch)> {
         Some((self.replay.as_ref()?, self.genesis.as_ref()?, &mut self.old))
+    }
+
+    /// The tree over the entries that were found in order.
+    pub const fn tree(&mut self) -> &mut TreeFile {
+        self.old.tree()
     }
 
     /// Entries that were found in order.
@@ -252,7 +266,7 @@ impl Audit {
         chunk: Vec<Prepared>,
         mut node: impl FnMut(u64) -> io::Result<Option<Hash>>,
     ) -> Result<Vec<Replayed>, AuditError> {
-        let mut taken = Vec::with_capacity(chunk.len());
+        let (mut taken, mut hashes) = (Vec::with_capacity(chunk.len()), Vec::new());
         for prepared in chunk {
             if self.replay.is_none() {
                 self.begin(&prepared)?;
@@ -261,7 +275,9 @@ impl Audit {
             let index = replay.state.size();
             let mut number = crate::merkle::stored_hash_count(index);
             let mut mismatch = None;
+            hashes.clear();
             let stored = |hash: Hash| {
+                hashes.push(hash);
                 match node(number) {
                     Ok(Some(found)) if found != hash && mismatch.is_none() => {
                         mismatch = Some(Ok(Finding::TreeHashMismatch { number, index, expected: hash, found }));
@@ -282,7 +298,7 @@ impl Audit {
                 Some(Err(error)) => return Err(error.into()),
                 None => {}
             }
-            self.old.keep(&replayed.entry)?;
+            self.old.keep(&replayed.entry, &hashes)?;
             self.events += replayed.entry.events.len() as u64;
             if let Some(root) = self.roots.get_mut(&(index + 1)) {
                 *root = Some(replay.frontier.root());

@@ -48,7 +48,8 @@ const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 refused by a rule of the ledger (nothing was written); 2 wrong usage, or a
 file that can't be read; 3 the server can't be reached, or the outcome is unknown (a sheet that
 may have been recorded is kept in a file, to be sent again with `timebank submit` and counted
-once); 4 done in part: some sheets or rows were refused; 70 the service had to stop.
+once); 4 done in part: some sheets or rows were refused, or what is left is named; 70 the service
+had to stop.
 
 Examples:
   timebank serve                              run a ledger on this machine

@@ -11,6 +11,7 @@
 //! [tlog-tiles]: https://c2sp.org/tlog-tiles
 
 mod content;
+mod look;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -19,6 +20,7 @@ use std::{
 };
 
 pub use content::content;
+use look::{Found, look, others};
 
 use crate::{
     checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
@@ -75,8 +77,8 @@ pub enum MirrorError<E> {
     },
     /// The log's past is another.
     #[error(
-        "the log's checkpoint over {new} entries does not continue the folder's over {old}: its past was rewritten. Both \
-         are signed and can't both be true. No file of the log was changed"
+        "the log's checkpoint over {new} entries and the folder's over {old} are not of one history: its past was rewritten. \
+         Both are signed and can't both be true. No file of the log was changed"
     )]
     Forked {
         /// Entries of the folder's checkpoint.
@@ -85,6 +87,14 @@ pub enum MirrorError<E> {
         new: u64,
         /// Both, and what shows it.
         evidence: Box<CheckpointPair>,
+    },
+    /// Files that the checkpoint doesn't need are not what the log has there, or not of a log.
+    #[error("{}", unfit(damaged, strangers))]
+    Unfit {
+        /// Partial files of earlier sizes with other bytes, and files that don't begin as the log does.
+        damaged: Vec<String>,
+        /// Paths below `tile/` that no log has.
+        strangers: Vec<String>,
     },
     /// The log's files don't fit its checkpoint, or can't be read.
     #[error(transparent)]
@@ -102,6 +112,34 @@ pub struct Update {
     pub written: u64,
     /// Of these, those that were there with other bytes.
     pub repaired: u64,
+    /// Paths below `tile/` that this log has not; looked for only with [`Scope::All`].
+    pub strangers: Vec<String>,
+}
+
+/// What a folder holds that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Its checkpoint, to which all of it leads.
+    pub checkpoint: Checkpoint,
+    /// Files that go on after what it covers: a run that was cut off leaves them.
+    pub beyond: u64,
+}
+
+/// Names of a list that are told one by one.
+const NAMES_TOLD_MAX: usize = 20;
+
+fn unfit(damaged: &[String], strangers: &[String]) -> String {
+    let list = |files: &[String], what: &str| {
+        let more = files.len().saturating_sub(NAMES_TOLD_MAX);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        let names: Vec<&str> = files.iter().take(NAMES_TOLD_MAX).map(String::as_str).collect();
+        (!files.is_empty()).then(|| format!("{what}: {}{more}", names.join(", ")))
+    };
+    let parts = [
+        list(damaged, "not what the log has there (`--all` writes them again)"),
+        list(strangers, "no files of this log, which have no business in the folder"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
 /// Which files to look at.
@@ -136,10 +174,14 @@ pub fn update<E>(
     remove_temporary(folder).map_err(|source| io(folder, source))?;
     let new = checkpoint::open(note, key, key.name()).map_err(MirrorError::Checkpoint)?;
     let old = folder_checkpoint(folder, key)?;
+    if let Some(kept) = old.as_ref().filter(|(old, _)| old.size > new.size) {
+        return Err(shorter(folder, kept, (&new, note), key));
+    }
     let mut log = continued(old.as_ref(), (&new, note), key, fetch)?;
     let old = old.map(|(old, _)| old);
     let from = old.as_ref().filter(|_| scope == Scope::New).map_or(0, |old| old.size);
-    let mut update = Update { old: old.map(|old| old.size), size: new.size, written: 0, repaired: 0 };
+    let mut update =
+        Update { old: old.map(|old| old.size), size: new.size, written: 0, repaired: 0, strangers: Vec::new() };
     for file in files(from, new.size) {
         let path = folder.join(file.to_string());
         let there = match fs::read(&path) {
@@ -159,15 +201,49 @@ pub fn update<E>(
     for file in files(from, new.size).filter(|file| file.width() == TILE_WIDTH) {
         let path = folder.join(format!("{file}.p"));
         match fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => return Err(io(&path, source)),
+            Err(source) if !is_absent(&source) => return Err(io(&path, source)),
             Ok(()) | Err(_) => {}
         }
+    }
+    if scope == Scope::All {
+        repair_others(folder, &mut log, &mut update)?;
     }
     let path = folder.join(CHECKPOINT);
     if fs::read(&path).ok().as_deref() != Some(note) {
         write(folder, &path, note).map_err(|source| io(&path, source))?;
     }
     Ok(update)
+}
+
+/// Writes again what is damaged of the files that the checkpoint doesn't need.
+fn repair_others<E, F>(folder: &Path, log: &mut TiledLog<F>, update: &mut Update) -> Result<(), MirrorError<E>>
+where
+    F: FnMut(TileFile) -> Result<Option<Vec<u8>>, E>,
+{
+    let others = others(folder, log.size()).map_err(|source| MirrorError::Io { path: folder.to_owned(), source })?;
+    update.strangers = others.strangers;
+    for file in others.files {
+        let path = folder.join(file.to_string());
+        let io = |source| MirrorError::Io { path: path.clone(), source };
+        let bytes = fs::read(&path).map_err(io)?;
+        if look(log, file, &bytes)? != Found::Damaged {
+            continue;
+        }
+        if file.size_min().is_some_and(|size| size <= log.size()) {
+            write(folder, &path, &log.content(file)?).map_err(io)?;
+            update.written += 1;
+            update.repaired += 1;
+        } else {
+            // The log has less of it: nobody can say what belongs there.
+            update.strangers.push(file.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is there under this name, or something else than a file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
 }
 
 /// Two processes could leave the older checkpoint behind.
@@ -197,6 +273,39 @@ fn folder_checkpoint<E>(folder: &Path, key: &VerifierKey) -> Result<Option<Kept>
     }
 }
 
+/// What a log is that shows fewer entries than the folder has: forked, where the folder's own tiles show that it isn't
+/// their beginning.
+fn shorter<E>(
+    folder: &Path,
+    (old, old_note): &Kept,
+    (new, note): (&Checkpoint, &[u8]),
+    key: &VerifierKey,
+) -> MirrorError<E> {
+    let path = || {
+        let mut tree = TiledLog::open(old.size, &old.root_hash().ok()?, from_folder(folder)).ok()?;
+        let then = root_at(new.size, |level, index| tree.node(level, index)).ok()?;
+        let is_other = new.root_hash().ok()? != then;
+        is_other.then(|| consistency_path(new.size, old.size, |level, index| tree.node(level, index)).ok()).flatten()
+    };
+    let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
+    match path() {
+        Some(path) => {
+            let evidence = CheckpointPair { ledger: key.clone(), path, old: text(note), new: text(old_note) };
+            MirrorError::Forked { old: old.size, new: new.size, evidence: Box::new(evidence) }
+        }
+        None => MirrorError::Shrunk { old: old.size, new: new.size, note: text(note) },
+    }
+}
+
+/// The files of a folder.
+fn from_folder(folder: &Path) -> impl FnMut(TileFile) -> io::Result<Option<Vec<u8>>> {
+    move |file| match fs::read(folder.join(file.to_string())) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The log of the new checkpoint, if it continues the old one. Every hash that the old root is computed from leads to
 /// the new root, so this is a consistency proof from the log's own tiles.
 fn continued<E, F>(
@@ -214,9 +323,6 @@ where
     let Some((old, old_note)) = old else { return Ok(TiledLog::open(new.size, &new_root, fetch)?) };
     let (old_root, old, new) = (root(old)?, old.size, new.size);
     let text = |note: &[u8]| String::from_utf8_lossy(note).into_owned();
-    if new < old {
-        return Err(MirrorError::Shrunk { old, new, note: text(note) });
-    }
     let forked = |path| {
         let evidence = CheckpointPair { ledger: key.clone(), path, old: text(old_note), new: text(note) };
         MirrorError::Forked { old, new, evidence: Box::new(evidence) }
@@ -279,22 +385,34 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     sync_folder(above)
 }
 
-/// The root of what a folder holds, read as any reader of the public log would, every tile and every entry.
+/// Reads what a folder holds as any reader of the public log would, every tile and every entry, and looks at every other
+/// file below `tile/`: partial ones of earlier sizes have to be what the tree has there.
 ///
 /// # Errors
 /// The folder has no checkpoint by this key, or something in it isn't as the checkpoint says.
-pub fn verify(folder: &Path, key: &VerifierKey) -> Result<Checkpoint, MirrorError<io::Error>> {
+pub fn verify(folder: &Path, key: &VerifierKey) -> Result<Checked, MirrorError<io::Error>> {
     let path = folder.join(CHECKPOINT);
     let missing = || MirrorError::Io { path, source: io::Error::from(ErrorKind::NotFound) };
     let (checkpoint, _) = folder_checkpoint(folder, key)?.ok_or_else(missing)?;
     let root: Hash = checkpoint.root_hash().map_err(MirrorError::Checkpoint)?;
-    let fetch = |file: TileFile| match fs::read(folder.join(file.to_string())) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    };
-    TiledLog::open(checkpoint.size, &root, fetch)?.verify(|_, _| ())?;
-    Ok(checkpoint)
+    let mut log = TiledLog::open(checkpoint.size, &root, from_folder(folder))?;
+    log.verify(|_, _| ())?;
+    let others =
+        others(folder, checkpoint.size).map_err(|source| MirrorError::Io { path: folder.to_owned(), source })?;
+    let (mut damaged, mut beyond) = (Vec::new(), 0);
+    for file in others.files {
+        let path = folder.join(file.to_string());
+        let bytes = fs::read(&path).map_err(|source| MirrorError::Io { path, source })?;
+        match look(&mut log, file, &bytes)? {
+            Found::Right => {}
+            Found::Beyond => beyond += 1,
+            Found::Damaged => damaged.push(file.to_string()),
+        }
+    }
+    if damaged.is_empty() && others.strangers.is_empty() {
+        return Ok(Checked { checkpoint, beyond });
+    }
+    Err(MirrorError::Unfit { damaged, strangers: others.strangers })
 }
 
 #[cfg(test)]

@@ -8,20 +8,23 @@ use std::{
     sync::Arc,
 };
 
+use super::TreeFile;
 use crate::{
     ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime},
+    merkle::Hash,
     projection::TimesFile,
     replay::Past,
     store::StoredEntry,
     wire,
 };
 
-/// Three files: every entry's events with their lengths, where each entry's end, and times that were put away. Reading an
-/// event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
+/// Four files: every entry's events with their lengths, where each entry's end, the hashes of the tree, and times that were put
+/// away. Reading an event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
 #[derive(Debug)]
 pub struct Scratch {
     events: BufWriter<File>,
     ends: BufWriter<File>,
+    tree: TreeFile,
     times: Arc<TimesFile>,
     /// Bytes of events so far.
     length: u64,
@@ -31,7 +34,7 @@ pub struct Scratch {
 /// Bytes that are written at once: a write to the system every few sheets.
 const WRITE_BYTES: usize = 256 * 1_024;
 
-fn buffered(file: File) -> BufWriter<File> {
+pub(super) fn buffered(file: File) -> BufWriter<File> {
     BufWriter::with_capacity(WRITE_BYTES, file)
 }
 
@@ -42,7 +45,8 @@ impl Scratch {
     /// They can't be made.
     pub fn new() -> io::Result<Self> {
         let file = || tempfile::tempfile().map(buffered);
-        Ok(Self { events: file()?, ends: file()?, times: Arc::new(TimesFile::temporary()?), length: 0, flushed: true })
+        let (tree, times) = (TreeFile::temporary()?, Arc::new(TimesFile::temporary()?));
+        Ok(Self { events: file()?, ends: file()?, tree, times, length: 0, flushed: true })
     }
 
     /// The files of a folder, cut to so many entries, and the times of projections that stand there.
@@ -68,14 +72,16 @@ impl Scratch {
         events.set_len(length)?;
         events.seek(SeekFrom::End(0))?;
         ends.seek(SeekFrom::End(0))?;
-        Ok(Self { events: buffered(events), ends: buffered(ends), times, length, flushed: true })
+        let tree = TreeFile::open(&folder.join("tree"), entries)?;
+        Ok(Self { events: buffered(events), ends: buffered(ends), tree, times, length, flushed: true })
     }
 
-    /// Keeps an entry that was replayed.
+    /// Keeps an entry that was replayed, and the tree's hashes that it completed.
     ///
     /// # Errors
     /// The files can't be written.
-    pub fn keep(&mut self, entry: &StoredEntry) -> io::Result<()> {
+    pub fn keep(&mut self, entry: &StoredEntry, hashes: &[Hash]) -> io::Result<()> {
+        hashes.iter().try_for_each(|hash| self.tree.push(hash))?;
         for event in &entry.events {
             // At most 1 KiB, or it would not have been taken.
             let length = u16::try_from(event.len()).map_err(io::Error::other)?;
@@ -87,12 +93,19 @@ impl Scratch {
         self.flushed = false;
         Ok(())
     }
+
+    /// The tree over the entries that were kept.
+    pub const fn tree(&mut self) -> &mut TreeFile {
+        &mut self.tree
+    }
+
     /// Brings everything to the disk.
     ///
     /// # Errors
     /// The files can't be written.
     pub fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
+        self.tree.sync()?;
         self.events.get_ref().sync_data()?;
         self.ends.get_ref().sync_data()
     }

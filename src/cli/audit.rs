@@ -3,16 +3,24 @@
 mod archive;
 mod claims;
 mod folder;
+mod kept;
 mod memory;
+mod place;
 mod report;
 mod server;
+mod state;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::ArgGroup;
 use tokio::sync::watch;
 
-use self::report::{Divergence, Report};
+use self::{
+    kept::{Compared, Kept},
+    memory::Memory,
+    place::Place,
+    report::{Divergence, Report},
+};
 use super::{
     checkpoint::read_policy,
     client,
@@ -23,6 +31,7 @@ use crate::{
     audit::{Audit, AuditError, Pin},
     checkpoint::{Note, policy::WitnessPolicy},
     merkle::Hash,
+    projection::Projection,
 };
 
 /// Check a whole ledger from its bytes: every signature, every rule, the tree, and the signed checkpoint.
@@ -34,7 +43,8 @@ use crate::{
     group = ArgGroup::new("source").required(true).args(["archive", "server", "data"]),
     after_help = "\
 Exit codes: 0 verified; 1 a divergence was found, and is named; 2 wrong usage; 3 the source could
-not be read or reached.
+not be read or reached; 4 verified, but it is older than what an earlier audit verified: both
+are named.
 
 Examples:
   timebank audit --archive leeds.archive --pin leeds.pin
@@ -58,7 +68,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     witness_policy: Option<PathBuf>,
     /// Where the last checkpoint and state of each audited ledger are remembered [default: timebank/audits in your state
-    /// directory]. The next audit verifies only what is new, and convicts a ledger that takes back what it signed.
+    /// directory]. The next audit verifies only what is new, and convicts a ledger that takes back what it signed. One
+    /// folder serves any number of ledgers and all three kinds of source.
     #[arg(long, value_name = "DIR")]
     memory: Option<PathBuf>,
     /// Print JSON.
@@ -90,12 +101,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
     let (stop, stopped) = watch::channel(false);
     let json = arguments.json;
-    let nowhere = tempfile::tempdir()?;
-    let memory = match arguments.memory {
-        Some(folder) => folder,
-        // Where a person has no folder to write to, nothing is remembered.
-        None => default_memory().unwrap_or_else(|| nowhere.path().to_owned()),
-    };
+    let memory = arguments.memory.map_or_else(|| Ok(Place::of_person()), Place::named)?;
     let auditing = match (arguments.archive, arguments.data, arguments.server) {
         (Some(file), _, _) => {
             let audit = move || archive::audit(&file, pin.as_ref(), policy.as_ref(), &memory, &stopped);
@@ -115,17 +121,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         report = &mut auditing => report?,
         _ = tokio::signal::ctrl_c() => {
             stop.send_replace(true);
-            // It remembers how far it came.
-            drop(tokio::time::timeout(INTERRUPTED_WAIT, auditing).await);
+            // It remembers how far it came, unless somebody can't wait for that.
+            tokio::select! {
+                _ = tokio::time::timeout(INTERRUPTED_WAIT, auditing) => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
             return Err(Failure::Unreachable("interrupted: nothing was verified".to_owned()).into());
         }
     };
     report?.print(json)
-}
-
-fn default_memory() -> Option<PathBuf> {
-    let folder = dirs::state_dir().or_else(dirs::data_local_dir)?.join("timebank").join("audits");
-    std::fs::create_dir_all(&folder).ok().map(|()| folder)
 }
 
 /// Whether the witnesses that the auditor asks for have cosigned a checkpoint that was verified.
@@ -148,25 +152,74 @@ fn unreadable(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The reader of entries stops where somebody wants no more.
-fn refuse_if(stopped: &watch::Receiver<bool>) -> Result<(), Stop> {
-    let interrupted = || Stop::Source(Failure::Unreachable("interrupted".to_owned()).into());
+/// Whatever takes long stops where somebody wants no more.
+fn refuse_if(stopped: &watch::Receiver<bool>) -> anyhow::Result<()> {
+    let interrupted = || Failure::Unreachable("interrupted".to_owned()).into();
     if *stopped.borrow() { Err(interrupted()) } else { Ok(()) }
 }
 
+/// Waits for an answer, unless somebody wants no more.
+async fn unless<T>(
+    stopped: &watch::Receiver<bool>,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let mut stopped = stopped.clone();
+    tokio::select! {
+        done = work => done,
+        Ok(_) = stopped.wait_for(|stop| *stop) => Err(Failure::Unreachable("interrupted".to_owned()).into()),
+    }
+}
+
+/// Holds a source that is sound by itself against what is remembered of its ledger, and remembers it. None where
+/// this auditor's own files turn out to be damaged.
+fn remember(
+    memory: &Memory,
+    (kept, own): (&mut Kept, &Projection),
+    (pin, stopped): (Option<&Pin>, &watch::Receiver<bool>),
+    (note, audit): (&str, &mut Audit),
+    report: Report,
+) -> anyhow::Result<Option<Report>> {
+    let Some(whole) = report.verified() else {
+        let entry = if report.is_other_history() { kept.first_other(memory, audit) } else { None };
+        return Ok(Some(report.naming(entry)));
+    };
+    match kept.compare(memory, (note, whole), audit)? {
+        Compared::Fits => {
+            memory.save(own, audit);
+            kept.replace(memory, (note, whole), audit, (pin, stopped));
+            memory.promote();
+            Ok(Some(report))
+        }
+        Compared::Older(older) => {
+            if let Some(genesis) = audit.genesis() {
+                kept.remember_pin(memory, genesis, pin);
+            }
+            memory.save_shorter(own, audit);
+            Ok(Some(report.older(older)))
+        }
+        Compared::Forked(found) => Ok(Some(report.with(*found))),
+        Compared::Unfit => Ok(None),
+    }
+}
+
+/// The auditor's own files contradict each other, though all of them were just made.
+fn unfit() -> anyhow::Error {
+    Failure::Unreachable("the audit's own files failed: what was written to them is not what is read".to_owned()).into()
+}
+
 /// A report of what was found, or an error where nothing could be judged.
-fn outcome(audit: &Audit, pinned: (bool, u64), ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
+fn outcome(audit: &Audit, known: (bool, u64), ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
     match ended {
-        Ok(verified) => Ok(Report::new(audit, pinned, Ok(verified))),
-        Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, pinned, Err((&*finding).into()))),
+        Ok(verified) => Ok(Report::new(audit, known, Ok(verified))),
+        Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, known, Err((&*finding).into()))),
         Err(Stop::Audit(AuditError::Io(error))) => {
             Err(Failure::Unreachable(format!("the audit's own files failed: {error}")).into())
         }
         Err(Stop::Archive(error @ ArchiveError::Io { .. })) => Err(Failure::Unreachable(error.to_string()).into()),
-        Err(Stop::Archive(error)) => Ok(Report::new(audit, pinned, Err((&error).into()))),
-        Err(Stop::Claim(found)) => Ok(Report::new(audit, pinned, Err(*found))),
+        Err(Stop::Archive(error)) => Ok(Report::new(audit, known, Err((&error).into()))),
+        Err(Stop::Claim(found)) => Ok(Report::new(audit, known, Err(*found))),
         Err(Stop::Source(error)) => match error.downcast_ref::<Failure>() {
-            Some(Failure::Refused(problem)) => Ok(Report::new(audit, pinned, Err(problem.text.as_str().into()))),
+            Some(Failure::Refused(problem)) => Ok(Report::new(audit, known, Err(problem.text.as_str().into()))),
             Some(Failure::Usage(_) | Failure::Unreachable(_) | Failure::Unknown { .. } | Failure::Partly(_)) | None => {
                 Err(unreadable(error))
             }

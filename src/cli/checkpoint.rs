@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     client::Client,
-    output::{Failure, usage},
+    output::{Failure, quoted, usage},
     source::answer,
 };
 use crate::{
@@ -97,5 +97,5 @@ pub(super) fn keep_evidence(folder: &Path, pair: &CheckpointPair) -> anyhow::Res
 
 /// What to do with evidence.
 pub(super) fn show_evidence(path: &Path) -> String {
-    format!("The evidence is in {path}: `timebank verify-evidence {path}` shows it to anybody", path = path.display())
+    format!("The evidence is in {}: `timebank verify-evidence {}` shows it to anybody", path.display(), quoted(path))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::output::{Failure, emit, progress, usage};
+use super::output::{Failure, progress, tell, usage};
 use crate::{
     config,
     server::{self, Findings, FsckError, Part},
@@ -63,7 +63,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         (0, false) => "repaired",
         _ => "damaged",
     };
-    report(arguments.json, &findings, verdict)?;
+    report(arguments.json, &findings, verdict);
     if damaged > 0 {
         let problems = if damaged == 1 { "1 problem is" } else { &format!("{damaged} problems are") };
         return Err(Failure::refused(format!("the folder is damaged: {problems} not repaired")).into());
@@ -81,7 +81,7 @@ fn state(findings: &Findings, part: Part) -> &'static str {
     }
 }
 
-fn report(as_json: bool, findings: &Findings, verdict: &str) -> anyhow::Result<()> {
+fn report(as_json: bool, findings: &Findings, verdict: &str) {
     let checks = Part::ALL.map(|part| json!({ "part": part.name(), "verdict": state(findings, part) }));
     let problems: Vec<_> = findings
         .problems
@@ -105,7 +105,7 @@ fn report(as_json: bool, findings: &Findings, verdict: &str) -> anyhow::Result<(
         "problems": problems,
         "untold": findings.untold,
     });
-    emit(as_json, &value, || {
+    tell(as_json, &value, || {
         let mut text = format!("{verdict}: {} entries of {}", findings.entries, findings.origin);
         for part in Part::ALL {
             text = format!("{text}\n{:<14} {}", part.name(), state(findings, part));
@@ -118,5 +118,5 @@ fn report(as_json: bool, findings: &Findings, verdict: &str) -> anyhow::Result<(
             text = format!("{text}\n\nand {} more", findings.untold);
         }
         text
-    })
+    });
 }

@@ -4,6 +4,7 @@ mod source;
 
 use std::{fmt, io::IsTerminal, path::PathBuf};
 
+use clap::ArgGroup;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tonic::transport::Channel;
@@ -12,12 +13,13 @@ use self::source::Source;
 use super::{
     checkpoint::{keep_evidence, show_evidence},
     client,
-    output::{Failure, emit},
+    output::{Failure, tell, usage},
 };
 use crate::{
+    audit::Pin,
     checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, VerifierKey},
     merkle::TiledError,
-    mirror::{self, MirrorError, Scope, Update},
+    mirror::{self, Checked, MirrorError, Scope, Update},
 };
 
 /// Keep a public copy of the log in a folder.
@@ -26,12 +28,16 @@ use crate::{
 /// layout that any web server can hand out. They tell nobody's key, count or account. Each run goes on where the last one
 /// was; it refuses a log that got shorter or has another past than the folder.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(group = ArgGroup::new("identity").args(["vkey", "pin"]), after_help = "\
+Exit codes: 0 done; 1 the log was cut or rewritten, or a file of the folder is not what it has
+there; 2 wrong usage, or the folder can't be used; 3 the server can't be reached; 4 done, but there
+are files in the folder that are none of the log.
+
 Examples:
   timebank mirror /srv/www/timebank
   timebank mirror --server http://127.0.0.1:7464 --vkey 'timebank.example/leeds+1a2b3c4d+AQ...' copy
   timebank mirror --all copy                   look at every file, and write damaged ones again
-  timebank mirror --check --vkey 'timebank.example.org/leeds+1a2b3c4d+AQ...' copy")]
+  timebank mirror --check --pin leeds.pin copy")]
 pub(crate) struct Arguments {
     /// The folder; it is made where there is none.
     #[arg(value_name = "FOLDER")]
@@ -42,11 +48,14 @@ pub(crate) struct Arguments {
     /// The ledger's key, as its first start printed it [default: what the server says, which is then taken on trust].
     #[arg(long, value_name = "VKEY")]
     vkey: Option<VerifierKey>,
-    /// Look at all files of the folder, not only at new ones.
+    /// Take the key from a pin. Its genesis is not looked at: an audit does that.
+    #[arg(long, value_name = "FILE")]
+    pin: Option<PathBuf>,
+    /// Look at all files of the folder, not only at new ones: damaged ones are written again, partial ones of earlier sizes too.
     #[arg(long)]
     all: bool,
     /// Ask no server: only check every file of the folder against its own checkpoint.
-    #[arg(long, requires = "vkey", conflicts_with = "all")]
+    #[arg(long, requires = "identity", conflicts_with = "all")]
     check: bool,
     /// Print JSON.
     #[arg(long)]
@@ -54,22 +63,35 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    match &arguments.vkey {
-        Some(vkey) if arguments.check => check(&arguments, vkey.clone()).await,
-        _ => follow(arguments).await,
+    let pinned = arguments.pin.as_deref().map(Pin::read).transpose().map_err(|error| usage(error.to_string()))?;
+    let vkey = arguments.vkey.clone().or(pinned.map(|pin| pin.ledger_key));
+    match vkey {
+        Some(vkey) if arguments.check => check(&arguments, vkey).await,
+        vkey => follow(arguments, vkey).await,
     }
 }
 
 async fn check(arguments: &Arguments, vkey: VerifierKey) -> anyhow::Result<()> {
     let (folder, json) = (arguments.folder.clone(), arguments.json);
     let checked = tokio::task::spawn_blocking(move || mirror::verify(&folder, &vkey)).await?;
-    let Checkpoint { origin, size, .. } = checked.map_err(|error| failure(&error))?;
-    let value = json!({ "origin": origin, "size": size, "verified": true });
-    emit(json, &value, || format!("{origin}: all {size} entries and their tiles lead to the signed checkpoint"))
+    if let (true, Err(MirrorError::Unfit { damaged, strangers })) = (json, &checked) {
+        tell(true, &json!({ "verified": false, "damaged": damaged, "strangers": strangers }), String::new);
+    }
+    let Checked { checkpoint, beyond } = checked.map_err(|error| failure(&error))?;
+    let Checkpoint { origin, size, .. } = checkpoint;
+    let value = json!({ "origin": origin, "size": size, "verified": true, "beyond": beyond });
+    tell(json, &value, || {
+        let mut text = format!("{origin}: all {size} entries and their tiles lead to the signed checkpoint");
+        if beyond > 0 {
+            text = format!("{text}; {beyond} files go on after what it covers, as a run that was cut off leaves them");
+        }
+        text
+    });
+    Ok(())
 }
 
-async fn follow(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { folder, server, vkey, all, json, .. } = arguments;
+async fn follow(arguments: Arguments, vkey: Option<VerifierKey>) -> anyhow::Result<()> {
+    let Arguments { folder, server, all, json, .. } = arguments;
     let channel = client::channel(&server).await?;
     let trusted = vkey.is_none() && !folder.join(mirror::CHECKPOINT).exists();
     let vkey = match vkey {
@@ -113,7 +135,7 @@ async fn said_by_server(channel: Channel) -> anyhow::Result<VerifierKey> {
 }
 
 fn report(json: bool, update: &Update, vkey: &VerifierKey, trusted: bool) -> anyhow::Result<()> {
-    let Update { old, size, written, repaired } = update;
+    let Update { old, size, written, repaired, strangers } = update;
     let value = json!({
         "origin": vkey.name(),
         "vkey": vkey.to_string(),
@@ -122,8 +144,9 @@ fn report(json: bool, update: &Update, vkey: &VerifierKey, trusted: bool) -> any
         "size": size,
         "files_written": written,
         "files_repaired": repaired,
+        "strangers": strangers,
     });
-    emit(json, &value, || {
+    tell(json, &value, || {
         let from = old.map_or_else(String::new, |old| format!(", {old} before"));
         let mut text = format!("{}: {size} entries{from}; {written} files written", vkey.name());
         if *repaired > 0 {
@@ -135,7 +158,12 @@ fn report(json: bool, update: &Update, vkey: &VerifierKey, trusted: bool) -> any
             );
         }
         text
-    })
+    });
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    let strangers = MirrorError::<std::io::Error>::Unfit { damaged: Vec::new(), strangers: strangers.clone() };
+    Err(Failure::Partly(strangers.to_string()).into())
 }
 
 fn progress(size: u64) -> ProgressBar {
@@ -156,6 +184,7 @@ fn failure<E: fmt::Display>(error: &MirrorError<E>) -> Failure {
         MirrorError::Checkpoint(_)
         | MirrorError::Shrunk { .. }
         | MirrorError::Forked { .. }
+        | MirrorError::Unfit { .. }
         | MirrorError::Tiled(
             TiledError::Missing { .. }
             | TiledError::Malformed { .. }

@@ -145,13 +145,16 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Failure::Usage(message.into()).into()
 }
 
-/// A file's name as a POSIX shell takes it, for commands that are printed to be pasted.
+/// A file name as a POSIX shell takes it back, an option's sign at its beginning included.
 pub(crate) fn quoted(path: &Path) -> String {
-    quoted_text(&path.display().to_string())
+    let path = path.to_string_lossy();
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.into_owned() };
+    quoted_text(&path)
 }
 
-/// A word as a POSIX shell takes it.
+/// A word as a POSIX shell takes it back.
 pub(crate) fn quoted_text(text: &str) -> String {
+    // No shell takes a NUL, and no file name has one.
     shlex::try_quote(text).map_or_else(|_nul| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
@@ -382,5 +385,17 @@ mod tests {
         check(Code::InvalidArgument, None, false);
         check(Code::PermissionDenied, Some("proxy.example"), false);
         check(Code::DeadlineExceeded, None, false);
+    }
+
+    #[test]
+    fn file_names_in_commands_are_taken_back_by_a_shell() {
+        let plain =
+            ["evidence-6-6.pair", "/srv/www/1.pair", "a b", "it's", "证明 一.proof", "$HOME", "`id`", "a\"b", "*"];
+        for name in plain {
+            assert_eq!(shlex::split(&quoted(Path::new(name))), Some(vec![name.to_owned()]));
+        }
+        assert_eq!(quoted(Path::new("/srv/www/1.pair")), "/srv/www/1.pair", "nothing that needs none is quoted");
+        assert_eq!(quoted(Path::new("-x y")), "'./-x y'", "no option");
+        assert_eq!(quoted(Path::new("")), "''");
     }
 }

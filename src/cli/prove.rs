@@ -9,16 +9,16 @@ use super::{
     arguments::event_ref,
     checkpoint::{checkpoint_over, parsed, read_note, read_policy},
     client::{Client, ClientArguments},
-    output::{Failure, emit, refuse_overwrite, usage},
+    output::{Failure, quoted, quoted_text, refuse_overwrite, tell, usage},
     source::answer,
     verify::{proven, related},
 };
 use crate::{
-    checkpoint::{VerifierKey, policy::WitnessPolicy},
+    checkpoint::{self, VerifierKey, policy::WitnessPolicy},
     ledger::EventRef,
     merkle::Hash,
     projection::event_ref_message,
-    proof::{CheckpointPair, EventProof},
+    proof::{CheckpointPair, EventProof, Relation},
     proto,
     store::atomic_write,
 };
@@ -31,6 +31,9 @@ use crate::{
 #[command(
     group = ArgGroup::new("what").required(true).args(["event", "since"]),
     after_help = "\
+Exit codes: 0 proved; 1 refused, or --since finds that the ledger signed two histories: the file is evidence then; 2 wrong
+usage; 3 the server can't be reached.
+
 Examples:
   timebank prove 17.0                                 writes 17.0.tlog-proof
   timebank prove 17.0 --out hours.tlog-proof --witness-policy witnesses.policy
@@ -46,7 +49,7 @@ pub(crate) struct Arguments {
     /// Prove instead that the log begins with what this checkpoint, kept from before, is over.
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
-    /// File to write [default: INDEX.EVENT.tlog-proof, or OLD-NEW.pair].
+    /// File to write [default: INDEX.EVENT.tlog-proof, or OLD-NEW.pair, or evidence-OLD-NEW.pair].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Wait for a checkpoint that these witnesses cosigned, a C2SP tlog-policy file.
@@ -64,24 +67,108 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let vkey = answer(client.get_status(proto::GetStatusRequest {})).await?.ledger_vkey;
     let key: VerifierKey =
         vkey.parse().map_err(|error| Failure::refused(format!("the server's key is none: {error}")))?;
-    let (name, text, sentence) = match (arguments.event, since) {
+    let Proof { name, text, sentence, is_forked, since } = match (arguments.event, since) {
         (Some(event), _) => prove_event(&mut client, event, &key, policy.as_ref()).await?,
-        (None, since) => prove_growth(&mut client, since.unwrap_or_default(), &key, policy.as_ref()).await?,
+        (None, since) => {
+            let proved = prove_growth(&mut client, since.unwrap_or_default(), &key, policy.as_ref()).await;
+            if let (Err(error), true) = (&proved, arguments.client.json)
+                && let Some(Failure::Refused(problem)) = error.downcast_ref()
+            {
+                let value = json!({ "verdict": "not proved", "problem": problem.text, "ledger_vkey": vkey });
+                tell(true, &value, String::new);
+            }
+            proved?
+        }
     };
     let out = arguments.out.unwrap_or_else(|| PathBuf::from(name));
-    write(&out, &text, arguments.force)?;
-    let value = json!({ "file": out.display().to_string(), "proves": sentence, "ledger_vkey": vkey });
-    emit(arguments.client.json, &value, || {
+    let written = write(&out, &text, arguments.force);
+    if let (true, Err(error)) = (is_forked, &written) {
+        // What was found is more than where it could not be put.
+        return Err(Failure::refused(format!("{sentence} The evidence was not written: {error:#}")).into());
+    }
+    written?;
+    let verdict = if is_forked { "forked" } else { "proved" };
+    let file = out.display().to_string();
+    let mut value = json!({ "verdict": verdict, "file": file, "proves": sentence, "ledger_vkey": vkey });
+    if let Some(since) = &since {
+        value["record"] = since.json();
+    }
+    let (pasted, vkey) = (quoted(&out), quoted_text(&vkey));
+    tell(arguments.client.json, &value, || {
+        if is_forked {
+            return format!(
+                "{sentence}\nThe evidence is in {file}. Show it to anybody, offline, with\n  \
+                 timebank verify-evidence {pasted} --key {vkey}"
+            );
+        }
+        let policy = arguments.witness_policy.as_deref().map(|policy| format!(" --witness-policy {}", quoted(policy)));
+        let policy = policy.unwrap_or_default();
         format!(
-            "{sentence}\nwritten to {}. Verify it, offline, with\n  timebank verify {} --key '{vkey}'",
-            out.display(),
-            out.display()
+            "{sentence}{}\nwritten to {file}. Verify it, offline, with\n  timebank verify {pasted} --key {vkey}{policy}",
+            since.as_ref().map_or_else(String::new, Since::sentence)
         )
-    })
+    });
+    if is_forked {
+        return Err(Failure::refused(format!("the ledger signed two histories; the evidence is in {file}")).into());
+    }
+    Ok(())
 }
 
-/// The file's name, its text, and what it proves.
-type Proof = (String, String, String);
+/// What is to be written, and what it proves.
+struct Proof {
+    /// Of the file, where nobody named another.
+    name: String,
+    text: String,
+    sentence: String,
+    /// It convicts the ledger.
+    is_forked: bool,
+    /// What became of the record that the event is a version of, as the server says today; the proof itself is of what was
+    /// recorded then.
+    since: Option<Since>,
+}
+
+/// A record as it stands now, seen from one of its versions.
+struct Since {
+    at: EventRef,
+    record: proto::Record,
+}
+
+impl Since {
+    /// Asks the server. None where the event is no version of a record.
+    async fn ask(client: &mut Client, at: EventRef) -> anyhow::Result<Option<Self>> {
+        let request = proto::GetRecordRequest { event: Some(event_ref_message(at)), min_index: 0 };
+        match answer(client.get_record(request)).await {
+            Ok(found) => Ok(found.record.map(|record| Self { at, record })),
+            Err(error) => match error.downcast_ref() {
+                Some(Failure::Refused(refused)) if refused.code.as_deref() == Some("RecordUnknown") => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let Self { record, .. } = self;
+        json!({ "record": place(record.record), "newest": place(record.newest), "reversed": record.reversed })
+    }
+
+    /// What a reader of the proof should know; nothing where the event is the newest version and stands.
+    fn sentence(&self) -> String {
+        let Self { at, record } = self;
+        let (original, newest) = (place(record.record), place(record.newest));
+        let later = "The proof shows what was recorded then";
+        if record.reversed {
+            format!("\nBut record {original} was taken back for good. {later}, and counts for nothing now.")
+        } else if newest != at.to_string() {
+            format!("\nBut record {original} was corrected since, last by {newest}. {later}: prove {newest} as well.")
+        } else {
+            String::new()
+        }
+    }
+}
+
+fn place(at: Option<proto::EventRef>) -> String {
+    at.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
+}
 
 async fn prove_event(
     client: &mut Client,
@@ -103,7 +190,9 @@ async fn prove_event(
         checkpoint,
     };
     let verified = proof.verify(key, policy).map_err(|error| wrong(&error))?;
-    Ok((format!("{at}.tlog-proof"), proof.to_string(), proven(&verified)))
+    let (name, text, sentence) = (format!("{at}.tlog-proof"), proof.to_string(), proven(&verified));
+    let since = Since::ask(client, at).await?;
+    Ok(Proof { name, text, sentence, is_forked: false, since })
 }
 
 async fn prove_growth(
@@ -113,12 +202,25 @@ async fn prove_growth(
     policy: Option<&WitnessPolicy>,
 ) -> anyhow::Result<Proof> {
     let old_size = parsed(&old).ok_or_else(|| usage("--since: not a signed checkpoint"))?.size;
+    // Of a checkpoint that the ledger didn't sign, nothing is to be said of its log.
+    checkpoint::open(old.as_bytes(), key, key.name())
+        .map_err(|error| Failure::refused(format!("--since: this ledger did not sign that checkpoint: {error}")))?;
+    let size = answer(client.get_status(proto::GetStatusRequest {})).await?.size;
+    if size < old_size {
+        let problem = format!(
+            "the log has only {size} entries, and the ledger signed a checkpoint over {old_size}: entries were taken back, or \
+             an old copy answers. Keep the checkpoint: it is evidence as soon as the log grows otherwise"
+        );
+        return Err(Failure::refused(problem).into());
+    }
     let new = checkpoint_over(client, old_size, policy).await?;
     let new_size = parsed(&new).map_or(0, |checkpoint| checkpoint.size);
     let path = consistency_path(client, old_size, new_size).await?;
     let pair = CheckpointPair { ledger: key.clone(), path, old, new };
     let related_by = pair.verify().map_err(|error| wrong(&error))?;
-    Ok((format!("{old_size}-{new_size}.pair"), pair.to_string(), related(&related_by)))
+    let is_forked = matches!(related_by.relation, Relation::Forked { .. });
+    let name = format!("{}{old_size}-{new_size}.pair", if is_forked { "evidence-" } else { "" });
+    Ok(Proof { name, text: pair.to_string(), sentence: related(&related_by), is_forked, since: None })
 }
 
 /// The path from the server's tree over so many entries to its tree over more; see [`crate::merkle::consistency_roots`].

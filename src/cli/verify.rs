@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     checkpoint::{read_bounded, read_policy},
     describe,
-    output::{Failure, emit, time, usage},
+    output::{Failure, tell, time, usage},
     zone,
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     /// The ledger's verifier key, as its first start printed it.
     #[arg(long, value_name = "VKEY")]
     key: Option<VerifierKey>,
-    /// Take the key from a pin.
+    /// Take the key from a pin. Its genesis is not looked at: no proof shows it, an audit does.
     #[arg(long, value_name = "FILE")]
     pin: Option<PathBuf>,
     /// The witnesses that must have cosigned, a C2SP tlog-policy file.
@@ -67,10 +67,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Err(problem) => json!({ "verdict": "not proved", "problem": problem }),
     };
     match verified {
-        Ok((_, sentence)) => emit(arguments.json, &value, || sentence),
+        Ok((_, sentence)) => {
+            tell(arguments.json, &value, || sentence);
+            Ok(())
+        }
         Err(problem) => {
             if arguments.json {
-                emit(true, &value, String::new)?;
+                tell(true, &value, String::new);
             }
             Err(Failure::refused(format!("not proved: {problem}")).into())
         }
@@ -109,7 +112,7 @@ fn verify_pair(bytes: &[u8], key: &VerifierKey, policy: Option<&WitnessPolicy>) 
     }
     let found = pair.verify().map_err(|error| error.to_string())?;
     if let Relation::Forked { .. } = found.relation {
-        return Err(related(&found));
+        return Err(format!("{} `timebank verify-evidence` shows that to anybody", related(&found)));
     }
     if let Some(policy) = policy {
         let note = Note::parse(pair.new.as_bytes()).map_err(|error| error.to_string())?;

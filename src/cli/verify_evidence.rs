@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     checkpoint::read_bounded,
-    output::{Failure, emit},
+    output::{Failure, tell},
     verify::related,
 };
 use crate::{
@@ -43,16 +43,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Ok((pair, sentence)) => {
             let key = pair.ledger.to_string();
             let value = json!({ "verdict": "convicted", "proves": sentence, "ledger_vkey": key });
-            emit(arguments.json, &value, || match arguments.key {
+            tell(arguments.json, &value, || match arguments.key {
                 Some(_) => sentence,
                 None => {
                     format!("{sentence}\nBoth are signed by {key}: compare it with the key that the ledger published.")
                 }
-            })
+            });
+            Ok(())
         }
         Err(problem) => {
             if arguments.json {
-                emit(true, &json!({ "verdict": "no evidence", "problem": problem }), String::new)?;
+                tell(true, &json!({ "verdict": "no evidence", "problem": problem }), String::new);
             }
             Err(Failure::refused(format!("no evidence: {problem}")).into())
         }

@@ -230,6 +230,53 @@ where
         }
     }
 
+    /// Whether bytes are those of a file of this width whose first `count` hashes or entries are the tree's. What comes after
+    /// them is looked at for its form alone.
+    ///
+    /// # Errors
+    /// The tree has no such file or fewer of them, or a tile can't be read.
+    pub fn begins(&mut self, file: TileFile, count: u64, bytes: &[u8]) -> Result<bool, TiledError<E>> {
+        let expected = self.first(file, count)?;
+        let hashes: Option<Vec<Hash>> = match file {
+            TileFile::Hashes { .. } => parse_tile(bytes),
+            TileFile::Entries { .. } => parse_bundle(bytes).map(|entries| entries.into_iter().map(leaf_hash).collect()),
+        };
+        let hashes = hashes.filter(|hashes| u64::try_from(hashes.len()) == Ok(file.width()));
+        Ok(hashes.is_some_and(|hashes| hashes.starts_with(&expected)))
+    }
+
+    /// The bytes of a file that may be narrower than what the tree has of it.
+    ///
+    /// # Errors
+    /// The tree has less, or it can't be read.
+    pub fn content(&mut self, file: TileFile) -> Result<Vec<u8>, TiledError<E>> {
+        let hashes = self.first(file, file.width())?;
+        let TileFile::Entries { index, .. } = file else { return Ok(hashes.concat()) };
+        let bundle = self.bundle(index)?;
+        let mut bytes = Vec::with_capacity(bundle.len());
+        for entry in parse_bundle(&bundle).unwrap_or_default().into_iter().take(hashes.len()) {
+            // It is of this length: it was in a bundle.
+            let _pushed = push_entry(&mut bytes, entry);
+        }
+        Ok(bytes)
+    }
+
+    /// The first hashes of the tile that a file is, or that holds the hashes of its entries.
+    fn first(&mut self, file: TileFile, count: u64) -> Result<Vec<Hash>, TiledError<E>> {
+        let (level, index) = match file {
+            TileFile::Hashes { level, index, .. } => (level, index),
+            TileFile::Entries { index, .. } => (0, index),
+        };
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let height = u32::from(level).saturating_add(1).saturating_mul(TILE_HEIGHT);
+        let out_of_range = TiledError::OutOfRange { level: height, index, size: self.size };
+        let hashes = self.tile(level, index)?;
+        let hashes = usize::try_from(count).ok().and_then(|count| hashes.get(..count));
+        hashes.map(<[Hash]>::to_vec).ok_or(out_of_range)
+    }
+
     /// Reads every tile and every entry; `seen` gets each bundle with its place.
     ///
     /// # Errors

@@ -118,10 +118,10 @@ fn a_folder_follows_the_log_over_every_border() {
     for size in [0, 1, 255, 256, 257, 300, 512, 65_536, 65_792, 70_000] {
         let update = log.mirror(&folder, size).unwrap();
         assert_eq!((update.old, update.size, update.repaired), (before, size, 0));
-        assert_eq!(verify(&folder, &log.vkey()).unwrap().size, size);
+        assert_eq!(verify(&folder, &log.vkey()).unwrap().checkpoint.size, size);
         assert_eq!(fs::read(folder.join(CHECKPOINT)).unwrap(), log.note(size));
         let again = log.mirror(&folder, size).unwrap();
-        assert_eq!(again, Update { old: Some(size), size, written: 0, repaired: 0 });
+        assert_eq!(again, Update { old: Some(size), size, written: 0, repaired: 0, strangers: Vec::new() });
         before = Some(size);
     }
     // Of the partial files that earlier sizes needed, those remain whose full one isn't there.
@@ -185,6 +185,20 @@ fn a_rewritten_or_shorter_log_changes_nothing() {
         let related = CheckpointPair::parse(evidence.to_string().as_bytes()).unwrap().verify().unwrap();
         assert_eq!(related.relation, Relation::Forked { root_then: other.root(600) });
     }
+    // Fewer entries of another past contradict the folder as well, as its own tiles show.
+    for size in [1, 255, 256, 512, 599] {
+        let error = other.mirror(folder.path(), size).unwrap_err();
+        let MirrorError::Forked { old: 600, new, evidence } = &error else { panic!("{error}") };
+        assert_eq!((*new, evidence.old.as_bytes()), (size, other.note(size).as_slice()));
+        let related = CheckpointPair::parse(evidence.to_string().as_bytes()).unwrap().verify().unwrap();
+        assert_eq!(related.relation, Relation::Forked { root_then: log.root(size) });
+    }
+    let newest = folder.path().join("tile/0/002.p/88");
+    let tile = fs::read(&newest).unwrap();
+    fs::write(&newest, [&tile[..tile.len() - 1], &[tile[tile.len() - 1] ^ 1]].concat()).unwrap();
+    let error = other.mirror(folder.path(), 599).unwrap_err();
+    assert!(matches!(error, MirrorError::Shrunk { .. }), "a damaged folder accuses nobody: {error}");
+    fs::write(&newest, tile).unwrap();
     let error = log.mirror(folder.path(), 599).unwrap_err();
     assert!(matches!(error, MirrorError::Shrunk { old: 600, new: 599, .. }), "{error}");
     let error = Log::new(0).mirror(folder.path(), 0).unwrap_err();
@@ -223,7 +237,7 @@ fn files_that_do_not_lead_to_the_checkpoint_are_never_written() {
             let right = content(&log.store, 1_000, TileFile::parse(path).unwrap()).unwrap();
             assert_eq!(right.as_ref(), Some(bytes), "{path} was written while {file} was wrong");
         }
-        assert_eq!(verify(folder.path(), &log.vkey()).unwrap().size, 300);
+        assert_eq!(verify(folder.path(), &log.vkey()).unwrap().checkpoint.size, 300);
     }
     assert_eq!(log.mirror(folder.path(), 1_000).unwrap().size, 1_000);
 }
@@ -240,7 +254,7 @@ fn an_update_that_was_cut_short_goes_on_where_it_was() {
     let note = log.note(2_000);
     let error = update(folder.path(), &note, &log.vkey(), Scope::New, fail_late, |_| ()).unwrap_err();
     assert!(error.to_string().contains("the line was cut"), "{error}");
-    assert_eq!(verify(folder.path(), &log.vkey()).unwrap().size, 300);
+    assert_eq!(verify(folder.path(), &log.vkey()).unwrap().checkpoint.size, 300);
     let asked = RefCell::new(BTreeSet::new());
     let serve = |file: TileFile| {
         asked.borrow_mut().insert(file.to_string());
@@ -250,7 +264,7 @@ fn an_update_that_was_cut_short_goes_on_where_it_was() {
     update(folder.path(), &note, &log.vkey(), Scope::New, serve, |size| reported.push(size)).unwrap();
     assert_eq!(reported, [512, 768, 1_024, 1_280, 1_536, 1_792, 2_000]);
     assert!(!asked.borrow().contains("tile/entries/001"), "what is there is not fetched again");
-    assert_eq!(verify(folder.path(), &log.vkey()).unwrap().size, 2_000);
+    assert_eq!(verify(folder.path(), &log.vkey()).unwrap().checkpoint.size, 2_000);
     assert!(!folder.path().join("tile/0/001.p").exists() && !folder.path().join("tile/entries/001.p").exists());
 }
 
@@ -266,7 +280,10 @@ fn damaged_and_lost_files_are_found_and_written_again() {
     assert!(verify(folder.path(), &log.vkey()).is_err());
     let all = |scope| update(folder.path(), &log.note(1_000), &log.vkey(), scope, log.serve(1_000), |_| ()).unwrap();
     assert_eq!(all(Scope::New).written, 0);
-    assert_eq!(all(Scope::All), Update { old: Some(1_000), size: 1_000, written: 3, repaired: 2 });
+    assert_eq!(
+        all(Scope::All),
+        Update { old: Some(1_000), size: 1_000, written: 3, repaired: 2, strangers: Vec::new() }
+    );
     assert_eq!(tree(folder.path()), before);
 }
 
@@ -289,4 +306,82 @@ fn what_a_kill_left_behind_is_removed() {
     log.mirror(folder.path(), 300).unwrap();
     let found: BTreeSet<_> = tree(folder.path()).into_keys().filter(|path| !path.starts_with("tile/")).collect();
     assert_eq!(found, [CHECKPOINT, "index.html", ".hidden"].map(str::to_owned).into());
+}
+
+/// A folder that followed a log to 464 entries by several sizes, so that it has partial files of all of them.
+fn followed() -> (Log, TempDir) {
+    let (log, folder) = (Log::new(1_000), folder());
+    for size in [256 + 70, 256 + 207, 464] {
+        log.mirror(folder.path(), size).unwrap();
+    }
+    for path in ["tile/entries/001.p/70", "tile/0/001.p/207", "tile/0/001.p/208"] {
+        assert!(folder.path().join(path).exists(), "{path}");
+    }
+    (log, folder)
+}
+
+#[test]
+fn every_file_of_a_folder_is_looked_at_and_written_again() {
+    let (log, folder) = followed();
+    let folder = folder.path();
+    let all = || update(folder, &log.note(464), &log.vkey(), Scope::All, log.serve(464), |_| ());
+    let sound = tree(folder);
+    for (path, bytes) in &sound {
+        if path == CHECKPOINT {
+            continue;
+        }
+        let flipped: Vec<u8> =
+            bytes.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == bytes.len() / 2)).collect();
+        let longer = [bytes.as_slice(), &[0]].concat();
+        for damaged in [flipped, bytes[..bytes.len() - 1].to_vec(), Vec::new(), longer] {
+            fs::write(folder.join(path), &damaged).unwrap();
+            let error = verify(folder, &log.vkey()).unwrap_err().to_string();
+            // What is made of the newest tiles is one root.
+            assert!(error.contains(path) || error.contains("newest tiles"), "{path}: {error}");
+            let update = all().unwrap();
+            assert_eq!((update.written, update.repaired), (1, 1), "{path}");
+            assert_eq!(tree(folder), sound, "{path}");
+        }
+    }
+    assert_eq!(verify(folder, &log.vkey()).unwrap().beyond, 0);
+}
+
+#[test]
+fn what_has_no_business_in_a_folder_is_named_and_left() {
+    let (log, folder) = followed();
+    let folder = folder.path();
+    for stranger in ["tile/notes.txt", "tile/0/001.p/256", "tile/0/01", "tile/entries/x000/001", "tile/64/000"] {
+        let path = folder.join(stranger);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "anything").unwrap();
+        let error = verify(folder, &log.vkey()).unwrap_err().to_string();
+        assert!(error.contains(stranger) && error.contains("no business"), "{error}");
+        let update = update(folder, &log.note(464), &log.vkey(), Scope::All, log.serve(464), |_| ()).unwrap();
+        assert_eq!(update.strangers, [stranger]);
+        fs::remove_file(&path).unwrap();
+    }
+    // Beside the tiles anything may lie, as on any web server.
+    fs::write(folder.join("index.html"), "hello").unwrap();
+    assert_eq!(verify(folder, &log.vkey()).unwrap().checkpoint.size, 464);
+}
+
+#[test]
+fn files_that_go_on_after_the_checkpoint_have_to_begin_as_the_log_does() {
+    let (log, folder) = followed();
+    let folder = folder.path();
+    let before = fs::read(folder.join(CHECKPOINT)).unwrap();
+    // As a run that is cut off before it is done leaves them.
+    log.mirror(folder, 600).unwrap();
+    fs::write(folder.join(CHECKPOINT), before).unwrap();
+    let checked = verify(folder, &log.vkey()).unwrap();
+    assert_eq!((checked.checkpoint.size, checked.beyond), (464, 5), "{:?}", tree(folder).keys());
+    for path in ["tile/entries/001", "tile/1/000.p/2"] {
+        let bytes = fs::read(folder.join(path)).unwrap();
+        let mut damaged = bytes.clone();
+        damaged[5] ^= 1;
+        fs::write(folder.join(path), damaged).unwrap();
+        let error = verify(folder, &log.vkey()).unwrap_err().to_string();
+        assert!(error.contains(path), "{error}");
+        fs::write(folder.join(path), bytes).unwrap();
+    }
 }

@@ -13,7 +13,7 @@ fn exit_codes_are_those_of_the_help() {
         "1 refused by a rule of the ledger (nothing was written);",
         "2 wrong usage, or a file that can't be read;",
         "3 the server can't be reached, or the outcome is unknown",
-        "4 done in part: some sheets or rows were refused;",
+        "4 done in part: some sheets or rows were refused, or what is left is named;",
     ];
     for words in promised {
         assert!(help.contains(words), "{words}: {help}");

@@ -196,6 +196,36 @@ fn the_json_of_histories_has_every_change_and_the_way_to_the_next_page() {
 }
 
 #[test]
+fn a_proof_of_a_record_that_was_corrected_or_taken_back_says_so() {
+    let village = Village::new();
+    village.ledger.json(&village.record("120", &[]));
+    let prove = |place: &str, name: &str| -> (Value, String) {
+        let out = village.path(name);
+        let value = village.ledger.json(&["prove", place, "--out", &out]);
+        let text = village.ledger.command(&["prove", place, "--out", &out, "--force"]).output().unwrap();
+        (value["record"].clone(), String::from_utf8(text.stdout).unwrap())
+    };
+    let (record, text) = prove("5.0", "plain");
+    assert_eq!(record, json!({"record": "5.0", "newest": "5.0", "reversed": false}));
+    assert!(!text.contains("But record"), "{text}");
+    village.ledger.json(&["correct", "service", "5.0", "--minutes", "90"]);
+    let (record, text) = prove("5.0", "corrected");
+    assert_eq!(record, json!({"record": "5.0", "newest": "6.0", "reversed": false}));
+    assert!(text.contains("record 5.0 was corrected since, last by 6.0"), "{text}");
+    let (record, text) = prove("6.0", "correction");
+    assert_eq!(record, json!({"record": "5.0", "newest": "6.0", "reversed": false}));
+    assert!(!text.contains("But record"), "the newest version stands: {text}");
+    village.ledger.json(&["correct", "reverse", "5.0", "--reason", "not-served"]);
+    for (place, name) in [("5.0", "a"), ("6.0", "b"), ("7.0", "c")] {
+        let (record, text) = prove(place, name);
+        assert_eq!(record["reversed"], true, "{place}");
+        assert!(text.contains("record 5.0 was taken back for good"), "{place}: {text}");
+    }
+    let (record, text) = prove("4.0", "key");
+    assert!(record.is_null() && !text.contains("But record"), "the enrolment of a key is no record: {text}");
+}
+
+#[test]
 fn the_json_of_keys_tells_their_public_half_and_never_the_other() {
     let village = Village::new();
     let (ledger, key) = (&village.ledger, village.alice_key.as_str());

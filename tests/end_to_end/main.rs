@@ -8,9 +8,11 @@ mod edge;
 mod harness;
 mod hostile_sources;
 mod http;
+mod memory;
 mod mirror;
 mod proof;
 mod retries;
+mod sources;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -114,6 +114,7 @@ async fn a_folder_is_not_changed_by_a_log_that_does_not_continue_it() {
     refused(&["--server", &other.url, "--vkey", &key], 1, "not signed by its key");
     refused(&["--server", "http://127.0.0.1:9", "--vkey", &key], 3, "no server answers");
     refused(&["--check"], 2, "--vkey");
+    refused(&["--check", "--pin", "/nowhere/at/all"], 2, "/nowhere/at/all");
     refused(&["--server", &ledger.url, "--vkey", "nonsense"], 2, "--vkey");
 
     // The same keys and genesis, two pasts: a copy of the data folder goes its own way.
@@ -152,6 +153,40 @@ async fn a_folder_is_not_changed_by_a_log_that_does_not_continue_it() {
     grow(&mut ledger, 3..400).await;
     forked(&ledger.url, "evidence-4-401.pair");
     assert_eq!(published(&ledger, &key.parse().unwrap()).size, 401);
+}
+
+#[tokio::test]
+async fn every_file_of_a_folder_is_checked_by_a_pin_and_repaired() {
+    let mut ledger = Ledger::new().await;
+    let folder = ledger.folder.path().join("public");
+    let pin = ledger.folder.path().join("ledger.pin");
+    let pin = pin.to_str().unwrap();
+    grow(&mut ledger, 0..4).await;
+    json(&mirror(&["--json", "--server", &ledger.url], &folder));
+    grow(&mut ledger, 4..9).await;
+    json(&mirror(&["--json", "--server", &ledger.url, "--pin", pin], &folder));
+    assert_eq!(json(&mirror(&["--json", "--check", "--pin", pin], &folder))["verified"], true);
+    for path in ["tile/entries/000.p/6", "tile/0/000.p/6"] {
+        let file = folder.join(path);
+        let sound = fs::read(&file).unwrap();
+        let mut damaged = sound.clone();
+        damaged[40] ^= 1;
+        fs::write(&file, damaged).unwrap();
+        let output = mirror(&["--json", "--check", "--pin", pin], &folder);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((output.status.code(), &report["damaged"]), (Some(1), &serde_json::json!([path])), "{report}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(path));
+        let repaired = json(&mirror(&["--json", "--all", "--server", &ledger.url], &folder));
+        assert_eq!((&repaired["files_written"], &repaired["files_repaired"]), (&1.into(), &1.into()));
+        assert_eq!(fs::read(&file).unwrap(), sound);
+    }
+    fs::write(folder.join("tile/readme"), "").unwrap();
+    for arguments in [["--check", "--pin", pin].as_slice(), &["--all", "--server", &ledger.url]] {
+        let output = mirror(arguments, &folder);
+        let code = if arguments.len() == 3 && arguments[0] == "--check" { 1 } else { 4 };
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("tile/readme"), "{output:?}");
+    }
 }
 
 #[tokio::test]

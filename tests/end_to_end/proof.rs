@@ -11,7 +11,7 @@ use timebank::{
 use tonic::Code;
 
 use super::{
-    audit::{text, timebank},
+    audit::{copy, text, timebank},
     harness::{Ledger, reason},
 };
 
@@ -104,6 +104,108 @@ async fn growth_is_proved_and_is_no_evidence_against_anybody() {
         let (code, report) = json(&["verify-evidence", text(&file)]).await;
         assert_eq!((code, report["verdict"].as_str()), (1, Some("no evidence")), "{report}");
     }
+}
+
+/// The last line of a command's text, as a shell runs it.
+fn paste(output: &std::process::Output, folder: &Path) -> std::process::Output {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().last().unwrap().trim().strip_prefix("timebank ").unwrap().to_owned();
+    let script = format!("exec \"$0\" {line}");
+    let mut shell = std::process::Command::new("sh");
+    shell.current_dir(folder).args(["-c", &script, env!("CARGO_BIN_EXE_timebank")]).output().unwrap()
+}
+
+#[tokio::test]
+async fn the_command_that_verifies_a_proof_can_be_pasted_whatever_its_file_is_called() {
+    let (ledger, vkey) = ledger().await;
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("a policy's file");
+    fs::write(&policy, format!("log {vkey}\nquorum none\n")).unwrap();
+    for name in ["a proof.tlog-proof", "it's 证明.proof", "$(id)"] {
+        let file = folder.path().join(name);
+        let output = timebank(&["prove", "2.0", "--out", text(&file), "--server", &ledger.url]).await;
+        let pasted = paste(&output, folder.path());
+        assert!(pasted.status.success(), "{output:?} {pasted:?}");
+    }
+    let (out, policy) = (folder.path().join("with policy"), text(&policy));
+    let arguments = ["prove", "2.0", "--out", text(&out), "--witness-policy", policy, "--server", &ledger.url];
+    let output = timebank(&arguments).await;
+    assert!(String::from_utf8_lossy(&output.stdout).contains("--witness-policy"), "{output:?}");
+    let pasted = paste(&output, folder.path());
+    assert!(pasted.status.success(), "{output:?} {pasted:?}");
+}
+
+#[tokio::test]
+async fn a_proof_tells_local_times_with_their_offset() {
+    let (mut ledger, vkey) = ledger().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut event = ledger.half_hour(0, 30);
+    let proto::event::Kind::ServiceRecorded(recorded) = &mut event else { panic!("a record") };
+    recorded.service.as_mut().unwrap().utc_offset_seconds = 5 * 3_600 + 45 * 60;
+    let index = ledger.accept(vec![event]).await.index;
+    let (event, file) = (format!("{index}.0"), folder.path().join("proof"));
+    let (code, written) = json(&["prove", &event, "--out", text(&file), "--server", &ledger.url]).await;
+    assert_eq!((code, written["verdict"].as_str()), (0, Some("proved")), "{written}");
+    let (_, report) = json(&["verify", text(&file), "--key", &vkey]).await;
+    assert!(
+        report["proves"].as_str().unwrap().contains(" to ") && report["proves"].as_str().unwrap().contains(" +05:45"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn growth_that_turns_out_to_be_a_fork_or_a_shorter_log_is_refused_and_said_so() {
+    let mut ledger = Ledger::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let [kept, other, pair, backup] = ["kept", "other", "two histories", "backup"].map(|name| folder.path().join(name));
+    let data = ledger.folder.path().to_owned();
+    let stop = |ledger: &mut Ledger| {
+        ledger.server.kill().unwrap();
+        ledger.server.wait().unwrap();
+    };
+    stop(&mut ledger);
+    copy(&data, &backup);
+    ledger.restart().await;
+    for number in 1..4 {
+        let sheet = ledger.sheet(vec![ledger.half_hour(0, number)]);
+        ledger.submit(sheet, proto::Until::Published).await.unwrap();
+    }
+    write_checkpoint(&ledger, &kept);
+    // The backup is served, as it was, and as it goes on.
+    stop(&mut ledger);
+    copy(&backup, &data);
+    ledger.restart().await;
+    let size = ledger.status().await.size;
+    let since =
+        ["prove", "--since", text(&kept), "--out", text(&pair), "--server", &ledger.url.clone()].map(str::to_owned);
+    let since: Vec<&str> = since.iter().map(String::as_str).collect();
+    let (code, report) = json(&since).await;
+    assert_eq!((code, report["verdict"].as_str()), (1, Some("not proved")), "{report}");
+    let problem = report["problem"].as_str().unwrap();
+    assert!(problem.contains(&format!("only {size} entries")) && problem.contains(&format!("over {}", size + 3)));
+    assert!(!pair.exists());
+    for number in 11..15 {
+        let sheet = ledger.sheet(vec![ledger.half_hour(1, number)]);
+        ledger.submit(sheet, proto::Until::Published).await.unwrap();
+    }
+    let (code, report) = json(&since).await;
+    assert_eq!((code, report["verdict"].as_str()), (1, Some("forked")), "{report}");
+    assert_eq!(report["file"].as_str(), Some(text(&pair)));
+    // What is there is not overwritten, and what was found is said all the same.
+    let again = timebank(&since).await;
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("two histories"), "{again:?}");
+    let output = timebank(&[&since, ["--force"].as_slice()].concat()).await;
+    assert_eq!(output.status.code(), Some(1));
+    let pasted = paste(&output, folder.path());
+    assert!(pasted.status.success(), "{output:?} {pasted:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("timebank verify-evidence '"), "{output:?}");
+    // A stranger's checkpoint says nothing of this log.
+    let key = PrivateKey::generate();
+    fs::write(&other, checkpoint::sign(&ledger.origin, 99, &[7; 32], key.signing_key())).unwrap();
+    let (code, report) = json(&["prove", "--since", text(&other), "--server", &ledger.url]).await;
+    assert_eq!(code, 1, "{report}");
+    assert!(report["problem"].as_str().unwrap().contains("did not sign"), "{report}");
 }
 
 #[tokio::test]

@@ -1,24 +1,29 @@
 //! The audit of an archive. One that was interrupted goes on where it was; entries that were verified before are only hashed.
 
-use std::{collections::BTreeMap, fs::File, io::BufReader, path::Path};
+use std::{fs::File, io::BufReader, path::Path};
 
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
 use super::{
     Stop,
-    memory::{Begin, Kind, Memory, Remembered, Resumed},
-    outcome, refuse_if,
+    kept::Kept,
+    memory::{Begin, Kind, Memory, Slot},
+    outcome,
+    place::Place,
+    refuse_if, remember,
     report::Report,
-    witnessed,
+    state::{Remembered, Resumed},
+    unfit, witnessed,
 };
 use crate::{
     archive::{ArchiveError, Reader},
     audit::{Audit, AuditError, Finding, Pin, Scratch},
     checkpoint::policy::WitnessPolicy,
     cli::output::{Failure, progress},
-    merkle::{Frontier, Hash, consistency_path, leaf_hash, stored_hash_number},
+    merkle::Hash,
     pipeline::{self, Keys},
+    projection::Projection,
     store::StoredEntry,
 };
 
@@ -29,58 +34,80 @@ pub(super) fn audit(
     path: &Path,
     pin: Option<&Pin>,
     policy: Option<&WitnessPolicy>,
-    folder: &Path,
+    place: &Place,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
-    let report = attempt(path, pin.cloned(), policy, (folder, Begin::Remembered), stopped)?;
-    if !report.may_be_my_fault() {
+    let report = attempt(path, pin, policy, (place, Begin::Remembered), stopped)?;
+    if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
     }
-    attempt(path, pin.cloned(), policy, (folder, Begin::Genesis), stopped)
+    attempt(path, pin, policy, (place, Begin::Genesis), stopped)?.ok_or_else(unfit)
 }
 
+/// None where this auditor's own files turn out to be damaged.
 fn attempt(
     path: &Path,
-    pin: Option<Pin>,
+    pin: Option<&Pin>,
     policy: Option<&WitnessPolicy>,
-    (folder, begin): (&Path, Begin),
+    (place, begin): (&Place, Begin),
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Report> {
-    let mut reader = match open(path)? {
+) -> anyhow::Result<Option<Report>> {
+    let reader = match open(path)? {
         Ok(reader) => reader,
         Err(error) => {
-            let pinned = pin.is_some();
-            return outcome(&Audit::new(pin, None, Scratch::new()?), (pinned, 0), Err(Stop::Archive(error)));
+            let known = (pin.is_some(), 0);
+            return outcome(&Audit::new(pin.cloned(), None, Scratch::new()?), known, Err(Stop::Archive(error)))
+                .map(Some);
         }
     };
-    let origin = reader.origin().to_owned();
-    let memory = Memory::new(folder, &origin, Kind::Archive, pin.as_ref())?;
-    let mut remembered = memory.open(&origin)?;
-    let mut ahead = Vec::new();
-    if remembered.replay.state.size() > 0 {
-        let is_pinned = pin.as_ref().is_none_or(|pin| remembered.genesis.as_ref() == Some(pin));
-        let goes_on = is_pinned && begin == Begin::Remembered;
-        let rest = goes_on.then(|| remembered.follow(|| reader.next_entries().ok()?, |_, _| true)).flatten();
-        if let Some(rest) = rest {
-            ahead = rest;
-        } else {
-            // Another ledger, or another history, or damage: all of it is looked at.
-            remembered = memory.forget_state(remembered, &origin)?;
-            reader = open(path)?.map_err(|error| Failure::Unreachable(error.to_string()))?;
-        }
-    }
-    let kept = remembered.note.clone().zip(remembered.pin.clone());
-    let (audit, report) = replay(&mut reader, ahead, pin, &memory, remembered, stopped)?;
+    let mut memory = Memory::new(place, reader.origin(), Kind::Archive)?;
+    let mut kept = Kept::open(&mut memory, pin)?;
+    let expected = kept.expected(pin);
+    let found = begin_with(path, reader, (&mut memory, begin), expected.as_ref(), stopped)?;
+    let Found { mut reader, remembered, ahead } = found;
+    let resumed = remembered.resume(expected, kept.size())?;
+    let is_pinned = pin.is_some() || kept.is_pinned;
+    let (mut audit, own, report) = replay(&mut reader, ahead, is_pinned, &memory, resumed, stopped)?;
     let note = reader.note().unwrap_or_default();
-    if !report.is_verified() {
-        return Ok(report);
+    let report = remember(&memory, (&mut kept, &own), (pin, stopped), (note, &mut audit), report)?;
+    memory.discard();
+    Ok(report.map(|report| witnessed(report, note, policy).told(memory.told())))
+}
+
+/// An archive, and a state of its own beginning.
+struct Found {
+    reader: Archive,
+    remembered: Remembered,
+    /// Entries that were read already, and come after it.
+    ahead: Vec<StoredEntry>,
+}
+
+/// The state that an archive continues, or one at the beginning.
+fn begin_with(
+    path: &Path,
+    mut reader: Archive,
+    (memory, begin): (&mut Memory, Begin),
+    expected: Option<&Pin>,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Found> {
+    let origin = reader.origin().to_owned();
+    for slot in Slot::BOTH {
+        let Some(remembered) = memory.open(slot, &origin, begin) else { continue };
+        if remembered.size() == 0 {
+            return Ok(Found { reader, remembered, ahead: Vec::new() });
+        }
+        if !remembered.is_of(expected) {
+            continue;
+        }
+        let next = || reader.next_entries().ok()?;
+        if let Some(ahead) = remembered.follow(stopped, next, |_, _| true)? {
+            return Ok(Found { reader, remembered, ahead });
+        }
+        // Another history, a shorter one, or damage: all of it is looked at.
+        reader = open(path)?.map_err(|error| Failure::Unreachable(error.to_string()))?;
     }
-    let kept = kept.as_ref().map(|(kept, known)| (kept.as_str(), known));
-    if let Some(found) = memory.taken_back(kept, note, &audit, |old, new| path_through(path, old, new))? {
-        return Ok(report.with(found));
-    }
-    memory.save_newer_checkpoint(note, &audit)?;
-    Ok(witnessed(report, note, policy))
+    let remembered = memory.begin(&origin)?;
+    Ok(Found { reader, remembered, ahead: Vec::new() })
 }
 
 fn open(path: &Path) -> anyhow::Result<Result<Archive, ArchiveError>> {
@@ -91,16 +118,15 @@ fn open(path: &Path) -> anyhow::Result<Result<Archive, ArchiveError>> {
 fn replay(
     reader: &mut Archive,
     mut ahead: Vec<StoredEntry>,
-    pin: Option<Pin>,
+    is_pinned: bool,
     memory: &Memory,
-    remembered: Remembered,
+    mut resumed: Resumed,
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<(Audit, Report)> {
-    let mut resumed = remembered.resume(pin, None);
+) -> anyhow::Result<(Audit, Projection, Report)> {
     let origin = reader.origin().to_owned();
     let bar: ProgressBar = progress(None, "entries");
     let read = || {
-        refuse_if(stopped)?;
+        refuse_if(stopped).map_err(Stop::Source)?;
         if !ahead.is_empty() {
             return Ok(std::mem::take(&mut ahead));
         }
@@ -110,9 +136,9 @@ fn replay(
         audit.take(chunk, |_| Ok(None))?;
         bar.set_position(audit.size());
         Ok(())
-    })?;
+    });
     bar.finish_and_clear();
-    let Resumed { mut audit, own, known, .. } = resumed;
+    let Resumed { mut audit, own, start, .. } = resumed;
     let ended = ended.and_then(|()| finish(&audit, &origin, reader.note()));
     let ended = match ended {
         Err(Stop::Archive(damage @ ArchiveError::Damaged { .. })) => {
@@ -128,11 +154,8 @@ fn replay(
         }
         ended => ended,
     };
-    let report = outcome(&audit, known, ended)?;
-    if report.is_verified() {
-        memory.save(&own, &mut audit)?;
-    }
-    Ok((audit, report))
+    let report = outcome(&audit, (is_pinned, start), ended)?;
+    Ok((audit, own, report))
 }
 
 fn finish(audit: &Audit, origin: &str, note: Option<&str>) -> Result<(u64, Hash), Stop> {
@@ -145,27 +168,4 @@ fn finish(audit: &Audit, origin: &str, note: Option<&str>) -> Result<(u64, Hash)
         (_, Some(note)) => Ok(audit.finish(note)?),
         (_, None) => Err(Stop::Audit(Finding::GenesisMissing.into())),
     }
-}
-
-/// The path from the archive's first `old` entries to all of them: hashed once more, few of the tree's nodes kept.
-fn path_through(path: &Path, old: u64, new: u64) -> anyhow::Result<Vec<Hash>> {
-    let mut nodes: BTreeMap<u64, Hash> = BTreeMap::new();
-    let wanted = |level, index| {
-        nodes.insert(stored_hash_number(level, index), Hash::default());
-        Ok::<_, anyhow::Error>(Hash::default())
-    };
-    consistency_path(old, new, wanted)?;
-    let (mut reader, mut frontier, mut number) = (open(path)??, Frontier::default(), 0);
-    while let Some(entries) = reader.next_entries()? {
-        for entry in entries {
-            frontier.append(leaf_hash(&entry.leaf()), |hash| {
-                if let Some(node) = nodes.get_mut(&number) {
-                    *node = hash;
-                }
-                number += 1;
-            });
-        }
-    }
-    let node = |level, index| Ok(nodes.get(&stored_hash_number(level, index)).copied().unwrap_or_default());
-    consistency_path(old, new, node)
 }

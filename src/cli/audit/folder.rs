@@ -7,21 +7,25 @@ use tokio::sync::watch;
 
 use super::{
     Stop,
-    memory::{Begin, Kind, Memory, Resumed},
-    outcome, refuse_if,
+    kept::Kept,
+    memory::{Begin, Kind, Memory, Slot},
+    outcome,
+    place::Place,
+    refuse_if, remember,
     report::{Divergence, Report},
-    unreadable, witnessed,
+    state::{Remembered, Resumed},
+    unfit, unreadable, witnessed,
 };
 use crate::{
-    audit::Pin,
+    audit::{Audit, Pin},
     checkpoint::policy::WitnessPolicy,
     cli::{
         checkpoint::parsed,
         output::{progress, usage},
         source::Source,
     },
-    merkle::consistency_path,
     pipeline,
+    projection::Projection,
     store::{CheckpointFile, LogStore, SledStore, StoreError},
 };
 
@@ -40,7 +44,7 @@ pub(super) fn audit(
     data: &Path,
     pin: Option<&Pin>,
     policy: Option<&WitnessPolicy>,
-    memory: &Path,
+    place: &Place,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
     let (source, note) = Source::folder(data).map_err(unreadable)?;
@@ -50,46 +54,80 @@ pub(super) fn audit(
     // A checkpoint that is none comes to light at the end.
     let origin = parsed(&note).map_or_else(String::new, |checkpoint| checkpoint.origin);
     let folder = Folder { store: &store, origin, note, cosigned };
-    let report = folder.attempt(pin.cloned(), policy, (memory, Begin::Remembered), stopped)?;
-    if !report.may_be_my_fault() {
+    let report = folder.attempt(pin, policy, (place, Begin::Remembered), stopped)?;
+    if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
     }
-    folder.attempt(pin.cloned(), policy, (memory, Begin::Genesis), stopped)
+    folder.attempt(pin, policy, (place, Begin::Genesis), stopped)?.ok_or_else(unfit)
 }
 
 impl Folder<'_> {
+    /// None where this auditor's own files turn out to be damaged.
     fn attempt(
         &self,
-        pin: Option<Pin>,
+        pin: Option<&Pin>,
         policy: Option<&WitnessPolicy>,
-        (memory, begin): (&Path, Begin),
+        (place, begin): (&Place, Begin),
         stopped: &watch::Receiver<bool>,
-    ) -> anyhow::Result<Report> {
+    ) -> anyhow::Result<Option<Report>> {
+        let mut memory = Memory::new(place, &self.origin, Kind::Folder)?;
+        let mut kept = Kept::open(&mut memory, pin)?;
+        let expected = kept.expected(pin);
+        let remembered = self.begin_with((&mut memory, begin), expected.as_ref(), stopped)?;
+        let notes = [Some(&self.note), self.cosigned.as_ref()];
+        let sizes = notes.into_iter().flatten().filter_map(|note| Some(parsed(note)?.size));
+        let resumed = remembered.resume(expected, sizes.chain(kept.size()))?;
+        let is_pinned = pin.is_some() || kept.is_pinned;
+        let (mut audit, own, report) = self.replay(&memory, resumed, is_pinned, stopped)?;
+        let report = remember(&memory, (&mut kept, &own), (pin, stopped), (&self.note, &mut audit), report)?;
+        memory.discard();
+        let shown = self.cosigned.as_ref().filter(|_| policy.is_some()).unwrap_or(&self.note);
+        Ok(report.map(|report| witnessed(report, shown, policy).told(memory.told())))
+    }
+
+    /// The state that the folder's log continues, or one at the beginning.
+    fn begin_with(
+        &self,
+        (memory, begin): (&mut Memory, Begin),
+        expected: Option<&Pin>,
+        stopped: &watch::Receiver<bool>,
+    ) -> anyhow::Result<Remembered> {
         let store = self.store;
-        let memory = Memory::new(memory, &self.origin, Kind::Folder, pin.as_ref())?;
-        let mut remembered = memory.open(&self.origin)?;
-        let start = remembered.replay.state.size();
-        if start > 0 {
-            let is_pinned = pin.as_ref().is_none_or(|pin| remembered.genesis.as_ref() == Some(pin));
+        for slot in Slot::BOTH {
+            let Some(remembered) = memory.open(slot, &self.origin, begin) else { continue };
+            let start = remembered.size();
+            if start == 0 {
+                return Ok(remembered);
+            }
+            if !remembered.is_of(expected) || store.size() < start {
+                continue;
+            }
             let mut next = 0;
             let known = || {
-                let entries = (next < start).then(|| store.entries(next, pipeline::CHUNK_BYTES).ok()).flatten()?;
+                let entries = store.entries(next, pipeline::CHUNK_BYTES).ok()?;
                 next += entries.len() as u64;
                 Some(entries)
             };
             let node = |number, hash| store.tree_hash(number).ok().flatten() == Some(hash);
-            if !is_pinned || begin == Begin::Genesis || remembered.follow(known, node).is_none() {
-                remembered = memory.forget_state(remembered, &self.origin)?;
+            if remembered.follow(stopped, known, node)?.is_some() {
+                return Ok(remembered);
             }
         }
-        let kept = remembered.note.clone().zip(remembered.pin.clone());
-        let notes = [Some(&self.note), self.cosigned.as_ref()];
-        let sizes = notes.into_iter().flatten().filter_map(|note| Some(parsed(note)?.size));
-        let mut resumed = remembered.resume(pin, sizes);
+        memory.begin(&self.origin)
+    }
+
+    fn replay(
+        &self,
+        memory: &Memory,
+        mut resumed: Resumed,
+        is_pinned: bool,
+        stopped: &watch::Receiver<bool>,
+    ) -> anyhow::Result<(Audit, Projection, Report)> {
+        let store = self.store;
         let bar = progress(Some(store.size()), "entries");
-        let (_, mut next) = resumed.known;
+        let mut next = resumed.start;
         let read = || {
-            refuse_if(stopped)?;
+            refuse_if(stopped).map_err(Stop::Source)?;
             let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES) } else { Ok(Vec::new()) };
             let entries = entries.map_err(|error| {
                 let is_damaged = matches!(error, StoreError::Corrupt { .. });
@@ -108,27 +146,16 @@ impl Folder<'_> {
             audit.take(chunk, node)?;
             bar.set_position(audit.size());
             Ok(())
-        })?;
+        });
         bar.finish_and_clear();
-        let Resumed { mut audit, own, known, .. } = resumed;
+        let Resumed { audit, own, start, .. } = resumed;
         let ended = ended.and_then(|()| {
             if let Some(cosigned) = &self.cosigned {
                 audit.finish(cosigned)?;
             }
             Ok(audit.finish(&self.note)?)
         });
-        let report = outcome(&audit, known, ended)?;
-        if !report.is_verified() {
-            return Ok(report);
-        }
-        memory.save(&own, &mut audit)?;
-        let kept = kept.as_ref().map(|(kept, known)| (kept.as_str(), known));
-        let path = |old, new| Ok(consistency_path(old, new, |level, index| store.node(level, index))?);
-        if let Some(found) = memory.taken_back(kept, &self.note, &audit, path)? {
-            return Ok(report.with(found));
-        }
-        memory.save_newer_checkpoint(&self.note, &audit)?;
-        let shown = self.cosigned.as_ref().filter(|_| policy.is_some()).unwrap_or(&self.note);
-        Ok(witnessed(report, shown, policy))
+        let report = outcome(&audit, (is_pinned, start), ended)?;
+        Ok((audit, own, report))
     }
 }

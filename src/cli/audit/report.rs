@@ -1,11 +1,17 @@
 //! What an audit says at its end.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
+use super::place::Told;
 use crate::{
     archive::ArchiveError,
     audit::{Audit, Finding, Pin},
-    cli::output::{Failure, emit},
+    cli::{
+        output::{Failure, note, tell, time},
+        zone,
+    },
     merkle::Hash,
 };
 
@@ -23,6 +29,8 @@ pub(super) struct Divergence {
     rule: &'static str,
     expected: Option<String>,
     found: Option<String>,
+    /// A file that shows it to anybody.
+    evidence: Option<PathBuf>,
     /// What the ledger signed shows it, whatever this auditor has replayed.
     is_by_checkpoints: bool,
 }
@@ -41,6 +49,7 @@ impl From<&Finding> for Divergence {
             rule: refusal.map_or("", |refusal| refusal.rejection.code()),
             expected: values.as_ref().map(|values| values.0.clone()),
             found: values.map(|values| values.1),
+            evidence: None,
             is_by_checkpoints: false,
         }
     }
@@ -79,6 +88,70 @@ impl Divergence {
     pub(super) fn of_memory(code: &'static str, message: String, expected: String, found: Option<String>) -> Self {
         Self { code, message, expected: Some(expected), found, is_by_checkpoints: true, ..Self::default() }
     }
+
+    /// The first entry that is another, and the file that shows that there is one.
+    pub(super) fn naming(mut self, entry: Option<u64>, evidence: Option<PathBuf>) -> Self {
+        (self.entry, self.evidence) = (entry, evidence);
+        self
+    }
+
+    /// The same where nobody pinned the ledger: an earlier audit took the identity from its source.
+    fn unpinned(mut self) -> Self {
+        if self.code == "NotAsPinned" {
+            self.message = format!("{}. It was taken from its source by an earlier audit, without a pin", self.message);
+        }
+        self
+    }
+
+    /// What the source's entries are, although it didn't pass.
+    fn head(&self, entries: u64) -> String {
+        let code = self.code;
+        match (code, self.entry) {
+            ("Forked", Some(entry)) => {
+                format!(
+                    "NOT verified ({code}): entry {entry} is the first that is not the one that was verified before"
+                )
+            }
+            ("Forked" | "LogShrank" | "NotConsistent", _) => {
+                format!("NOT verified ({code}): it is not what this ledger signed before")
+            }
+            ("RootMismatch" | "WitnessesMissing" | "StateDiffers" | "CheckpointInvalid", _) => {
+                format!("NOT verified ({code}): its {entries} entries are in order by themselves")
+            }
+            _ => format!("NOT verified ({code}): {entries} entries before it are in order"),
+        }
+    }
+}
+
+/// A source that was verified, and is older than what an earlier audit verified.
+#[derive(Debug, Clone)]
+pub(super) struct Older {
+    /// Entries of the checkpoint that was verified before.
+    pub(super) size: u64,
+    /// When, in ms since 1970.
+    pub(super) verified_at: Option<i64>,
+    /// Why the two could not be compared. Otherwise the source is the beginning of what was verified.
+    pub(super) not_compared: Option<String>,
+}
+
+impl Older {
+    /// In one sentence, of a source that ends at a checkpoint over so many entries.
+    fn sentence(&self, size: u64) -> String {
+        let when = self.verified_at.map_or_else(String::new, |ms| format!(" on {}", zone::local(ms)));
+        let how = match &self.not_compared {
+            None => "this is the beginning of that history".to_owned(),
+            Some(why) => format!("this was not compared with that checkpoint, for {why}"),
+        };
+        format!("it ends at {size} entries; a checkpoint over {} was verified before{when}: {how}", self.size)
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "size": self.size,
+            "verified_at": self.verified_at.map(time),
+            "compared": self.not_compared.is_none(),
+        })
+    }
 }
 
 /// What was audited, and the verdict.
@@ -90,10 +163,12 @@ pub(super) struct Report {
     accounts: usize,
     /// The entry as of which the server's answers were compared with the log.
     compared: Option<u64>,
-    /// The identity was known before.
+    /// The identity came from outside: in this audit, or in an earlier one.
     pinned: bool,
     /// Entries that an earlier audit had replayed.
     resumed_at: u64,
+    older: Option<Older>,
+    told: Told,
     verdict: Result<(u64, Hash), Divergence>,
 }
 
@@ -103,6 +178,7 @@ impl Report {
         (pinned, resumed_at): (bool, u64),
         verdict: Result<(u64, Hash), Divergence>,
     ) -> Self {
+        let verdict = verdict.map_err(|found| if pinned { found } else { found.unpinned() });
         Self {
             genesis: audit.genesis().cloned(),
             entries: audit.size(),
@@ -111,20 +187,24 @@ impl Report {
             compared: None,
             pinned,
             resumed_at,
+            older: None,
+            told: Told::default(),
             verdict,
         }
     }
 
     /// Nothing was replayed: the ledger doesn't continue what is remembered.
-    pub(super) fn of_memory(genesis: Option<Pin>, entries: u64, found: Divergence) -> Self {
+    pub(super) fn of_memory(genesis: Option<Pin>, (pinned, entries): (bool, u64), found: Divergence) -> Self {
         Self {
             genesis,
             entries,
             events: 0,
             accounts: 0,
             compared: None,
-            pinned: true,
+            pinned,
             resumed_at: entries,
+            older: None,
+            told: Told::default(),
             verdict: Err(found),
         }
     }
@@ -153,6 +233,23 @@ impl Report {
         self.verdict.is_ok()
     }
 
+    /// Size and root that were verified.
+    pub(super) fn verified(&self) -> Option<(u64, Hash)> {
+        self.verdict.as_ref().ok().copied()
+    }
+
+    /// It is sound, and ends before what was verified already.
+    pub(super) fn older(mut self, older: Older) -> Self {
+        self.older = Some(older);
+        self
+    }
+
+    /// How it stands with what the auditor remembers.
+    pub(super) fn told(mut self, told: Told) -> Self {
+        self.told = told;
+        self
+    }
+
     /// The log is sound, but something else isn't.
     pub(super) fn with(mut self, found: Divergence) -> Self {
         self.verdict = Err(found);
@@ -178,6 +275,7 @@ impl Report {
                 "rule": found.rule,
                 "expected": found.expected,
                 "found": found.found,
+                "evidence": found.evidence.as_ref().map(|path| path.display().to_string()),
             })
         });
         let verified = self.verdict.as_ref().ok();
@@ -194,16 +292,27 @@ impl Report {
             "compared_at": self.compared,
             "checkpoint_size": verified.map(|(size, _)| size),
             "root": verified.map(|(_, root)| hex::encode(root)),
+            "older_than": self.older.as_ref().map(Older::json),
+            "remembered": self.told.is_kept,
+            "memory_problem": self.told.problem(),
             "finding": finding,
         })
     }
 
     /// Prints the report; a divergence is an error as well.
     pub(super) fn print(&self, as_json: bool) -> anyhow::Result<()> {
-        emit(as_json, &self.json(), || self.text())?;
-        match &self.verdict {
-            Ok(_) => Ok(()),
-            Err(found) => Err(Failure::refused(format!("the audit failed: {}", found.message)).into()),
+        if let Some(problem) = self.told.problem() {
+            let lost = if self.told.is_kept { "" } else { ", and this audit will not be remembered" };
+            note(&format!("memory: {problem}{lost}"));
+        }
+        tell(as_json, &self.json(), || self.text());
+        match (&self.verdict, &self.older) {
+            (Ok(_), None) => Ok(()),
+            (Ok((size, _)), Some(older)) => {
+                Err(Failure::Partly(format!("verified, but older than what is known: {}", older.sentence(*size)))
+                    .into())
+            }
+            (Err(found), _) => Err(Failure::refused(format!("the audit failed: {}", found.message)).into()),
         }
     }
 
@@ -218,8 +327,7 @@ impl Report {
                 hex::encode(root)
             ),
             Err(found) => {
-                let mut text =
-                    format!("NOT verified ({}): {} entries before it are in order", found.code, self.entries);
+                let mut text = found.head(self.entries);
                 if let Some(entry) = found.entry {
                     text = format!("{text}\nentry          {entry}");
                 }
@@ -235,9 +343,15 @@ impl Report {
                 if let (Some(expected), Some(was)) = (&found.expected, &found.found) {
                     text = format!("{text}\nexpected       {expected}\nfound          {was}");
                 }
+                if let Some(evidence) = &found.evidence {
+                    text = format!("{text}\nevidence       {}", evidence.display());
+                }
                 text
             }
         };
+        if let (Some(older), Ok((size, _))) = (&self.older, &self.verdict) {
+            text = format!("{text}\nolder          {}", older.sentence(*size));
+        }
         if self.resumed_at > 0 {
             let all = self.resumed_at == self.entries;
             let now = if all { "nothing".to_owned() } else { format!("from entry {} on", self.resumed_at) };

@@ -1,22 +1,24 @@
 //! The audit of a running server: its log, and everything that it answers.
 
-use std::path::Path;
-
 use tokio::sync::watch;
 
 use super::{
     Stop,
     claims::Claims,
-    memory::{Begin, Kind, Memory, Remembered, Resumed, signed},
+    kept::{Kept, Whole, forked, signed},
+    memory::{Begin, Kind, Memory, Slot},
     outcome,
+    place::Place,
+    remember,
     report::{Divergence, Report},
-    witnessed,
+    state::{Remembered, Resumed},
+    unfit, unless, witnessed,
 };
 use crate::{
-    audit::Pin,
+    audit::{Audit, Pin},
     checkpoint::policy::WitnessPolicy,
     cli::{
-        checkpoint::{checkpoint_over, parsed, show_evidence},
+        checkpoint::{checkpoint_over, parsed},
         client::{self, Client},
         output::{Failure, progress},
         prove::consistency_path,
@@ -39,90 +41,235 @@ pub(super) async fn audit(
     server: &str,
     pin: Option<Pin>,
     policy: Option<WitnessPolicy>,
-    folder: &Path,
+    place: &Place,
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
-    let report = attempt(server, pin.clone(), policy.as_ref(), (folder, Begin::Remembered), stopped.clone()).await?;
-    if !report.may_be_my_fault() {
+    let report = attempt(server, pin.clone(), policy.as_ref(), (place, Begin::Remembered), &stopped).await?;
+    if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
     }
-    attempt(server, pin, policy.as_ref(), (folder, Begin::Genesis), stopped).await
+    attempt(server, pin, policy.as_ref(), (place, Begin::Genesis), &stopped).await?.ok_or_else(unfit)
 }
 
-/// Gathers everything that a server answers, replays its log up to a checkpoint that covers all of it, and compares.
+/// Gathers everything that a server answers, and holds it against a replay of its log. None where this auditor's own files
+/// turn out to be damaged.
 async fn attempt(
     server: &str,
     pin: Option<Pin>,
     policy: Option<&WitnessPolicy>,
-    (folder, begin): (&Path, Begin),
-    stopped: watch::Receiver<bool>,
-) -> anyhow::Result<Report> {
+    (place, begin): (&Place, Begin),
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Option<Report>> {
     let mut client = client::connect(server).await?;
-    let claims = Claims::gather(&mut client).await?;
-    let last_index = claims.last_index();
-    let note = checkpoint_over(&mut client, last_index.saturating_add(1), policy).await?;
+    let claims = unless(stopped, Claims::gather(&mut client)).await?;
+    let over = claims.last_index().saturating_add(1);
+    let note = unless(stopped, checkpoint_over(&mut client, over, policy)).await?;
     let Some(checkpoint) = parsed(&note) else {
         return Err(Failure::refused("the server's checkpoint is none".to_owned()).into());
     };
-    let memory = Memory::new(folder, &checkpoint.origin, Kind::Server, pin.as_ref())?;
-    let mut remembered = memory.open(&checkpoint.origin)?;
-    let mut tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
-    if let Some(found) = taken_back(&mut client, &memory, &remembered, &note).await? {
-        return Ok(Report::of_memory(remembered.pin, remembered.replay.state.size(), found));
-    }
-    let start = remembered.replay.state.size();
-    let is_other = remembered.genesis.as_ref().zip(pin.as_ref()).is_some_and(|(genesis, pin)| genesis != pin);
-    if begin == Begin::Genesis
-        || is_other
-        || start > 0 && tree.root_over(start).await? != Some(remembered.replay.frontier.root())
-    {
-        // What an audit replayed that didn't pass: another ledger, or not what this checkpoint is over.
-        remembered = memory.forget_state(remembered, &checkpoint.origin)?;
-    }
-    let frontier = remembered.replay.frontier.clone();
-    let source = Source::server(server, frontier.parts().0, stopped.clone()).await?;
-    let text = note.clone();
-    let replayed = tokio::task::spawn_blocking(move || {
-        let replayed = replay(source, &text, pin, claims, &memory, remembered);
-        replayed.map(|replayed| (replayed, memory))
-    });
-    let (Replay { report, own, claims, genesis }, memory) = replayed.await??;
-    if report.is_other_history() {
-        // The verdict stands, whether the server helps to find the entry or not.
-        let entry = first_divergent(server, tree, frontier, stopped).await.unwrap_or_default();
-        return Ok(report.naming(entry));
-    }
-    let report = witnessed(report, &note, policy);
-    if !report.is_verified() {
-        return Ok(report);
-    }
-    let Some(genesis) = genesis else { return Ok(report) };
-    if let Some(found) = also_signed(&mut client, &memory, &genesis, &note).await? {
-        return Ok(report.with(found));
-    }
-    match claims.check_histories(&mut client, &own).await? {
-        Ok(()) => Ok(report.compared(last_index)),
-        Err(found) => Ok(report.with(*found)),
-    }
+    let mut memory = Memory::new(place, &checkpoint.origin, Kind::Server)?;
+    let kept = Kept::open(&mut memory, pin.as_ref())?;
+    let tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
+    let mut auditing = Auditing { server, client, tree, note, pin, kept, memory, stopped: stopped.clone() };
+    let report = Box::pin(auditing.judge(claims, begin, policy)).await?;
+    auditing.memory.discard();
+    Ok(report.map(|report| report.told(auditing.memory.told())))
 }
 
-/// Whether the other checkpoints that the server shows, the newest one and the newest cosigned one, are of the history that
-/// was audited.
-async fn also_signed(
-    client: &mut Client,
-    memory: &Memory,
-    pin: &Pin,
-    note: &str,
-) -> anyhow::Result<Option<Divergence>> {
-    let shown = answer(client.get_checkpoint(proto::GetCheckpointRequest {})).await?;
-    for other in [shown.checkpoint, shown.cosigned].into_iter().filter(|other| !other.is_empty() && other != note) {
-        let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
-        let (old, new) = if size(&other) < size(note) { (other.as_str(), note) } else { (note, other.as_str()) };
-        if let Some(found) = contradiction(client, memory, pin, (old, new)).await? {
-            return Ok(Some(found));
+/// The audit of a server's log up to one checkpoint.
+struct Auditing<'a> {
+    server: &'a str,
+    client: Client,
+    tree: ServerTree,
+    /// The checkpoint.
+    note: String,
+    pin: Option<Pin>,
+    kept: Kept,
+    memory: Memory,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Auditing<'_> {
+    /// Replays the log up to a checkpoint that covers all that was answered, and compares.
+    async fn judge(
+        &mut self,
+        claims: Claims,
+        begin: Begin,
+        policy: Option<&WitnessPolicy>,
+    ) -> anyhow::Result<Option<Report>> {
+        let last_index = claims.last_index();
+        let stopped = self.stopped.clone();
+        let is_pinned = self.pin.is_some() || self.kept.is_pinned;
+        if let Some(found) = unless(&stopped, self.taken_back()).await? {
+            let size = self.kept.size().unwrap_or(0);
+            return Ok(Some(Report::of_memory(self.kept.pin.clone(), (is_pinned, size), found)));
+        }
+        let remembered = unless(&stopped, self.begin_with(begin)).await?;
+        let frontier = remembered.replay.frontier.clone();
+        let source = Source::server(self.server, frontier.size(), stopped.clone()).await?;
+        let Replay { report, own, claims, mut audit } = self.replay(source, is_pinned, claims, remembered)?;
+        if report.is_other_history() {
+            // The verdict stands, whether the server helps to find the entry or not.
+            let located = first_divergent(self.server, self.tree.clone(), frontier, stopped.clone());
+            let entry = unless(&stopped, located).await.unwrap_or_default();
+            return Ok(Some(report.naming(entry)));
+        }
+        if self.kept.pin.is_none() && self.pin.is_none() {
+            // Where the memory doesn't say whose it is, the log does.
+            self.kept.pin = audit.genesis().cloned();
+            if let Some(found) = unless(&stopped, self.taken_back()).await? {
+                return Ok(Some(report.with(found)));
+            }
+        }
+        let (kept, pin) = ((&mut self.kept, &own), (self.pin.as_ref(), &stopped));
+        let remembered = remember(&self.memory, kept, pin, (&self.note, &mut audit), report)?;
+        let Some(report) = remembered else { return Ok(None) };
+        let report = witnessed(report, &self.note, policy);
+        let (true, Some(genesis)) = (report.is_verified(), audit.genesis()) else { return Ok(Some(report)) };
+        if let Some(found) = unless(&stopped, self.also_signed(genesis)).await? {
+            return Ok(Some(report.with(found)));
+        }
+        match unless(&stopped, claims.check_histories(&mut self.client, &own)).await? {
+            Ok(()) => Ok(Some(report.compared(last_index))),
+            Err(found) => Ok(Some(report.with(*found))),
         }
     }
-    Ok(None)
+
+    /// The state that the log continues, or one at the beginning.
+    async fn begin_with(&mut self, begin: Begin) -> anyhow::Result<Remembered> {
+        let (expected, origin) = (self.kept.expected(self.pin.as_ref()), parsed(&self.note).map(|note| note.origin));
+        let origin = origin.unwrap_or_default();
+        for slot in Slot::BOTH {
+            let Some(remembered) = self.memory.open(slot, &origin, begin) else { continue };
+            if remembered.size() == 0 {
+                return Ok(remembered);
+            }
+            // Otherwise another ledger, or not what this checkpoint is over.
+            if remembered.is_of(expected.as_ref()) {
+                let root = self.tree.root_over(remembered.size()).await?;
+                if root == Some(remembered.replay.frontier.root()) {
+                    return Ok(remembered);
+                }
+            }
+        }
+        self.memory.begin(&origin)
+    }
+
+    fn replay(
+        &self,
+        source: Source,
+        is_pinned: bool,
+        claims: Claims,
+        remembered: Remembered,
+    ) -> anyhow::Result<Replay> {
+        let end = parsed(&self.note).map_or(0, |checkpoint| checkpoint.size);
+        let resumed = remembered.resume(self.kept.expected(self.pin.as_ref()), [end])?;
+        let (memory, note) = (&self.memory, self.note.as_str());
+        // It has to end by itself, so that it remembers how far it came.
+        tokio::task::block_in_place(|| replay(source, (note, end), claims, is_pinned, memory, resumed))
+    }
+
+    /// Whether the other checkpoints that the server shows, the newest one and the newest cosigned one, are of the history
+    /// that was audited.
+    async fn also_signed(&mut self, pin: &Pin) -> anyhow::Result<Option<Divergence>> {
+        let shown = answer(self.client.get_checkpoint(proto::GetCheckpointRequest {})).await?;
+        let note = self.note.clone();
+        for other in [shown.checkpoint, shown.cosigned].into_iter().filter(|other| !other.is_empty() && *other != note)
+        {
+            let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
+            let (old, new) = if size(&other) < size(&note) {
+                (other.as_str(), note.as_str())
+            } else {
+                (note.as_str(), other.as_str())
+            };
+            if let Some(found) = self.contradiction(pin, (old, new)).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the ledger takes back what it signed before: another log than the one that was verified, or a shorter one.
+    async fn taken_back(&mut self) -> anyhow::Result<Option<Divergence>> {
+        let Some(pin) = self.kept.expected(self.pin.as_ref()) else { return Ok(None) };
+        let Some((kept, whole)) = self.kept.checkpoint(&self.memory, &pin) else { return Ok(None) };
+        let (kept, note) = (kept.to_owned(), self.note.clone());
+        let Some(own) = signed(&note, &pin) else { return Ok(None) };
+        if own.0 >= whole.0 {
+            return self.contradiction(&pin, (&kept, &note)).await;
+        }
+        let beginning = self.kept.beginning(&self.memory, whole, own.0);
+        if let Ok(beginning) = &beginning
+            && beginning.root != own.1
+        {
+            let path = beginning.path.clone();
+            let pair = CheckpointPair { ledger: pin.ledger_key, path, old: note, new: kept };
+            if matches!(pair.verify().map(|related| related.relation), Ok(Relation::Forked { .. })) {
+                let entry = self.first_difference(whole, own.0).await;
+                let roots = (beginning.root, own.1);
+                return Ok(Some(forked(&self.memory, &pair, (own.0, whole.0), roots, entry)));
+            }
+        }
+        let how = match beginning {
+            Ok(_) => "the log that it shows is the beginning of that one".to_owned(),
+            Err(problem) => format!("the two were not compared, for {problem}"),
+        };
+        let message = format!(
+            "the ledger shows {} entries; it signed a checkpoint over {} that an earlier audit verified: entries were taken \
+             back. {how}. The checkpoint is kept with what this audit remembers",
+            own.0, whole.0
+        );
+        Ok(Some(Divergence::of_memory("LogShrank", message, whole.0.to_string(), Some(own.0.to_string()))))
+    }
+
+    /// The first of the first `differ` entries, which are known to be others, in which the server's log differs from what is
+    /// kept; none where one of the two shows no tree.
+    async fn first_difference(&mut self, whole: Whole, mut differ: u64) -> Option<u64> {
+        let mut same = 0;
+        while differ > same + 1 {
+            let middle = u64::midpoint(same, differ);
+            let kept = self.kept.beginning(&self.memory, whole, middle).ok()?;
+            if self.tree.root_over(middle).await.ok()?? == kept.root {
+                same = middle;
+            } else {
+                differ = middle;
+            }
+        }
+        (differ > same).then_some(same)
+    }
+
+    /// Whether two checkpoints that the ledger signed can't both be true, or whether it doesn't show that they can.
+    async fn contradiction(&mut self, pin: &Pin, (old, new): (&str, &str)) -> anyhow::Result<Option<Divergence>> {
+        let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
+        let (old_size, new_size) = (size(old), size(new));
+        let Some((_, old_root)) = signed(old, pin) else { return Ok(None) };
+        let not_consistent = |error: &dyn std::fmt::Display| {
+            let message = format!(
+                "the ledger does not show that its log over {new_size} entries continues the one over {old_size}, which it \
+                 signed: {error}"
+            );
+            Divergence::of_memory("NotConsistent", message, hex::encode(old_root), None)
+        };
+        let path = match consistency_path(&mut self.client, old_size, new_size).await {
+            Ok(path) => path,
+            Err(error) if matches!(error.downcast_ref(), Some(Failure::Refused(_))) => {
+                return Ok(Some(not_consistent(&error)));
+            }
+            Err(error) => return Err(error),
+        };
+        let (old, new) = (old.to_owned(), new.to_owned());
+        let is_kept = self.kept.note.as_ref() == Some(&old);
+        let pair = CheckpointPair { ledger: pin.ledger_key.clone(), path, old, new };
+        match pair.verify().map(|related| related.relation) {
+            Ok(Relation::Consistent) => Ok(None),
+            Ok(Relation::Forked { root_then }) => {
+                let entry = if is_kept { self.first_difference((old_size, old_root), old_size).await } else { None };
+                let roots = (old_root, root_then);
+                Ok(Some(forked(&self.memory, &pair, (old_size, new_size), roots, entry)))
+            }
+            Err(error) => Ok(Some(not_consistent(&error))),
+        }
+    }
 }
 
 /// What a replay of a server's log came to.
@@ -130,20 +277,18 @@ struct Replay {
     report: Report,
     own: Projection,
     claims: Claims,
-    genesis: Option<Pin>,
+    audit: Audit,
 }
 
 fn replay(
     mut source: Source,
-    note: &str,
-    pin: Option<Pin>,
+    (note, end): (&str, u64),
     claims: Claims,
+    is_pinned: bool,
     memory: &Memory,
-    remembered: Remembered,
+    mut resumed: Resumed,
 ) -> anyhow::Result<Replay> {
-    let end = parsed(note).map_or(0, |checkpoint| checkpoint.size);
-    let mut resumed = remembered.resume(pin, [end]);
-    let (_, start) = resumed.known;
+    let start = resumed.start;
     let bar = progress(Some(end), "entries");
     let mut next = start;
     let read = || {
@@ -172,22 +317,16 @@ fn replay(
             claims.check(&own.view()).map_err(Stop::Claim)?;
             bar.set_position(audit.size());
             Ok(())
-        })?,
+        }),
     };
     bar.finish_and_clear();
-    let Resumed { mut audit, own, known, .. } = resumed;
-    let report = outcome(&audit, known, ended.and_then(|()| Ok(audit.finish(note)?)))?;
-    if report.is_verified() {
-        memory.save(&own, &mut audit)?;
-        if let Some(genesis) = audit.genesis() {
-            memory.save_checkpoint(note, genesis)?;
-        }
-    }
-    let genesis = audit.genesis().cloned();
-    Ok(Replay { report, own, claims, genesis })
+    let Resumed { audit, own, .. } = resumed;
+    let report = outcome(&audit, (is_pinned, start), ended.and_then(|()| Ok(audit.finish(note)?)))?;
+    Ok(Replay { report, own, claims, audit })
 }
 
 /// The tree that the server's checkpoint is over, by the server's own proofs.
+#[derive(Clone)]
 struct ServerTree {
     client: Client,
     size: u64,
@@ -203,67 +342,6 @@ impl ServerTree {
         }
         let path = consistency_path(&mut self.client, size, self.size).await?;
         Ok(consistency_roots(size, self.size, &path).ok().filter(|(_, now)| *now == root).map(|(then, _)| then))
-    }
-}
-
-/// Whether the ledger takes back what it signed before: a shorter log, or one that doesn't begin with the one that the last
-/// audit verified.
-async fn taken_back(
-    client: &mut Client,
-    memory: &Memory,
-    remembered: &Remembered,
-    note: &str,
-) -> anyhow::Result<Option<Divergence>> {
-    let (Some(pin), Some(kept)) = (&remembered.pin, &remembered.note) else { return Ok(None) };
-    let (Some((size, _)), Some((now, _))) = (signed(kept, pin), signed(note, pin)) else { return Ok(None) };
-    if now < size {
-        let message = format!(
-            "the ledger shows {now} entries; it signed a checkpoint over {size} that the last audit verified: entries were \
-             taken back. The checkpoint is kept with what this audit remembers"
-        );
-        return Ok(Some(Divergence::of_memory("LogShrank", message, size.to_string(), Some(now.to_string()))));
-    }
-    contradiction(client, memory, pin, (kept, note)).await
-}
-
-/// Whether two checkpoints that the ledger signed can't both be true, or whether it doesn't show that they can.
-async fn contradiction(
-    client: &mut Client,
-    memory: &Memory,
-    pin: &Pin,
-    (old, new): (&str, &str),
-) -> anyhow::Result<Option<Divergence>> {
-    let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
-    let (old_size, new_size) = (size(old), size(new));
-    let root = signed(old, pin).map(|(_, root)| hex::encode(root)).unwrap_or_default();
-    let not_consistent = |error: &dyn std::fmt::Display| {
-        let message = format!(
-            "the ledger does not show that its log over {new_size} entries continues the one over {old_size}, which it signed: \
-             {error}"
-        );
-        Divergence::of_memory("NotConsistent", message, root.clone(), None)
-    };
-    let path = match consistency_path(client, old_size, new_size).await {
-        Ok(path) => path,
-        Err(error) if matches!(error.downcast_ref(), Some(Failure::Refused(_))) => {
-            return Ok(Some(not_consistent(&error)));
-        }
-        Err(error) => return Err(error),
-    };
-    let (old, new) = (old.to_owned(), new.to_owned());
-    let pair = CheckpointPair { ledger: pin.ledger_key.clone(), path, old, new };
-    match pair.verify().map(|related| related.relation) {
-        Ok(Relation::Consistent) => Ok(None),
-        Ok(Relation::Forked { root_then }) => {
-            let file = memory.keep_evidence(&pair)?;
-            let message = format!(
-                "under its checkpoint over {new_size} entries, the first {old_size} are not those that it signed before: the \
-                 ledger signed two histories. {}",
-                show_evidence(&file)
-            );
-            Ok(Some(Divergence::of_memory("Forked", message, root.clone(), Some(hex::encode(root_then)))))
-        }
-        Err(error) => Ok(Some(not_consistent(&error))),
     }
 }
 

@@ -1,0 +1,62 @@
+//! Where audits are remembered, and what there is to say where they can't be.
+
+use std::{fs, path::PathBuf};
+
+use crate::cli::output::usage;
+
+/// Where audits are remembered.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// In a folder that the auditor named: it has to serve.
+    Named(PathBuf),
+    /// In the folder of a person who named none.
+    OfPerson(PathBuf),
+    /// There is no such folder, and why.
+    Nowhere(String),
+}
+
+impl Place {
+    /// The folder that the auditor named.
+    ///
+    /// # Errors
+    /// It can't be one.
+    pub(super) fn named(folder: PathBuf) -> anyhow::Result<Self> {
+        let wrong = |problem: &dyn std::fmt::Display| usage(format!("--memory {}: {problem}", folder.display()));
+        if folder.exists() && !folder.is_dir() {
+            return Err(wrong(&"it is no folder"));
+        }
+        fs::create_dir_all(&folder).map_err(|error| wrong(&error))?;
+        Ok(Self::Named(folder))
+    }
+
+    /// The folder of a person who named none.
+    pub(super) fn of_person() -> Self {
+        let Some(state) = dirs::state_dir().or_else(dirs::data_local_dir) else {
+            return Self::Nowhere("you have no home folder; name a folder with --memory".to_owned());
+        };
+        let folder = state.join("timebank").join("audits");
+        match fs::create_dir_all(&folder) {
+            // One that is there can be read at least.
+            Err(error) if !folder.is_dir() => {
+                Self::Nowhere(format!("{}: {error}; name another folder with --memory", folder.display()))
+            }
+            Ok(()) | Err(_) => Self::OfPerson(folder),
+        }
+    }
+}
+
+/// What an audit says of its memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    /// The next audit will know what this one verified.
+    pub(super) is_kept: bool,
+    /// What is wrong with the memory, with paths.
+    pub(super) problems: Vec<String>,
+}
+
+impl Told {
+    /// All that is wrong, in one line; none where nothing is.
+    pub(super) fn problem(&self) -> Option<String> {
+        (!self.problems.is_empty()).then(|| self.problems.join("; "))
+    }
+}

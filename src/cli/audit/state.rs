@@ -1,0 +1,103 @@
+//! How far audits of one kind of source have come: the auditor's own state, and how another audit goes on from it.
+
+use tokio::sync::watch;
+
+use super::refuse_if;
+use crate::{
+    audit::{Audit, Pin, Scratch},
+    cli::output::progress,
+    merkle::{Frontier, Hash, leaf_hash, root_of_leaves},
+    pipeline::Keys,
+    projection::Projection,
+    replay::Replay,
+    store::StoredEntry,
+    wire,
+};
+
+/// What an earlier audit had replayed; nothing at all at the beginning.
+pub(super) struct Remembered {
+    /// What the state began with.
+    pub(super) genesis: Option<Pin>,
+    /// Events that the state is the sum of.
+    pub(super) events: u64,
+    /// The auditor's own projections, and what they stand at.
+    pub(super) own: Projection,
+    pub(super) replay: Replay,
+    pub(super) old: Scratch,
+}
+
+/// An audit that begins where another ended, or with the first entry.
+pub(super) struct Resumed {
+    pub(super) audit: Audit,
+    pub(super) own: Projection,
+    /// Entries that were verified before.
+    pub(super) start: u64,
+    pub(super) keys: Keys,
+}
+
+impl Remembered {
+    pub(super) fn size(&self) -> u64 {
+        self.replay.state.size()
+    }
+
+    /// Whether it is of this ledger. Where nobody knows which one is meant, it is.
+    pub(super) fn is_of(&self, expected: Option<&Pin>) -> bool {
+        expected.is_none_or(|expected| self.genesis.as_ref() == Some(expected))
+    }
+
+    /// An audit that goes on from here. `sizes`: those that checkpoints are over, where they are known before.
+    pub(super) fn resume(
+        self,
+        expected: Option<Pin>,
+        sizes: impl IntoIterator<Item = u64>,
+    ) -> std::io::Result<Resumed> {
+        let start = self.size();
+        let Self { genesis, events, own, replay, old } = self;
+        let keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
+        let audit = match genesis {
+            Some(genesis) => Audit::resume(genesis, (replay, events), sizes, old)?,
+            None => Audit::new(expected, sizes, old),
+        };
+        Ok(Resumed { audit, own, start, keys })
+    }
+
+    /// Whether the source's first entries are those that were verified, and what of `next` comes after them. None where they
+    /// aren't, or where it ends before. `node` says whether the source keeps this hash of the tree.
+    ///
+    /// # Errors
+    /// Somebody wants no more.
+    pub(super) fn follow(
+        &self,
+        stopped: &watch::Receiver<bool>,
+        mut next: impl FnMut() -> Option<Vec<StoredEntry>>,
+        mut node: impl FnMut(u64, Hash) -> bool,
+    ) -> anyhow::Result<Option<Vec<StoredEntry>>> {
+        let known = &self.replay.frontier;
+        let size = known.size();
+        let bar = progress(Some(size), "entries known");
+        let (mut frontier, mut number, mut sound) = (Frontier::default(), 0, true);
+        loop {
+            refuse_if(stopped)?;
+            // A source that gives nothing has ended: it is shorter than what is remembered.
+            let Some(entries) = next().filter(|entries| !entries.is_empty()) else { return Ok(None) };
+            let mut entries = entries.into_iter();
+            for entry in entries.by_ref() {
+                // The leaf is over the header; the header is over the events.
+                let Ok(header) = wire::decode_header(&entry.header) else { return Ok(None) };
+                let root = root_of_leaves(entry.events.iter().map(|event| leaf_hash(event)));
+                if root != header.events_root || entry.index != frontier.size() {
+                    return Ok(None);
+                }
+                frontier.append(leaf_hash(&entry.leaf()), |hash| {
+                    sound &= node(number, hash);
+                    number += 1;
+                });
+                if frontier.size() == size {
+                    bar.finish_and_clear();
+                    return Ok((sound && frontier == *known).then(|| entries.collect()));
+                }
+            }
+            bar.set_position(frontier.size());
+        }
+    }
+}
