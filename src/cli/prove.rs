@@ -31,8 +31,9 @@ use crate::{
 #[command(
     group = ArgGroup::new("what").required(true).args(["event", "since"]),
     after_help = "\
-Exit codes: 0 proved; 1 refused, or --since finds that the ledger signed two histories: the file is evidence then; 2 wrong
-usage; 3 the server can't be reached.
+Exit codes: 0 proved; 1 refused, or --since finds that the ledger signed two histories: the file
+is evidence then; 2 wrong usage, or a file that can't be read or written; 3 the server can't be
+reached.
 
 Examples:
   timebank prove 17.0                                 writes 17.0.tlog-proof
