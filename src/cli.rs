@@ -4,6 +4,7 @@ mod account;
 mod arguments;
 mod audit;
 mod balance;
+mod call;
 mod checkpoint;
 mod client;
 mod completions;
@@ -22,6 +23,7 @@ mod offline;
 mod output;
 mod process;
 mod prove;
+mod receipt;
 mod record;
 mod region;
 mod restore;
@@ -110,8 +112,8 @@ pub fn main() -> ExitCode {
         Err(error) => return output::not_parsed(&error),
     };
     let is_service = matches!(cli.command, Command::Serve(_) | Command::Witness(_) | Command::Completions(_));
-    if let Err(error) = zone::choose(cli.zone.as_deref(), is_service) {
-        return output::fail(&error);
+    if let Err(problem) = zone::choose(cli.zone.as_deref(), is_service) {
+        return output::fail(&output::usage(problem));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -4,6 +4,7 @@ mod answer;
 mod cursor;
 mod digest;
 mod edge;
+mod find;
 mod folder;
 mod fsck;
 mod http;

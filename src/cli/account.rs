@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     arguments::{account_id, whole_minutes},
-    client::{Client, ClientArguments, nothing_recorded, receipt_json},
+    call::{Client, answer},
+    client::{ClientArguments, nothing_recorded},
     output::{Failure, emit, hours, table, tell, usage},
-    source::answer,
-    who::{AccountName, Who, short},
+    receipt::receipt_json,
+    who::{AccountName, Who, kind_name, short},
 };
 use crate::{
     ledger::AccountId,
@@ -154,19 +155,6 @@ pub(crate) async fn open(
     value["account"] = json!(id);
     tell(arguments.json, &value, || id.clone());
     Ok(())
-}
-
-pub(crate) fn kind_name(kind: i32) -> &'static str {
-    match proto::AccountKind::try_from(kind) {
-        Ok(proto::AccountKind::Resident) => "resident",
-        Ok(proto::AccountKind::Household) => "household",
-        Ok(proto::AccountKind::Group) => "group",
-        Ok(proto::AccountKind::Station) => "station",
-        Ok(proto::AccountKind::CommunityPool) => "community-pool",
-        Ok(proto::AccountKind::DistrictPool) => "district-pool",
-        Ok(proto::AccountKind::Issuance) => "issuance",
-        Ok(proto::AccountKind::Unspecified) | Err(_) => "unknown",
-    }
 }
 
 fn account_json(account: &proto::Account) -> Value {

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{
+    call::answer,
     client::ClientArguments,
     moment::{TIMES_HELP, TypedTime},
     output::{emit, hours},
-    source::answer,
     who::AccountName,
 };
 use crate::proto::{self, get_balance_request::AsOf};

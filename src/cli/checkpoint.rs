@@ -8,9 +8,8 @@ use std::{
 };
 
 use super::{
-    client::Client,
+    call::{Client, answer},
     output::{Failure, quoted, usage},
-    source::answer,
 };
 use crate::{
     checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, policy::WitnessPolicy},

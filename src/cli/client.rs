@@ -7,16 +7,15 @@ use std::{
 
 use anyhow::Context;
 use prost::Message;
-use serde_json::{Value, json};
 use tonic::transport::Channel;
 use tonic_types::StatusExt;
 
 use super::{
+    call::{Client, SILENCE_MAX, answer},
     known,
-    output::{ERROR_DOMAIN, Failure, Refused, hours, quoted, refused, table, tell, time, usage},
-    source::{SILENCE_MAX, answer},
+    output::{ERROR_DOMAIN, Failure, Refused, quoted, refused, tell, usage},
+    receipt::{receipt_json, receipt_text},
     who::{AccountName, Who},
-    zone,
 };
 use crate::{
     config::{self, KeyFile},
@@ -249,9 +248,6 @@ pub(crate) fn client(channel: Channel) -> Client {
     LedgerServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
-/// A connection.
-pub(crate) type Client = LedgerServiceClient<Channel>;
-
 /// Who signs.
 #[derive(Debug, Clone)]
 pub(crate) struct Signers {
@@ -376,66 +372,4 @@ pub(crate) fn write_sheet(path: &Path, sheet: &proto::Sheet) -> anyhow::Result<(
     }
     crate::store::atomic_write(path, &sheet.encode_to_vec(), 0o600)
         .with_context(|| format!("the sheet was not written to {}", path.display()))
-}
-
-pub(crate) fn receipt_json(response: &proto::SubmitResponse) -> Value {
-    let receipt = response.receipt.clone().unwrap_or_default();
-    let posting = |posting: &proto::Posting| {
-        json!({
-            "account": hex::encode(&posting.account),
-            "minutes": posting.minutes,
-            "balance_after_minutes": posting.balance_after_minutes,
-        })
-    };
-    let warning = |warning: &proto::Warning| {
-        let similar = warning.similar.unwrap_or_default();
-        json!({
-            "code": warning.code,
-            "message": warning.message,
-            "similar": format!("{}.{}", similar.index, similar.event),
-        })
-    };
-    let event = |event: &proto::EventReceipt| {
-        json!({
-            "postings": event.postings.iter().map(posting).collect::<Vec<_>>(),
-            "warnings": event.warnings.iter().map(warning).collect::<Vec<_>>(),
-        })
-    };
-    let mut value = json!({
-        "index": receipt.index,
-        "recorded_at": time(receipt.recorded_at_ms),
-        "events": receipt.events.iter().map(event).collect::<Vec<_>>(),
-    });
-    if let Some(publication) = &response.publication {
-        let proof: Vec<String> = publication.inclusion_proof.iter().map(hex::encode).collect();
-        value["checkpoint"] = json!(publication.checkpoint);
-        value["inclusion_proof"] = json!(proof);
-    }
-    value
-}
-
-/// What was recorded, in words. `who` says who is who.
-pub(crate) fn receipt_text(response: &proto::SubmitResponse, who: &Who) -> String {
-    let receipt = response.receipt.clone().unwrap_or_default();
-    let place = match receipt.events.len() {
-        0 | 1 => format!("{}.0", receipt.index),
-        events => format!("{0}.0 to {0}.{1}", receipt.index, events - 1),
-    };
-    let mut text = format!("recorded as {place} at {}", zone::local(receipt.recorded_at_ms));
-    let mut rows = Vec::new();
-    for (number, event) in receipt.events.iter().enumerate() {
-        let at = format!("{}.{number}", receipt.index);
-        rows.extend(event.postings.iter().map(|posting| {
-            let after = hours(posting.balance_after_minutes);
-            vec![at.clone(), who.label(&posting.account), hours(posting.minutes), after]
-        }));
-    }
-    if !rows.is_empty() {
-        text = format!("{text}\n{}", table(&["event", "account", "change", "balance"], &[2, 3], rows));
-    }
-    for warning in receipt.events.iter().flat_map(|event| &event.warnings) {
-        let similar = warning.similar.unwrap_or_default();
-        text = format!("{text}\nwarning: {}.{}: {} [{}]", similar.index, similar.event, warning.message, warning.code);
-    }
-    text
 }

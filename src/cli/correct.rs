@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::{
     arguments::{Reason, event_ref},
+    call::answer,
     client::{ClientArguments, nothing_recorded},
     moment::TIMES_HELP,
     offline::{More, OfflineArguments, Session},
     output::{hours, note, usage},
     service::{ServiceArguments, when},
-    source::answer,
     who::Who,
 };
 use crate::{

@@ -7,10 +7,11 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{
+    call::answer,
     checkpoint::{checkpoint_over, read_note},
     client,
     output::{Failure, progress, refuse_overwrite, tell, usage},
-    source::{Source, answer},
+    source::Source,
 };
 use crate::{
     archive::{ArchiveError, Writer},

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
+    call::answer,
     client::ClientArguments,
     moment::{TIMES_HELP, TypedTime},
     output::{emit, hours, table, time, usage},
     service::when,
-    source::answer,
     who::{AccountName, Who},
     zone,
 };

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::{
     arguments::{event_ref, minutes_of_hours, whole_minutes},
+    call::answer,
     client::ClientArguments,
     moment::{TIMES_HELP, TypedTime},
     offline::{More, OfflineArguments, Session},
     output::{emit, hours, table, time, usage},
-    source::answer,
     who::{AccountName, Who},
     zone,
 };

@@ -24,9 +24,9 @@ use self::{
     table::Table,
 };
 use super::{
-    client::{self, Client, ClientArguments, Signers},
+    call::{Client, answer},
+    client::{self, ClientArguments, Signers},
     output::{Failure, in_local_time, progress, usage},
-    source::answer,
     zone,
 };
 use crate::{
@@ -134,7 +134,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Rows in the order of the file; with `full`, before them the records that the file no longer has, so that what they
 /// free can be taken by others.
 fn items(mapping: &Mapping, table: &Table, directory: &Directory, full: bool) -> anyhow::Result<Vec<Item>> {
-    let reader = Reader { mapping, table, zone: zone::here().map_err(|error| error.to_string()) };
+    let reader = Reader { mapping, table, zone: zone::here() };
     let operations = mapping.columns.operation.is_some();
     let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
     let mut first_line: HashMap<String, u64> = HashMap::new();

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{
+    call::answer,
     client::{ClientArguments, nothing_recorded},
     output::{emit, quoted, table, tell, usage},
-    source::answer,
     who::AccountName,
 };
 use crate::{

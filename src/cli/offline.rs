@@ -7,9 +7,11 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
-    client::{self, Client, ClientArguments, nothing_recorded, option_of, receipt_json, receipt_text},
+    call::Client,
+    client::{self, ClientArguments, nothing_recorded, option_of},
     known,
     output::{Failure, Refused, quoted, tell},
+    receipt::{receipt_json, receipt_text},
     who::Who,
 };
 use crate::{

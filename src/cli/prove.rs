@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::{
     arguments::event_ref,
+    call::{Client, answer},
     checkpoint::{checkpoint_over, parsed, read_note, read_policy},
-    client::{Client, ClientArguments},
+    client::ClientArguments,
     output::{Failure, quoted, quoted_text, refuse_overwrite, tell, usage},
-    source::answer,
     verify::{proven, related},
 };
 use crate::{

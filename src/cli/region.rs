@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{
+    call::answer,
     client::ClientArguments,
     output::{emit, table},
-    source::answer,
 };
 use crate::proto::{self, event::Kind};
 

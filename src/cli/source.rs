@@ -3,9 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use tokio::{runtime::Handle, sync::watch, time::timeout};
-use tonic::{Status, Streaming};
+use tonic::Streaming;
 
 use super::{
+    call::{SILENCE_MAX, answer, silent},
     client,
     output::{Failure, usage},
 };
@@ -13,9 +14,6 @@ use crate::{
     pipeline, proto,
     store::{CheckpointFile, LogStore, SledStore, StoredEntry},
 };
-
-/// How long a server may stay silent: a commit under full load takes a fraction of a second.
-pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A log to read in order.
 pub(crate) enum Source {
@@ -77,44 +75,17 @@ fn unreachable(problem: &str) -> anyhow::Error {
     Failure::Unreachable(problem.to_owned()).into()
 }
 
-/// A server's answer, unless it stays silent.
-pub(crate) async fn answer<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {
-    answer_within(SILENCE_MAX, call).await
-}
-
-async fn answer_within<T>(
-    silence_max: Duration,
-    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
-) -> anyhow::Result<T> {
-    let answered = timeout(silence_max, call).await.map_err(|_late| silent(silence_max))?;
-    Ok(answered.map_err(Failure::from)?.into_inner())
-}
-
-fn silent(silence_max: Duration) -> anyhow::Error {
-    unreachable(&format!("the server said nothing for {} s", silence_max.as_secs_f32()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
     use prost::Message;
-    use tokio::net::TcpListener;
     use tokio_stream::StreamExt;
     use tonic::codec::Codec;
 
     use super::*;
 
     const SOON: Duration = Duration::from_millis(50);
-
-    #[tokio::test]
-    async fn a_server_that_accepts_and_never_answers_is_given_up() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = client::connect(&format!("http://{}", listener.local_addr().unwrap())).await.unwrap();
-        let problem = answer_within(SOON, client.get_status(proto::GetStatusRequest {})).await.unwrap_err();
-        assert!(matches!(problem.downcast_ref(), Some(Failure::Unreachable(_))), "{problem}");
-        assert!(problem.to_string().contains("said nothing for 0.05 s"), "{problem}");
-    }
 
     /// A stream of one entry after which nothing comes, not even the end.
     fn one_entry_then_silence() -> Streaming<proto::SubscribeResponse> {

@@ -6,8 +6,10 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::{
-    client::{self, Client, ClientArguments, receipt_json},
+    call::Client,
+    client::{self, ClientArguments},
     output::{Failure, Refused, in_local_time, table, tell, usage},
+    receipt::receipt_json,
 };
 use crate::{proto, wire};
 

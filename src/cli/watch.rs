@@ -5,9 +5,9 @@ use serde_json::json;
 use tonic_types::StatusExt;
 
 use super::{
+    call::answer,
     client::{self, ClientArguments},
     output::{Failure, emit, reader_gone, time},
-    source::answer,
     who::short,
     zone,
 };

@@ -3,9 +3,8 @@
 use std::{collections::HashMap, convert::Infallible, fmt, path::Path, str::FromStr};
 
 use super::{
-    client::{self, Client},
+    call::{Client, answer},
     output::usage,
-    source::answer,
 };
 use crate::{
     directory::{Accounts, OutsideAccount},
@@ -83,7 +82,7 @@ impl Who {
         if !directory.is_dir() {
             return Ok(Self { client: Some(client), ..Self::default() });
         }
-        let genesis = client::status(&mut client.clone()).await?.genesis_leaf_hash;
+        let genesis = answer(client.clone().get_status(proto::GetStatusRequest {})).await?.genesis_leaf_hash;
         Ok(Self { client: Some(client), ..Self::of(&directory, &genesis) })
     }
 
@@ -158,7 +157,7 @@ impl Who {
         let fit = |account: &proto::Account| {
             let id = AccountId(account.account.as_ref().try_into().ok()?);
             let name = self.names.get(&id).map_or_else(String::new, |name| format!(", {name}"));
-            Some(Fit { account: id, why: format!("{}{name}", super::account::kind_name(account.kind)) })
+            Some(Fit { account: id, why: format!("{}{name}", kind_name(account.kind)) })
         };
         let mut fits: Vec<Fit> = found.accounts.iter().filter_map(fit).collect();
         if found.more {
@@ -199,6 +198,20 @@ impl Who {
     pub(crate) fn label(&self, id: &[u8]) -> String {
         let short = short(id);
         self.name(id).map_or_else(|| short.clone(), |name| format!("{name} ({short})"))
+    }
+}
+
+/// The kind of an account, in words.
+pub(crate) fn kind_name(kind: i32) -> &'static str {
+    match proto::AccountKind::try_from(kind) {
+        Ok(proto::AccountKind::Resident) => "resident",
+        Ok(proto::AccountKind::Household) => "household",
+        Ok(proto::AccountKind::Group) => "group",
+        Ok(proto::AccountKind::Station) => "station",
+        Ok(proto::AccountKind::CommunityPool) => "community-pool",
+        Ok(proto::AccountKind::DistrictPool) => "district-pool",
+        Ok(proto::AccountKind::Issuance) => "issuance",
+        Ok(proto::AccountKind::Unspecified) | Err(_) => "unknown",
     }
 }
 

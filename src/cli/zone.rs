@@ -11,7 +11,7 @@ use jiff::{
     tz::{Offset, TimeZone, TimeZoneDatabase},
 };
 
-use super::{arguments::offset, output::usage};
+use super::arguments::offset;
 
 /// What the command was told, or what the machine says. Set once, before anything is read or shown.
 static ZONE: OnceLock<TimeZone> = OnceLock::new();
@@ -21,12 +21,12 @@ static ZONE: OnceLock<TimeZone> = OnceLock::new();
 /// # Errors
 /// A zone is named that nobody knows. A machine that names none at all is no error yet: see [`here`]. Nor is a wrong `TZ`
 /// where no time is asked for: a service doesn't stay down for it.
-pub(crate) fn choose(named: Option<&str>, is_service: bool) -> anyhow::Result<()> {
+pub(crate) fn choose(named: Option<&str>, is_service: bool) -> Result<(), String> {
     let zone = match named.filter(|name| !name.is_empty()) {
         Some(name) => Some(known(name).ok_or_else(|| {
-            usage(format!(
+            format!(
                 "--zone {name}: no such time zone. Name one as Asia/Shanghai or Europe/Prague, or an offset as +08:00"
-            ))
+            )
         })?),
         None => of_machine().or_else(|error| if is_service { Ok(None) } else { Err(error) })?,
     };
@@ -48,15 +48,15 @@ pub(super) fn known(name: &str) -> Option<TimeZone> {
         .or_else(|| Some(TimeZone::fixed(Offset::from_seconds(offset(name).ok()?).ok()?)))
 }
 
-fn of_machine() -> anyhow::Result<Option<TimeZone>> {
+fn of_machine() -> Result<Option<TimeZone>, String> {
     let system = TimeZone::try_system().ok().filter(|zone| !zone.is_unknown());
     let Some(name) = std::env::var_os("TZ").filter(|name| !name.is_empty()) else { return Ok(system) };
     let bundled = || known(name.to_str()?.trim_start_matches(':'));
     let zone = system.or_else(bundled).ok_or_else(|| {
-        usage(format!(
+        format!(
             "TZ={}: no such time zone. Set TZ to one as Asia/Shanghai, or name another with --zone",
             name.to_string_lossy()
-        ))
+        )
     })?;
     Ok(Some(zone))
 }
@@ -65,12 +65,11 @@ fn of_machine() -> anyhow::Result<Option<TimeZone>> {
 ///
 /// # Errors
 /// The machine names none: UTC would be a guess, and wrong for good in a ledger that can't be edited.
-pub(crate) fn here() -> anyhow::Result<TimeZone> {
+pub(crate) fn here() -> Result<TimeZone, String> {
     ZONE.get().cloned().ok_or_else(|| {
-        usage(
-            "this machine names no time zone, so a time without an offset could mean any moment. Name the zone with --zone \
-             or TIMEBANK_ZONE, as Asia/Shanghai, or write the offset with the time, as 2026-03-01T09:00+08:00",
-        )
+        "this machine names no time zone, so a time without an offset could mean any moment. Name the zone with --zone \
+             or TIMEBANK_ZONE, as Asia/Shanghai, or write the offset with the time, as 2026-03-01T09:00+08:00"
+            .to_owned()
     })
 }
 

@@ -8,15 +8,16 @@ use std::{
 };
 
 use axum::{
+    Router,
     body::{Body, Bytes, HttpBody},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Version},
-    middleware::Next,
+    middleware::{self, Next},
     response::Response,
 };
 use hyper::body::Frame;
 use tokio::{sync::watch, time::Instant};
-use tonic::Status;
+use tonic::{Status, service::Routes};
 
 use super::{
     http::not_here,
@@ -31,8 +32,14 @@ const TIMEOUT_DIGITS_MAX: usize = 8;
 /// The longest deadline that is watched, a year: no connection lives as long, and no sum of times overflows.
 const DEADLINE_MAX: Duration = Duration::from_hours(365 * 24);
 
+/// gRPC and the public files on one port. gRPC stays HTTP/2: a page in a browser on this machine can speak HTTP/1.1 to
+/// any port of it, and nobody has checked yet who reads.
+pub(super) fn beside(grpc: Routes, public: Router) -> Router {
+    grpc.into_axum_router().layer(middleware::from_fn(call)).merge(public)
+}
+
 /// Answers a gRPC call.
-pub(super) async fn call(request: Request, next: Next) -> Response {
+async fn call(request: Request, next: Next) -> Response {
     if request.version() != Version::HTTP_2 {
         return not_here();
     }

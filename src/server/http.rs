@@ -7,14 +7,12 @@ use axum::{
     Router,
     extract::State,
     http::{HeaderName, StatusCode, Uri, header},
-    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
 use tokio::sync::{Semaphore, watch};
-use tonic::service::Routes;
 
-use super::{Service, edge};
+use super::Service;
 use crate::{
     merkle::TileFile,
     mirror,
@@ -50,12 +48,6 @@ pub(super) fn routes(service: &Service) -> Router {
         cosigned,
         reads: Arc::new(Semaphore::new(READS_MAX)),
     })
-}
-
-/// gRPC and the public files on one port. gRPC stays HTTP/2: a page in a browser on this machine can speak HTTP/1.1 to
-/// any port of it, and nobody has checked yet who reads.
-pub(super) fn beside(grpc: Routes, public: Router) -> Router {
-    grpc.into_axum_router().layer(middleware::from_fn(edge::call)).merge(public)
 }
 
 /// What HTTP/1.1 is answered where gRPC is.

@@ -173,5 +173,5 @@ fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
     let ledger = LedgerServiceServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
-    http::beside(standard.add_service(ledger), public)
+    edge::beside(standard.add_service(ledger), public)
 }

@@ -7,9 +7,9 @@ use tonic::Code;
 use super::report::Divergence;
 use crate::{
     cli::{
-        client::{self, Client},
+        call::{Client, answer},
+        client,
         output::{Failure, time},
-        source::answer,
     },
     ledger::{AccountId, EventRef, LogIndex},
     merkle::Hash,

@@ -1,0 +1,72 @@
+//! What was recorded, for programs and for people.
+
+use serde_json::{Value, json};
+
+use super::{
+    output::{hours, table, time},
+    who::Who,
+    zone,
+};
+use crate::proto;
+
+pub(crate) fn receipt_json(response: &proto::SubmitResponse) -> Value {
+    let receipt = response.receipt.clone().unwrap_or_default();
+    let posting = |posting: &proto::Posting| {
+        json!({
+            "account": hex::encode(&posting.account),
+            "minutes": posting.minutes,
+            "balance_after_minutes": posting.balance_after_minutes,
+        })
+    };
+    let warning = |warning: &proto::Warning| {
+        let similar = warning.similar.unwrap_or_default();
+        json!({
+            "code": warning.code,
+            "message": warning.message,
+            "similar": format!("{}.{}", similar.index, similar.event),
+        })
+    };
+    let event = |event: &proto::EventReceipt| {
+        json!({
+            "postings": event.postings.iter().map(posting).collect::<Vec<_>>(),
+            "warnings": event.warnings.iter().map(warning).collect::<Vec<_>>(),
+        })
+    };
+    let mut value = json!({
+        "index": receipt.index,
+        "recorded_at": time(receipt.recorded_at_ms),
+        "events": receipt.events.iter().map(event).collect::<Vec<_>>(),
+    });
+    if let Some(publication) = &response.publication {
+        let proof: Vec<String> = publication.inclusion_proof.iter().map(hex::encode).collect();
+        value["checkpoint"] = json!(publication.checkpoint);
+        value["inclusion_proof"] = json!(proof);
+    }
+    value
+}
+
+/// What was recorded, in words. `who` says who is who.
+pub(crate) fn receipt_text(response: &proto::SubmitResponse, who: &Who) -> String {
+    let receipt = response.receipt.clone().unwrap_or_default();
+    let place = match receipt.events.len() {
+        0 | 1 => format!("{}.0", receipt.index),
+        events => format!("{0}.0 to {0}.{1}", receipt.index, events - 1),
+    };
+    let mut text = format!("recorded as {place} at {}", zone::local(receipt.recorded_at_ms));
+    let mut rows = Vec::new();
+    for (number, event) in receipt.events.iter().enumerate() {
+        let at = format!("{}.{number}", receipt.index);
+        rows.extend(event.postings.iter().map(|posting| {
+            let after = hours(posting.balance_after_minutes);
+            vec![at.clone(), who.label(&posting.account), hours(posting.minutes), after]
+        }));
+    }
+    if !rows.is_empty() {
+        text = format!("{text}\n{}", table(&["event", "account", "change", "balance"], &[2, 3], rows));
+    }
+    for warning in receipt.events.iter().flat_map(|event| &event.warnings) {
+        let similar = warning.similar.unwrap_or_default();
+        text = format!("{text}\nwarning: {}.{}: {} [{}]", similar.index, similar.event, warning.message, warning.code);
+    }
+    text
+}

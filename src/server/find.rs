@@ -1,0 +1,70 @@
+//! Accounts by what people type of their ids.
+
+use std::sync::Arc;
+
+use tonic::Status;
+
+use super::{
+    Service,
+    messages::account_message,
+    read::LIST_SCANNED_MAX,
+    status::{invalid, unfinished},
+};
+use crate::{
+    ledger::{AccountId, AccountNumber},
+    proto,
+};
+
+/// Digits of an id that accounts are found by: 6 tell 16 million apart, 32 are the whole id.
+const FIND_DIGITS_MIN: usize = 6;
+const FIND_DIGITS_MAX: usize = 32;
+/// Accounts that are found at most: whoever is shown as many types another digit.
+const FOUND_MAX: usize = 10;
+
+/// Whether an id begins with these lowercase hex digits.
+fn begins_with(id: AccountId, digits: &str) -> bool {
+    let digit = |byte: u8| if byte.is_ascii_digit() { byte - b'0' } else { byte - b'a' + 10 };
+    let halves = id.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.bytes().map(digit).eq(halves.take(digits.len()))
+}
+
+impl Service {
+    /// Accounts whose ids begin with what somebody typed of one. All ids are looked at, a part at a time under the readers'
+    /// lock: 37 million in some 0.3 s.
+    pub(super) async fn accounts_beginning_with(
+        &self,
+        request: proto::FindAccountsRequest,
+    ) -> Result<proto::FindAccountsResponse, Status> {
+        let digits = &request.prefix;
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !(FIND_DIGITS_MIN..=FIND_DIGITS_MAX).contains(&digits.len()) || !is_hex {
+            return Err(invalid("prefix", "6 to 32 hex digits"));
+        }
+        let permit = Arc::clone(&self.searches).acquire_owned().await;
+        let (projection, prefix) = (Arc::clone(&self.projection), digits.to_ascii_lowercase());
+        let search = move || {
+            // Given back when the search is over, not when whoever asked is gone.
+            let _permit = permit;
+            let (mut accounts, mut next, mut more) = (Vec::new(), 0, false);
+            loop {
+                let view = projection.view();
+                let part = view.accounts.iter().enumerate().skip(next).take(LIST_SCANNED_MAX);
+                for (number, account) in part {
+                    next = number + 1;
+                    if !begins_with(account.id, &prefix) {
+                        continue;
+                    }
+                    if accounts.len() == FOUND_MAX {
+                        more = true;
+                        break;
+                    }
+                    accounts.extend(account_message(&view, AccountNumber(u32::try_from(number).unwrap_or(u32::MAX))));
+                }
+                if more || next >= view.accounts.len() {
+                    return proto::FindAccountsResponse { accounts, more, reflected_index: view.reflected_index() };
+                }
+            }
+        };
+        tokio::task::spawn_blocking(search).await.map_err(|ended| unfinished(&ended))
+    }
+}
