@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{
     arguments::{account_id, whole_minutes},
     call::{Client, answer},
-    client::{ClientArguments, nothing_recorded},
-    output::{Failure, emit, hours, table, tell, usage},
+    client::ClientArguments,
+    output::{Failure, emit, hours, nothing_recorded, table, tell, usage},
     receipt::receipt_json,
     who::{AccountName, Who, kind_name, short},
 };

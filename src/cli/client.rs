@@ -13,7 +13,7 @@ use tonic_types::StatusExt;
 use super::{
     call::{Client, SILENCE_MAX, answer},
     known,
-    output::{ERROR_DOMAIN, Failure, Refused, quoted, refused, tell, usage},
+    output::{ERROR_DOMAIN, Failure, Refused, nothing_recorded, quoted, refused, tell, usage},
     receipt::{receipt_json, receipt_text},
     who::{AccountName, Who},
 };
@@ -172,15 +172,6 @@ impl ClientArguments {
         let path = folder.join(format!("{}.sheet", uuid::Uuid::now_v7()));
         write_sheet(&path, sheet)?;
         Ok(path)
-    }
-}
-
-/// Says of a failure before or in place of recording that nothing came of it.
-pub(crate) fn nothing_recorded(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref() {
-        Some(Failure::Unknown { .. }) => error,
-        Some(Failure::Refused(_)) => error.context("refused, nothing was recorded"),
-        _ => error.context("nothing was recorded"),
     }
 }
 

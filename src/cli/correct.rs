@@ -5,10 +5,10 @@ use serde_json::json;
 use super::{
     arguments::{Reason, event_ref},
     call::answer,
-    client::{ClientArguments, nothing_recorded},
+    client::ClientArguments,
     moment::TIMES_HELP,
     offline::{More, OfflineArguments, Session},
-    output::{hours, note, usage},
+    output::{hours, note, nothing_recorded, usage},
     service::{ServiceArguments, when},
     who::Who,
 };

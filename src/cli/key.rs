@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{
     call::answer,
-    client::{ClientArguments, nothing_recorded},
-    output::{emit, quoted, table, tell, usage},
+    client::ClientArguments,
+    output::{emit, nothing_recorded, quoted, table, tell, usage},
     who::AccountName,
 };
 use crate::{

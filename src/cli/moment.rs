@@ -9,7 +9,11 @@ use jiff::{
     tz::{AmbiguousOffset, Offset, TimeZone},
 };
 
-use super::{arguments::offset, output::usage, zone};
+use super::{
+    arguments::offset,
+    output::{Failure, Refused, nothing_recorded, usage},
+    zone,
+};
 
 /// Said below the help of commands that take times.
 pub(crate) const TIMES_HELP: &str = "\
@@ -129,11 +133,14 @@ fn in_order(began: &Zoned, ended: &Zoned) -> anyhow::Result<(Moment, Moment)> {
         return Ok((Moment::from(began), Moment::from(ended)));
     }
     let shown = |zoned: &Zoned| zone::at_offset(zoned.timestamp().as_millisecond(), zoned.offset().seconds());
-    Err(usage(format!(
-        "--end: the end, {}, is not after the start, {}. Check both; an end past midnight belongs to the next date",
-        shown(ended),
-        shown(began)
-    )))
+    let (began, ended) = (shown(began), shown(ended));
+    let text = format!(
+        "--end: the end, {ended}, is not after the start, {began}. Check both; an end past midnight belongs to the next date \
+         [IntervalEmpty]"
+    );
+    let code = Some("IntervalEmpty".to_owned());
+    let refused = Failure::Refused(Refused { text, code, event: None, field: None });
+    Err(nothing_recorded(refused.into()))
 }
 
 /// Whether something begins or ends with a time.

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::{
     call::Client,
-    client::{self, ClientArguments, nothing_recorded, option_of},
+    client::{self, ClientArguments, option_of},
     known,
-    output::{Failure, Refused, quoted, tell},
+    output::{Failure, Refused, nothing_recorded, quoted, tell},
     receipt::{receipt_json, receipt_text},
     who::Who,
 };

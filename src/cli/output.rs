@@ -98,11 +98,13 @@ impl From<tonic::Status> for Failure {
             return Self::Refused(refused);
         }
         let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
-        let answers = status.get_details_error_info().is_some_and(|info| info.domain == ERROR_DOMAIN);
-        if answers {
-            return Self::Unreachable(format!("the server can't answer now: {text}"));
+        match status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN) {
+            Some(info) => {
+                let text = code_behind(&text, &info.reason);
+                Self::Unreachable(format!("the server can't answer now: {text}"))
+            }
+            None => Self::Unreachable(format!("the server can't be reached: {text}")),
         }
-        Self::Unreachable(format!("the server can't be reached: {text}"))
     }
 }
 
@@ -121,11 +123,17 @@ pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
     );
     let value = |name: &str| info.metadata.get(name).filter(|value| !value.is_empty()).cloned();
     no.then(|| Refused {
-        text: status.message().to_owned(),
+        text: code_behind(status.message(), &info.reason),
         code: Some(info.reason.clone()),
         event: value("event").and_then(|event| event.parse().ok()),
         field: value("field"),
     })
+}
+
+/// A status' sentence with its code behind it, in brackets: people read the sentence.
+fn code_behind(text: &str, code: &str) -> String {
+    let sentence = text.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text);
+    if code.is_empty() { sentence.to_owned() } else { format!("{sentence} [{code}]") }
 }
 
 /// A sentence with its times of UTC as the reader's: neither a server nor the rules know where its reader is. What stands in
@@ -138,6 +146,15 @@ pub(crate) fn in_local_time(text: &str) -> String {
     });
     let first = words.next().unwrap_or_default();
     words.fold(first, |text, word| text + " " + &word)
+}
+
+/// Says of a failure before or in place of recording that nothing came of it.
+pub(crate) fn nothing_recorded(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(Failure::Unknown { .. }) => error,
+        Some(Failure::Refused(_)) => error.context("refused, nothing was recorded"),
+        _ => error.context("nothing was recorded"),
+    }
 }
 
 /// A wrong argument.

@@ -89,7 +89,7 @@ fn page_size(asked: u32, default: u32, max: u32) -> Result<usize, Status> {
 }
 
 fn no_account(id: AccountId) -> Status {
-    failure(Reason::AccountUnknown, "account", &format!("account {id} does not exist"))
+    failure(Reason::AccountUnknown, "account", &format!("account {id} does not exist; check its id, or open it first"))
 }
 
 fn named(view: &View, id: AccountId) -> Result<AccountNumber, Status> {

@@ -21,7 +21,7 @@ impl Service {
         let at = place(event).ok_or_else(|| invalid("event.event", "an event number below 1,000"))?;
         let mut log = Log::new(self);
         let unknown = || {
-            let message = format!("event {at} neither recorded a service nor corrected or reversed one");
+            let message = format!("event {at} neither recorded a service nor corrected or reversed one; histories show the places of records");
             failure(Reason::RecordUnknown, "event", &message)
         };
         let original = log.original(at)?.ok_or_else(unknown)?;

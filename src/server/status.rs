@@ -165,7 +165,12 @@ pub(crate) fn submit_status(error: &SubmitError) -> Status {
     if let SubmitError::QueueFull { retry_ms } = error {
         details.set_retry_info(Some(Duration::from_millis(u64::from(*retry_ms))));
     }
-    Status::with_error_details(code, cut(error.to_string(), STATUS_BYTES_MAX), details)
+    // The reason first, as in every status: logs and shells of other languages show nothing else of it.
+    let text = match error {
+        SubmitError::Refused(_) => format!("{}: {}. {}", message.code, message.message, message.remedy),
+        SubmitError::QueueFull { .. } | SubmitError::Clock(_) | SubmitError::ShuttingDown => error.to_string(),
+    };
+    Status::with_error_details(code, cut(text, STATUS_BYTES_MAX), details)
 }
 
 /// A failure that no rule is the reason of: its stable reason, the field where one is meant, and what to do.
@@ -182,7 +187,7 @@ pub(crate) fn failure(reason: Reason, field: &str, message: &str) -> Status {
     if let Some(delay) = retry(reason) {
         details.set_retry_info(Some(delay));
     }
-    let text = format!("{message} [{}]", reason.name());
+    let text = format!("{}: {message}", reason.name());
     Status::with_error_details(reason.code(), cut(text, STATUS_BYTES_MAX), details)
 }
 

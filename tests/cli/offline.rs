@@ -185,7 +185,7 @@ fn a_correction_keeps_what_it_does_not_name_and_shows_what_it_changes() {
     let start = ["correct", "service", "5.0", "--start", "yesterday 09:00", "--end", "10:00"];
     village.ledger.json(&start);
     let (code, error) = failure(&village.ledger.run(&["correct", "service", "5.0", "--end", "08:00"]));
-    assert!(code == Some(2) && error.contains("not after the start"), "{error}");
+    assert!(code == Some(1) && error.contains("not after the start"), "{error}");
     village.ledger.json(&["correct", "service", "5.0", "--end", "11:30"]);
     assert_eq!(village.ledger.json(&["balance", &village.alice])["balance_minutes"], 150);
     let (code, error) = failure(&village.ledger.run(&["correct", "service", "5.0", "--end", "11:30"]));

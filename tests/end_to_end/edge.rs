@@ -212,7 +212,7 @@ async fn an_entry_that_does_not_come_and_a_page_too_large_say_what_would_do() {
     let request = proto::GetBalanceRequest { account, as_of: None, min_index: 9_999 };
     let status = ledger.client.get_balance(request).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "IndexNotReached"));
-    assert_eq!(status.message(), "entry 9999 isn't recorded yet, the log has 2 entries; waited 5 s [IndexNotReached]");
+    assert_eq!(status.message(), "IndexNotReached: entry 9999 isn't recorded yet, the log has 2 entries; waited 5 s");
     assert!(status.get_details_retry_info().is_some());
     let request = proto::ListHistoryRequest { page_size: 201, ..ledger.history(0) };
     let status = ledger.page(request).await.unwrap_err();

@@ -23,7 +23,7 @@ fn reads_that_are_worth_another_try_say_when() {
     assert_eq!(waits(&failure(Reason::DigestBusy, "", "another is being made")), Some(DIGEST_RETRY));
     assert_eq!(waits(&shutting_down()), None, "nobody knows");
     let status = failure(Reason::DigestBusy, "", "another is being made");
-    assert_eq!(status.message(), "another is being made [DigestBusy]", "no field, no gap where it would stand");
+    assert_eq!(status.message(), "DigestBusy: another is being made", "no field, no gap where it would stand");
     assert!(status.get_details_error_info().unwrap().metadata.is_empty());
 }
 
