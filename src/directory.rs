@@ -19,6 +19,7 @@ const ACCOUNT: u8 = b'a';
 const RECORD: u8 = b'r';
 const APPLIED: u8 = b'o';
 const PENDING: u8 = b'p';
+const ZONE: u8 = b'z';
 
 /// What an outside record has become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,6 +217,24 @@ impl Directory {
         self.synced.db.contains_key(self.key(APPLIED, row)).map_err(backend)
     }
 
+    /// The time zone that the source's times without an offset were read in.
+    ///
+    /// # Errors
+    /// The store can't be read, or is damaged.
+    pub fn zone(&self) -> Result<Option<String>, StoreError> {
+        self.get(ZONE, &[], "a zone")
+    }
+
+    /// Remembers that zone; on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store can't be written.
+    pub fn set_zone(&self, zone: &str) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.insert(self.key(ZONE, &[]), encode(&zone, "a zone")?);
+        self.synced.commit(batch)
+    }
+
     /// All records of the source, in the order of their outside ids.
     ///
     /// # Errors
@@ -366,7 +385,7 @@ fn parts(key: &[u8]) -> Option<(u8, (String, String))> {
     let zero = rest.iter().position(|byte| *byte == 0)?;
     let (source, outside) = (rest.get(..zero)?, rest.get(zero + 1..)?);
     let source = std::str::from_utf8(source).ok()?.to_owned();
-    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING);
+    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING | ZONE);
     known.then(|| (*prefix, (source, String::from_utf8_lossy(outside).into_owned())))
 }
 

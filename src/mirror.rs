@@ -393,6 +393,8 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 pub fn verify(folder: &Path, key: &VerifierKey) -> Result<Checked, MirrorError<io::Error>> {
     let path = folder.join(CHECKPOINT);
     let missing = || MirrorError::Io { path, source: io::Error::from(ErrorKind::NotFound) };
+    // An update takes partial files away.
+    let _lock = lock(folder)?;
     let (checkpoint, _) = folder_checkpoint(folder, key)?.ok_or_else(missing)?;
     let root: Hash = checkpoint.root_hash().map_err(MirrorError::Checkpoint)?;
     let mut log = TiledLog::open(checkpoint.size, &root, from_folder(folder))?;

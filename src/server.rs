@@ -60,6 +60,8 @@ pub(crate) struct Service {
     pub(crate) digests: Arc<Semaphore>,
     /// Searches for accounts under way: one looks at every account there is.
     pub(crate) searches: Arc<Semaphore>,
+    /// Reads of whole entries under way.
+    pub(crate) entry_reads: Arc<Semaphore>,
 }
 
 /// What the ledger says of itself.
@@ -100,6 +102,7 @@ pub async fn run(
         shutdown: stopping,
         digests: Arc::new(Semaphore::new(1)),
         searches: Arc::new(Semaphore::new(1)),
+        entry_reads: Arc::new(Semaphore::new(ENTRY_READS_MAX)),
     };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LedgerServiceServer<Service>>().await;
@@ -129,6 +132,28 @@ pub async fn run(
 #[must_use]
 pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().is_loopback()
+}
+
+/// Reads of whole entries at a time: a page of details decodes up to 800 sheets of 256 KiB, one after another, and must not
+/// take both cores from the writer.
+const ENTRY_READS_MAX: usize = 1;
+
+impl Service {
+    /// Answers from whole entries of the log, beside the thread that carries connections: others of it go on meanwhile.
+    async fn beside<M: prost::Message + Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<M, Status> + Send + 'static,
+    ) -> Answer<M> {
+        let permit = Arc::clone(&self.entry_reads).acquire_owned().await;
+        let service = self.clone();
+        let read = move || {
+            // Given back when the read is over, not when whoever asked is gone.
+            let _permit = permit;
+            read(&service)
+        };
+        let read = tokio::task::spawn_blocking(read).await.map_err(|ended| status::unfinished(&ended))?;
+        read.and_then(answer)
+    }
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -190,7 +215,7 @@ impl LedgerService for Service {
     async fn get_record(&self, request: Request<proto::GetRecordRequest>) -> Answer<proto::GetRecordResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.record(&request).and_then(answer)
+        self.beside(move |service| service.record(&request)).await
     }
 
     async fn list_accounts(&self, request: Request<proto::ListAccountsRequest>) -> Answer<proto::ListAccountsResponse> {
@@ -211,14 +236,12 @@ impl LedgerService for Service {
         if !request.details {
             return self.history(&request).and_then(answer);
         }
-        // Up to 200 entries are read and decoded: others of this thread go on meanwhile.
-        let service = self.clone();
-        let read = move || {
+        self.beside(move |service| {
             let mut page = service.history(&request)?;
             service.add_details(&mut page.rows)?;
-            answer(page)
-        };
-        tokio::task::spawn_blocking(read).await.unwrap_or_else(|ended| Err(status::unfinished(&ended)))
+            Ok(page)
+        })
+        .await
     }
 
     async fn list_holds(&self, request: Request<proto::ListHoldsRequest>) -> Answer<proto::ListHoldsResponse> {

@@ -121,9 +121,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         report = &mut auditing => report?,
         _ = tokio::signal::ctrl_c() => {
             stop.send_replace(true);
-            // It remembers how far it came, unless somebody can't wait for that.
+            // It remembers how far it came, unless somebody can't wait for that. A verdict that it came to is told.
             tokio::select! {
-                _ = tokio::time::timeout(INTERRUPTED_WAIT, auditing) => {}
+                ended = tokio::time::timeout(INTERRUPTED_WAIT, auditing) => {
+                    if let Ok(Ok(Ok(report))) = ended {
+                        return report.print(json);
+                    }
+                }
                 _ = tokio::signal::ctrl_c() => {}
             }
             return Err(Failure::Unreachable("interrupted: nothing was verified".to_owned()).into());

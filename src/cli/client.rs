@@ -13,7 +13,7 @@ use tonic_types::StatusExt;
 use super::{
     call::{Client, SILENCE_MAX, answer},
     known,
-    output::{ERROR_DOMAIN, Failure, Refused, nothing_recorded, quoted, refused, tell, usage},
+    output::{ERROR_DOMAIN, Failure, Refused, nothing_recorded, quoted, quoted_text, refused, tell, usage},
     receipt::{receipt_json, receipt_text},
     who::{AccountName, Who},
 };
@@ -35,6 +35,9 @@ const RETRY_WAIT: Duration = Duration::from_millis(200);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for a connection: three lost packets of a handshake cost 7 s.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often a server that sends nothing is asked whether it is there: a watch waits for days, and a peer that went without
+/// a word would keep it for good.
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Largest answer taken: a page of 1,000 rows is far below.
 const MESSAGE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 
@@ -147,9 +150,14 @@ impl ClientArguments {
         }
         let (advice, file) = match self.keep(&sheet) {
             Ok(path) => {
-                let command = quoted(&path);
+                let server = if self.server == default_server() {
+                    String::new()
+                } else {
+                    format!(" --server {}", quoted_text(&self.server))
+                };
                 let advice = format!(
-                    "don't do it again, but send the very same sheet, which is counted once: timebank submit {command}"
+                    "don't do it again, but send the very same sheet, which is counted once: timebank submit {}{server}",
+                    quoted(&path)
                 );
                 (advice, Some(path))
             }
@@ -206,7 +214,8 @@ pub(crate) fn option_of(field: &str) -> Option<&'static str> {
         "region" => "--region",
         "parent" => "--parent",
         "own_account" => "--own-account",
-        "minutes" | "floor_minutes" => "--minutes",
+        "minutes" => "--minutes, --hours",
+        "floor_minutes" => "--minutes",
         _ => return None,
     })
 }
@@ -225,7 +234,8 @@ pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
     }
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| wrong(error.to_string()))?;
-    let channel = endpoint.connect_timeout(CONNECT_WAIT_MAX).connect().await.map_err(|_refused| {
+    let endpoint = endpoint.connect_timeout(CONNECT_WAIT_MAX).http2_keep_alive_interval(KEEPALIVE);
+    let channel = endpoint.connect().await.map_err(|_refused| {
         Failure::Unreachable(format!(
             "no server answers at {server}. Give another with --server, start one with `timebank serve`, or write what is to be \
              recorded to a file with --to-file, and submit it when there is one"
@@ -318,7 +328,7 @@ async fn attempt(client: &mut Client, request: proto::SubmitRequest) -> Attempt 
     if reason.is_some_and(|reason| ["QueueFull", "ClockImplausible"].contains(&reason.as_str())) {
         return Attempt::NotTaken(format!("the server takes nothing in now: {text}"), told);
     }
-    Attempt::Unknown(format!("the server's answer got lost: {text}"))
+    Attempt::Unknown(format!("no receipt came: {text}"))
 }
 
 /// Submits a sheet; the very same sheet again where nobody knows what became of it: it is recorded once.
@@ -346,7 +356,7 @@ pub(crate) async fn submit(
         if number == SUBMIT_ATTEMPTS_MAX || began.elapsed() >= SILENCE_MAX {
             break;
         }
-        tokio::time::sleep(told.unwrap_or(wait).min(RETRY_WAIT_MAX)).await;
+        tokio::time::sleep(told.map_or(wait, |told| told.max(wait)).min(RETRY_WAIT_MAX)).await;
         wait *= 2;
     }
     Err(match lost {

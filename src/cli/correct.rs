@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let mut session = Session::begin(&arguments.client, &offline).await?;
             let known = known(&mut session, record).await.map_err(nothing_recorded)?;
             let (record, reason) = (original(known.as_ref(), record), i32::from(reason.message()));
-            let more = known.map_or_else(More::default, |known| taken_back(&known, &session.who));
+            let more = known.map_or_else(More::default, |known| taken_back(&known, session.who()));
             session.end(vec![Kind::ServiceReversed(proto::ServiceReversed { record, reason })], &more).await
         }
     }
@@ -97,7 +97,7 @@ async fn correct(
     }
     let before = known.as_ref().and_then(|known| known.service.as_ref());
     let service = arguments.service(stated, before, &mut session).await.map_err(nothing_recorded)?;
-    let more = before.map_or_else(More::default, |before| changes(before, &service, &session.who));
+    let more = before.map_or_else(More::default, |before| changes(before, &service, session.who()));
     let event = proto::ServiceCorrected {
         record: original(known.as_ref(), record),
         reason: i32::from(reason.message()),

@@ -32,11 +32,9 @@ pub(super) fn event(event: &Event) -> String {
         Event::MinutesTransferred { from, to, minutes } => {
             format!("{} given by account {from} to account {to}", amount(*minutes))
         }
-        Event::HoldPlaced { payer, station, minutes, expires_at } => format!(
-            "a hold on {} of account {payer} with station {station} until {}",
-            amount(*minutes),
-            zone::local(expires_at.0)
-        ),
+        Event::HoldPlaced { payer, station, minutes, expires_at } => {
+            format!("a hold on {} of account {payer} with station {station} until {}", amount(*minutes), expires_at)
+        }
         Event::HoldReleased { hold } => format!("the release of hold {hold}"),
         Event::HoldExpired { hold } => format!("the end of hold {hold}, whose time was over"),
     }

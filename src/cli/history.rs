@@ -7,6 +7,7 @@ use super::{
     client::ClientArguments,
     moment::{TIMES_HELP, TypedTime},
     output::{emit, hours, table, time, usage},
+    receipt::place,
     service::when,
     who::{AccountName, Who},
     zone,
@@ -98,8 +99,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut client = arguments.client.connect().await?;
     let mut who = arguments.client.who(&client).await?;
     let account = who.account("ACCOUNT", &arguments.account).await?;
-    let order =
-        if arguments.oldest_first { proto::HistoryOrder::OldestFirst } else { proto::HistoryOrder::NewestFirst };
+    let order = match (arguments.oldest_first, arguments.cursor.is_empty()) {
+        (true, _) => proto::HistoryOrder::OldestFirst,
+        (false, true) => proto::HistoryOrder::NewestFirst,
+        // The cursor carries it.
+        (false, false) => proto::HistoryOrder::Unspecified,
+    };
     let mut request = proto::ListHistoryRequest {
         account: account.0.to_vec().into(),
         order: i32::from(order),
@@ -142,16 +147,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn period(from: Option<&TypedTime>, until: Option<&TypedTime>) -> anyhow::Result<(i64, i64)> {
     let from = from.map(|from| from.begins("--from")).transpose()?;
     let until = until.map(|until| until.ends("--until")).transpose()?;
+    if until.is_some_and(|until| until.ms <= 0) {
+        return Err(usage("--until: nothing was recorded before 1970"));
+    }
     match (from, until) {
         (Some(from), Some(until)) if until.ms <= from.ms => {
             Err(usage(format!("--until: {} is not after --from, {}", zone::local(until.ms), zone::local(from.ms))))
         }
         (from, until) => Ok((from.map_or(0, |from| from.ms), until.map_or(0, |until| until.ms))),
     }
-}
-
-fn place(at: Option<proto::EventRef>) -> String {
-    at.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
 }
 
 fn row_json(row: &proto::HistoryRow) -> Value {
@@ -176,6 +180,7 @@ fn details_json(details: &proto::HistoryDetails) -> Value {
         "reversed": record.map(|record| record.reversed),
         "reason": reason(details.reason),
         "service": details.service.as_ref().map(service_json),
+        "service_now": record.and_then(|record| record.service.as_ref()).map(service_json),
         "hold": details.hold.map(|hold| place(Some(hold))),
         "hold_expires_at": details.hold.map(|_| time(details.hold_expires_at_ms)),
     })
@@ -288,7 +293,14 @@ fn service_words(details: &proto::HistoryDetails, account: &[u8], who: &Who) -> 
 fn became(row: &proto::HistoryRow, details: &proto::HistoryDetails) -> String {
     match &details.record {
         Some(record) if record.reversed => "; taken back later".to_owned(),
-        Some(record) if record.newest != row.event => format!("; corrected by {}", place(record.newest)),
+        Some(record) if record.newest != row.event => {
+            // A correction that moves no minutes has no row of its own.
+            let now = record.service.as_ref().map_or_else(String::new, |now| {
+                let credited = hours(now.credited_minutes);
+                format!(": {}, {}, credited with {credited}", now.category, when(now))
+            });
+            format!("; corrected by {}{now}", place(record.newest))
+        }
         Some(_) | None => String::new(),
     }
 }

@@ -9,6 +9,7 @@ use super::{
     moment::{TIMES_HELP, TypedTime},
     offline::{More, OfflineArguments, Session},
     output::{emit, hours, table, time, usage},
+    receipt::place,
     who::{AccountName, Who},
     zone,
 };
@@ -85,8 +86,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let minutes = minutes.or(hours).ok_or_else(|| usage("give --minutes or --hours"))?;
             let expires = expires.ends("--expires")?;
             let mut session = Session::begin(client, &offline).await?;
-            let payer = session.who.account("--payer", &payer).await?;
-            let station = session.who.account("--station", &station).await?;
+            let payer = session.account("--payer", &payer).await?;
+            let station = session.account("--station", &station).await?;
             let event = proto::HoldPlaced {
                 payer: payer.0.to_vec().into(),
                 station: station.0.to_vec().into(),
@@ -128,7 +129,7 @@ async fn list(
     }
     let hold_json = |hold: &proto::Hold| {
         json!({
-            "hold": at(hold),
+            "hold": place(hold.hold),
             "payer": hex::encode(&hold.payer),
             "station": hex::encode(&hold.station),
             "minutes": hold.minutes,
@@ -139,14 +140,10 @@ async fn list(
     emit(arguments.json, &value, || holds_table(&holds, &who))
 }
 
-fn at(hold: &proto::Hold) -> String {
-    hold.hold.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
-}
-
 fn holds_table(holds: &[proto::Hold], who: &Who) -> String {
     let row = |hold: &proto::Hold| {
         let (payer, station) = (who.label(&hold.payer), who.label(&hold.station));
-        vec![at(hold), payer, station, hours(hold.minutes), zone::local_in_two_lines(hold.expires_at_ms)]
+        vec![place(hold.hold), payer, station, hours(hold.minutes), zone::local_in_two_lines(hold.expires_at_ms)]
     };
     table(&["hold", "payer", "station", "reserved", "expires"], &[3], holds.iter().map(row))
 }

@@ -7,6 +7,7 @@ mod row;
 mod table;
 
 use std::{
+    cell::Cell,
     collections::{HashMap, HashSet},
     path::PathBuf,
 };
@@ -114,7 +115,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         import.resend().await?;
     }
     let regions = import.regions().await?;
-    let items = items(&mapping, &table, &directory, arguments.full)?;
+    let (items, is_zone_used) = items(&mapping, &table, &directory, arguments.full)?;
+    if is_zone_used {
+        keep_zone(&directory, arguments.dry_run)?;
+    }
     let mode = (arguments.open_accounts, arguments.dry_run);
     let mut planner = Planner::new(&mapping, &directory, &policy, mode, regions);
     let bar = progress(Some(items.len() as u64), "rows");
@@ -133,8 +137,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Rows in the order of the file; with `full`, before them the records that the file no longer has, so that what they
 /// free can be taken by others.
-fn items(mapping: &Mapping, table: &Table, directory: &Directory, full: bool) -> anyhow::Result<Vec<Item>> {
-    let reader = Reader { mapping, table, zone: zone::here() };
+fn items(mapping: &Mapping, table: &Table, directory: &Directory, full: bool) -> anyhow::Result<(Vec<Item>, bool)> {
+    let reader = Reader { mapping, table, zone: zone::here(), is_zone_used: Cell::new(false) };
     let operations = mapping.columns.operation.is_some();
     let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
     let mut first_line: HashMap<String, u64> = HashMap::new();
@@ -163,15 +167,40 @@ fn items(mapping: &Mapping, table: &Table, directory: &Directory, full: bool) ->
             *known = if *applied || *known == Later::CarriedOut { Later::CarriedOut } else { Later::ToDo };
         }
     }
+    let is_zone_used = reader.is_zone_used.get();
     if !full {
-        return Ok(rows);
+        return Ok((rows, is_zone_used));
     }
     let present: HashSet<&str> = rows.iter().map(Item::record).collect();
     let gone = directory.records()?.into_iter();
     let gone = gone.filter(|(record, link)| !link.reversed && !present.contains(record.as_str()));
     let mut items: Vec<Item> = gone.map(|(record, _)| Item::Gone { record }).collect();
     items.extend(rows);
-    Ok(items)
+    Ok((items, is_zone_used))
+}
+
+/// The zone of a source's times that have no offset stays what it was: another machine, or another setting, would move
+/// every one of them. Only who names another zone means it.
+fn keep_zone(directory: &Directory, dry_run: bool) -> anyhow::Result<()> {
+    let here = zone::here().map_err(usage)?;
+    let here = zone::name(&here);
+    match directory.zone()? {
+        Some(kept) if kept == here => return Ok(()),
+        Some(kept) if !zone::is_named() => {
+            return Err(usage(format!(
+                "the file names no offset, and this source's times were those of {kept} before, not of {here}: say --zone {kept}, \
+                 or --zone {here} if they were wrong"
+            )));
+        }
+        None if !zone::is_named() && !directory.records()?.is_empty() => {
+            return Err(usage(format!(
+                "the file names no offset, and this source's times were taken for UTC before: say --zone UTC to keep them, or \
+                 --zone {here} to have them corrected"
+            )));
+        }
+        Some(_) | None => {}
+    }
+    if dry_run { Ok(()) } else { Ok(directory.set_zone(&here)?) }
 }
 
 /// What became of an attempt to record a chunk.

@@ -2,10 +2,9 @@
 
 mod source;
 
-use std::{fmt, io::IsTerminal, path::PathBuf};
+use std::{fmt, path::PathBuf};
 
 use clap::ArgGroup;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tonic::transport::Channel;
 
@@ -13,7 +12,7 @@ use self::source::Source;
 use super::{
     checkpoint::{keep_evidence, show_evidence},
     client,
-    output::{Failure, tell, usage},
+    output::{Failure, progress, tell, usage},
 };
 use crate::{
     audit::Pin,
@@ -106,7 +105,7 @@ async fn follow(arguments: Arguments, vkey: Option<VerifierKey>) -> anyhow::Resu
     let mut source = Source::new(channel, size);
     let into = folder.clone();
     let updated = tokio::task::spawn_blocking(move || {
-        let bar = progress(size);
+        let bar = progress(Some(size), "entries");
         let result =
             mirror::update(&into, &note, &key, scope, |file| source.fetch(file), |done| bar.set_position(done));
         bar.finish_and_clear();
@@ -164,14 +163,6 @@ fn report(json: bool, update: &Update, vkey: &VerifierKey, trusted: bool) -> any
     }
     let strangers = MirrorError::<std::io::Error>::Unfit { damaged: Vec::new(), strangers: strangers.clone() };
     Err(Failure::Partly(strangers.to_string()).into())
-}
-
-fn progress(size: u64) -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} entries, {per_sec}, {eta} left");
-    let bar = ProgressBar::with_draw_target(Some(size), target);
-    bar.with_style(style.unwrap_or_else(|_malformed| ProgressStyle::default_bar()))
 }
 
 /// The exit code: 1 where the log isn't what it was or what it says, 2 where the folder can't be used, 3 where the log

@@ -1,7 +1,7 @@
 //! Times and dates as people type them. Every option that takes one reads it here, so that the same words mean the same
 //! everywhere.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::OnceLock};
 
 use jiff::{
     Span, Timestamp, Zoned,
@@ -22,6 +22,8 @@ now, -2h, +30d. A date alone (2026-03-01, today, yesterday) is its first moment 
 begins, and the end of that day where something ends. Local time is that of --zone,
 TIMEBANK_ZONE, or this machine.";
 
+/// The options that say when a service began and ended.
+const SERVICE: [&str; 2] = ["--start", "--end"];
 const EXPECTED_TIME: &str = "expected a time as 2026-03-01 09:00, 2026-03-01T09:00+08:00, \"yesterday 09:00\", 15:00, today, now, \
                              -2h or +30d";
 const EXPECTED_DATE: &str = "expected a date as 2026-03-01, or today, yesterday, -3d";
@@ -111,6 +113,10 @@ impl TypedTime {
     fn read(&self, option: &str, edge: Edge, day: Option<&Zoned>) -> anyhow::Result<Zoned> {
         let said = Said::parse(&self.0).map_err(|problem| usage(format!("{option} {:?}: {problem}", self.0)))?;
         let zoned = said.moment(&Context::of_machine(), edge, day);
+        let is_clock = matches!(said, Said::At { .. });
+        // Of a service that began or ended just now, nobody knows the second.
+        let zoned =
+            if is_clock || !SERVICE.contains(&option) { zoned } else { zoned.and_then(|zoned| to_the_minute(&zoned)) };
         zoned.map_err(|problem| usage(format!("{option} {:?}: {problem}", self.0)))
     }
 }
@@ -141,6 +147,13 @@ fn in_order(began: &Zoned, ended: &Zoned) -> anyhow::Result<(Moment, Moment)> {
     let code = Some("IntervalEmpty".to_owned());
     let refused = Failure::Refused(Refused { text, code, event: None, field: None });
     Err(nothing_recorded(refused.into()))
+}
+
+fn to_the_minute(zoned: &Zoned) -> Result<Zoned, String> {
+    let second = i64::from(zoned.second());
+    let nanosecond = i64::from(zoned.subsec_nanosecond());
+    let begun = Span::new().seconds(second).nanoseconds(nanosecond);
+    zoned.checked_sub(begun).map_err(|_range| YEARS.to_owned())
 }
 
 /// Whether something begins or ends with a time.
@@ -305,7 +318,9 @@ struct Context {
 
 impl Context {
     fn of_machine() -> Self {
-        Self { now: Timestamp::now(), here: zone::here() }
+        // One moment for all that a command reads: `now` and `+1h` are an hour apart.
+        static NOW: OnceLock<Timestamp> = OnceLock::new();
+        Self { now: *NOW.get_or_init(Timestamp::now), here: zone::here() }
     }
 }
 

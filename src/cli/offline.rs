@@ -12,10 +12,10 @@ use super::{
     known,
     output::{Failure, Refused, nothing_recorded, quoted, tell},
     receipt::{receipt_json, receipt_text},
-    who::Who,
+    who::{AccountName, Who},
 };
 use crate::{
-    ledger::{self, Event, Millis, Policy, Refusal},
+    ledger::{self, AccountId, Event, Millis, Policy, Refusal},
     proto::{self, event::Kind},
     signature, wire,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Session<'a> {
     offline: &'a OfflineArguments,
     /// None where nobody is asked.
     pub(crate) client: Option<Client>,
-    pub(crate) who: Who,
+    who: Who,
     /// The ledger's policy; without a server, as it was when one answered last, or the default one.
     pub(crate) policy: Policy,
 }
@@ -59,6 +59,25 @@ impl<'a> Session<'a> {
             Ok(Self { arguments, offline, client: Some(client), who, policy })
         };
         begun.await.map_err(nothing_recorded)
+    }
+
+    /// An account in a sentence.
+    pub(crate) const fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// The account that is meant.
+    pub(crate) async fn account(&mut self, option: &str, name: &AccountName) -> anyhow::Result<AccountId> {
+        self.who.account(option, name).await.map_err(nothing_recorded)
+    }
+
+    /// The account that is meant, where one is named.
+    pub(crate) async fn optional(
+        &mut self,
+        option: &str,
+        name: Option<&AccountName>,
+    ) -> anyhow::Result<Option<AccountId>> {
+        self.who.optional(option, name).await.map_err(nothing_recorded)
     }
 
     /// Records events, or signs them to the file; tells what became of them, with `more` beside it.
@@ -106,7 +125,7 @@ fn sign_to_file(
     signers.bound_validity(Some(&wire::policy_message(policy)));
     let sheet = signers.sign(&signers.origin_offline()?, kinds)?;
     client::write_sheet(path, &sheet).context("nothing was written")?;
-    let mut value = json!({ "file": path, "events": count });
+    let mut value = json!({ "file": path.display().to_string(), "events": count });
     more.add_to(&mut value);
     let days = policy.validity_days_max;
     tell(arguments.json, &value, || {

@@ -139,13 +139,12 @@ fn code_behind(text: &str, code: &str) -> String {
 /// A sentence with its times of UTC as the reader's: neither a server nor the rules know where its reader is. What stands in
 /// a command to be pasted stays as it is.
 pub(crate) fn in_local_time(text: &str) -> String {
-    let mut words = text.split(' ').map(|word| {
-        let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
+    let words = text.split_inclusive(char::is_whitespace).map(|word| {
+        let bare = word.trim_end().trim_end_matches(['.', ',', ';', ':', ')']).trim_start_matches('(');
         let time = bare.parse::<jiff::Timestamp>().ok().filter(|_| bare.ends_with('Z'));
         time.map_or_else(|| word.to_owned(), |time| word.replace(bare, &zone::local(time.as_millisecond())))
     });
-    let first = words.next().unwrap_or_default();
-    words.fold(first, |text, word| text + " " + &word)
+    words.collect()
 }
 
 /// Says of a failure before or in place of recording that nothing came of it.
@@ -194,30 +193,36 @@ pub(crate) fn errors_as_json() {
 /// Prints an error and gives its exit code.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
-    let (code, message) = (failure.map_or(2, Failure::exit_code), in_full(error));
+    let code = failure.map_or(2, Failure::exit_code);
     if error.downcast_ref::<ReaderGone>().is_some() {
         return ExitCode::SUCCESS;
     }
     if JSON.load(Ordering::Relaxed) {
-        let mut value = json!({
-            "outcome": failure.map_or("usage", Failure::outcome),
-            "exit_code": code,
-            "message": message,
-        });
-        if let Some(Failure::Refused(refused)) = failure {
-            value["code"] = json!(refused.code);
-            value["event"] = json!(refused.event);
-            value["field"] = json!(refused.field);
-        }
-        if let Some(Failure::Unknown { sheet: Some(sheet), .. }) = failure {
-            value["sheet"] = json!(sheet);
-        }
-        on_stderr(&json!({ "error": value }).to_string());
+        on_stderr(&json!({ "error": error_json(error) }).to_string());
     } else {
         let (on, off) = if colours(&std::io::stderr()) { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-        on_stderr(&format!("{on}error:{off} {}", in_local_time(&message)));
+        on_stderr(&format!("{on}error:{off} {}", in_local_time(&in_full(error))));
     }
     ExitCode::from(code)
+}
+
+/// An error for programs: how it ended, its exit code and its words, with the rule that refused it or the file that is kept.
+pub(crate) fn error_json(error: &anyhow::Error) -> serde_json::Value {
+    let failure = error.downcast_ref::<Failure>();
+    let mut value = json!({
+        "outcome": failure.map_or("usage", Failure::outcome),
+        "exit_code": failure.map_or(2, Failure::exit_code),
+        "message": in_full(error),
+    });
+    if let Some(Failure::Refused(refused)) = failure {
+        value["code"] = json!(refused.code);
+        value["event"] = json!(refused.event);
+        value["field"] = json!(refused.field);
+    }
+    if let Some(Failure::Unknown { sheet: Some(sheet), .. }) = failure {
+        value["sheet"] = json!(sheet.display().to_string());
+    }
+    value
 }
 
 /// An error with its causes, each said once: many say their cause themselves.

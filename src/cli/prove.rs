@@ -10,12 +10,13 @@ use super::{
     call::{Client, answer},
     checkpoint::{checkpoint_over, parsed, read_note, read_policy},
     client::ClientArguments,
-    output::{Failure, quoted, quoted_text, refuse_overwrite, tell, usage},
+    output::{Failure, in_local_time, note, quoted, quoted_text, refuse_overwrite, tell, usage},
+    receipt::place,
     verify::{proven, related},
 };
 use crate::{
     checkpoint::{self, VerifierKey, policy::WitnessPolicy},
-    ledger::EventRef,
+    ledger::{Event, EventRef},
     merkle::Hash,
     projection::event_ref_message,
     proof::{CheckpointPair, EventProof, Relation},
@@ -104,6 +105,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         let policy = arguments.witness_policy.as_deref().map(|policy| format!(" --witness-policy {}", quoted(policy)));
         let policy = policy.unwrap_or_default();
+        let sentence = in_local_time(&sentence);
         format!(
             "{sentence}{}\nwritten to {file}. Verify it, offline, with\n  timebank verify {pasted} --key {vkey}{policy}",
             since.as_ref().map_or_else(String::new, Since::sentence)
@@ -132,17 +134,23 @@ struct Proof {
 struct Since {
     at: EventRef,
     record: proto::Record,
+    /// The event states the service; the reversal doesn't.
+    is_version: bool,
 }
 
 impl Since {
     /// Asks the server. None where the event is no version of a record.
-    async fn ask(client: &mut Client, at: EventRef) -> anyhow::Result<Option<Self>> {
+    async fn ask(client: &mut Client, at: EventRef, is_version: bool) -> Option<Self> {
         let request = proto::GetRecordRequest { event: Some(event_ref_message(at)), min_index: 0 };
         match answer(client.get_record(request)).await {
-            Ok(found) => Ok(found.record.map(|record| Self { at, record })),
+            Ok(found) => found.record.map(|record| Self { at, record, is_version }),
             Err(error) => match error.downcast_ref() {
-                Some(Failure::Refused(refused)) if refused.code.as_deref() == Some("RecordUnknown") => Ok(None),
-                _ => Err(error),
+                Some(Failure::Refused(refused)) if refused.code.as_deref() == Some("RecordUnknown") => None,
+                _ => {
+                    // The proof stands without it.
+                    note(&format!("whether it was corrected or taken back later could not be asked: {error:#}"));
+                    None
+                }
             },
         }
     }
@@ -154,10 +162,12 @@ impl Since {
 
     /// What a reader of the proof should know; nothing where the event is the newest version and stands.
     fn sentence(&self) -> String {
-        let Self { at, record } = self;
+        let Self { at, record, is_version } = self;
         let (original, newest) = (place(record.record), place(record.newest));
         let later = "The proof shows what was recorded then";
-        if record.reversed {
+        if !is_version {
+            format!("\nIt took record {original} back for good.")
+        } else if record.reversed {
             format!("\nBut record {original} was taken back for good. {later}, and counts for nothing now.")
         } else if newest != at.to_string() {
             format!("\nBut record {original} was corrected since, last by {newest}. {later}: prove {newest} as well.")
@@ -165,10 +175,6 @@ impl Since {
             String::new()
         }
     }
-}
-
-fn place(at: Option<proto::EventRef>) -> String {
-    at.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
 }
 
 async fn prove_event(
@@ -192,7 +198,7 @@ async fn prove_event(
     };
     let verified = proof.verify(key, policy).map_err(|error| wrong(&error))?;
     let (name, text, sentence) = (format!("{at}.tlog-proof"), proof.to_string(), proven(&verified));
-    let since = Since::ask(client, at).await?;
+    let since = Since::ask(client, at, !matches!(verified.event, Event::ServiceReversed { .. })).await;
     Ok(Proof { name, text, sentence, is_forked: false, since })
 }
 

@@ -70,3 +70,8 @@ pub(crate) fn receipt_text(response: &proto::SubmitResponse, who: &Who) -> Strin
     }
     text
 }
+
+/// Where an event stands, as other commands take it; empty for nowhere.
+pub(crate) fn place(at: Option<proto::EventRef>) -> String {
+    at.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
+}

@@ -103,15 +103,15 @@ impl ServiceArguments {
         let mut service = before
             .cloned()
             .unwrap_or_else(|| proto::Service { category: "general".to_owned(), ..proto::Service::default() });
-        if let Some(id) = session.who.optional("--volunteer", self.volunteer.as_ref()).await? {
+        if let Some(id) = session.optional("--volunteer", self.volunteer.as_ref()).await? {
             service.volunteer = id.0.to_vec().into();
         }
-        if let Some(id) = session.who.optional("--station", self.station.as_ref()).await? {
+        if let Some(id) = session.optional("--station", self.station.as_ref()).await? {
             service.station = id.0.to_vec().into();
         }
         match &self.payer {
             Some(payer) if payer.is_none() => service.payer = bytes::Bytes::new(),
-            Some(payer) => service.payer = session.who.account("--payer", payer).await?.0.to_vec().into(),
+            Some(payer) => service.payer = session.account("--payer", payer).await?.0.to_vec().into(),
             None => {}
         }
         service.category = self.category.clone().unwrap_or(service.category);
@@ -174,6 +174,7 @@ impl ServiceArguments {
             ("--activity (or --activity none)", self.activity.is_some()),
             ("--rounding", self.rounding.is_some()),
             ("--insured=true or =false", self.insured.is_some()),
+            ("--imported=true or =false", self.imported.is_some()),
         ];
         named.into_iter().filter(|(_, is_named)| !is_named).map(|(name, _)| name).collect()
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     call::Client,
     client::{self, ClientArguments},
-    output::{Failure, Refused, in_local_time, table, tell, usage},
+    output::{Failure, error_json, in_local_time, table, tell, usage},
     receipt::receipt_json,
 };
 use crate::{proto, wire};
@@ -108,15 +108,14 @@ fn read(file: &std::path::Path) -> anyhow::Result<proto::Sheet> {
 }
 
 fn outcome_json(outcome: &Outcome) -> Value {
+    let file = outcome.file.display().to_string();
     match &outcome.result {
-        Ok(response) => json!({ "file": outcome.file, "receipt": receipt_json(response) }),
+        Ok(response) => json!({ "file": file, "receipt": receipt_json(response) }),
         Err(error) => {
-            let refused = match error.downcast_ref() {
-                Some(Failure::Refused(refused)) => refused.clone(),
-                _ => Refused::default(),
-            };
-            let event = refused.event;
-            json!({ "file": outcome.file, "error": format!("{error:#}"), "code": refused.code, "event": event })
+            let mut value = error_json(error);
+            value["file"] = json!(file);
+            value["error"] = json!(format!("{error:#}"));
+            value
         }
     }
 }

@@ -38,10 +38,10 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let minutes = arguments.minutes.or(arguments.hours).ok_or_else(|| usage("give --minutes or --hours"))?;
     let mut session = Session::begin(&arguments.client, &arguments.offline).await?;
-    let from = session.who.account("--from", &arguments.from).await?;
+    let from = session.account("--from", &arguments.from).await?;
     let mut events = Vec::with_capacity(arguments.to.len());
     for to in &arguments.to {
-        let to = session.who.account("--to", to).await?;
+        let to = session.account("--to", to).await?;
         let (from, to) = (from.0.to_vec().into(), to.0.to_vec().into());
         events.push(Kind::MinutesTransferred(proto::MinutesTransferred { from, to, minutes }));
     }

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use super::{
     checkpoint::{read_bounded, read_policy},
     describe,
-    output::{Failure, tell, time, usage},
-    zone,
+    output::{Failure, in_local_time, tell, time, usage},
 };
 use crate::{
     audit::Pin,
@@ -68,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     match verified {
         Ok((_, sentence)) => {
-            tell(arguments.json, &value, || sentence);
+            tell(arguments.json, &value, || in_local_time(&sentence));
             Ok(())
         }
         Err(problem) => {
@@ -142,7 +141,7 @@ pub(super) fn proven(event: &ProvenEvent) -> String {
         "Proved: the ledger {} recorded on {}, as event {} of entry {}, signed by {}: {}; it vouches for this with its \
          signed checkpoint over {} entries{witnesses}.",
         event.origin,
-        zone::local(event.recorded_at.0),
+        event.recorded_at,
         event.number,
         event.index,
         signers.join(" and "),

@@ -39,11 +39,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let request = proto::SubscribeRequest { from_index };
     let mut entries = answer(client.subscribe(request)).await?;
     let mut left = arguments.count.unwrap_or(u64::MAX);
+    // Once for all entries: a thread waits for it.
+    let gone = reader_gone();
+    tokio::pin!(gone);
     while left > 0 {
         let message = tokio::select! {
             message = entries.message() => message,
             // As `tail -f` does: not only when there is something to print.
-            gone = reader_gone() => return Err(gone.into()),
+            gone = &mut gone => return Err(gone.into()),
         };
         let Some(response) = message.or_else(ended)? else {
             return Err(Failure::Unreachable("the server ended the stream; watch again".to_owned()).into());

@@ -4,7 +4,7 @@ use std::{collections::HashMap, convert::Infallible, fmt, path::Path, str::FromS
 
 use super::{
     call::{Client, answer},
-    output::usage,
+    output::{Failure, usage},
 };
 use crate::{
     directory::{Accounts, OutsideAccount},
@@ -106,6 +106,12 @@ impl Who {
     /// # Errors
     /// None fits, or several do.
     pub(crate) async fn account(&mut self, option: &str, name: &AccountName) -> anyhow::Result<AccountId> {
+        if let Some(problem) = self.problem.as_ref().filter(|_| name.id().is_none()) {
+            // What an import calls so can't be looked up: the digits of an id alone could be somebody else's.
+            return Err(usage(format!(
+                "{option} {name}: the names of imports can't be read now ({problem}). Say the whole id, or try again"
+            )));
+        }
         let mut fits = self.called(name).map_err(|error| usage(format!("{option} {name}: {error}")))?;
         match (name.id(), name.prefix()) {
             (Some(id), _) if fits.is_empty() => return Ok(id),
@@ -170,15 +176,20 @@ impl Who {
         // Without a server both are possible, and asked about.
         let Some(client) = &mut self.client else { return Ok(true) };
         let request = proto::GetAccountRequest { account: id.0.to_vec().into(), min_index: 0 };
-        Ok(answer(client.get_account(request)).await.is_ok())
+        match answer(client.get_account(request)).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.downcast_ref() {
+                Some(Failure::Refused(refused)) if refused.code.as_deref() == Some("AccountUnknown") => Ok(false),
+                _ => Err(error),
+            },
+        }
     }
 
     fn nobody(&self, name: &AccountName) -> String {
         let digits = if name.prefix().is_some() { "no account's id begins with it, and " } else { "" };
         let offline = if self.client.is_none() { " that is known here without a server" } else { "" };
-        let locked = self.problem.as_ref().map_or_else(String::new, |problem| format!(" ({problem})"));
         format!(
-            "{digits}no import brought an account of this name{offline}{locked}. Expected an id of 32 hex digits, 6 or more of \
+            "{digits}no import brought an account of this name{offline}. Expected an id of 32 hex digits, 6 or more of \
              its first ones, or the name or number that an import knows; `timebank account list` shows them"
         )
     }

@@ -14,7 +14,13 @@ use jiff::{
 use super::arguments::offset;
 
 /// What the command was told, or what the machine says. Set once, before anything is read or shown.
-static ZONE: OnceLock<TimeZone> = OnceLock::new();
+static ZONE: OnceLock<Chosen> = OnceLock::new();
+
+struct Chosen {
+    zone: TimeZone,
+    /// Somebody named it for this command.
+    is_named: bool,
+}
 
 /// Takes the zone that `--zone` or `TIMEBANK_ZONE` names, else the machine's: that of `TZ`, then the system's.
 ///
@@ -22,7 +28,8 @@ static ZONE: OnceLock<TimeZone> = OnceLock::new();
 /// A zone is named that nobody knows. A machine that names none at all is no error yet: see [`here`]. Nor is a wrong `TZ`
 /// where no time is asked for: a service doesn't stay down for it.
 pub(crate) fn choose(named: Option<&str>, is_service: bool) -> Result<(), String> {
-    let zone = match named.filter(|name| !name.is_empty()) {
+    let named = named.filter(|name| !name.is_empty());
+    let zone = match named {
         Some(name) => Some(known(name).ok_or_else(|| {
             format!(
                 "--zone {name}: no such time zone. Name one as Asia/Shanghai or Europe/Prague, or an offset as +08:00"
@@ -32,7 +39,7 @@ pub(crate) fn choose(named: Option<&str>, is_service: bool) -> Result<(), String
     };
     if let Some(zone) = zone {
         // Set once a process; a second time it would be the same.
-        let _set = ZONE.set(zone);
+        let _set = ZONE.set(Chosen { zone, is_named: named.is_some() });
     }
     Ok(())
 }
@@ -66,11 +73,23 @@ fn of_machine() -> Result<Option<TimeZone>, String> {
 /// # Errors
 /// The machine names none: UTC would be a guess, and wrong for good in a ledger that can't be edited.
 pub(crate) fn here() -> Result<TimeZone, String> {
-    ZONE.get().cloned().ok_or_else(|| {
+    ZONE.get().map(|chosen| chosen.zone.clone()).ok_or_else(|| {
         "this machine names no time zone, so a time without an offset could mean any moment. Name the zone with --zone \
              or TIMEBANK_ZONE, as Asia/Shanghai, or write the offset with the time, as 2026-03-01T09:00+08:00"
             .to_owned()
     })
+}
+
+/// A zone's name, as --zone takes it.
+pub(crate) fn name(zone: &TimeZone) -> String {
+    let fixed =
+        || zone.to_fixed_offset().map_or_else(|_varies| "TZ".to_owned(), |offset| offset_name(offset.seconds()));
+    zone.iana_name().map_or_else(fixed, str::to_owned)
+}
+
+/// Whether --zone or `TIMEBANK_ZONE` named the zone, and not the machine.
+pub(crate) fn is_named() -> bool {
+    ZONE.get().is_some_and(|chosen| chosen.is_named)
 }
 
 /// A time of the ledger for people, in the reader's zone with its offset; in UTC where the machine names none.
@@ -84,7 +103,7 @@ pub(crate) fn local_in_two_lines(ms: i64) -> String {
 }
 
 fn shown(ms: i64, format: &str) -> String {
-    let zone = ZONE.get().cloned().unwrap_or(TimeZone::UTC);
+    let zone = ZONE.get().map_or(TimeZone::UTC, |chosen| chosen.zone.clone());
     Timestamp::from_millisecond(ms)
         .map_or_else(|_| out_of_calendar(ms), |time| time.to_zoned(zone).strftime(format).to_string())
 }
@@ -120,7 +139,8 @@ fn out_of_calendar(ms: i64) -> String {
 
 /// A date that is counted in days since 1970-01-01.
 pub(crate) fn date_of_days(days: i32) -> String {
-    let date = Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).unwrap_or_default());
+    let span = jiff::Span::new().try_days(days);
+    let date = span.and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
     date.map_or_else(|_| format!("a date outside the calendar ({days} days since 1970)"), |date| date.to_string())
 }
 

@@ -608,25 +608,35 @@ impl Rejection {
             Self::SameAccount => ("SameAccount", "Name two different accounts, one that gives and one that receives."),
             Self::NotPermitted { .. } => ("NotPermitted", "Have it signed by somebody who may."),
             Self::SelfDealing => ("SelfDealing", "Have it signed by somebody else who may."),
-            Self::RegionUnknown => ("RegionUnknown", "Define it first, or check its code: `timebank region list` shows those there are."),
+            Self::RegionUnknown => {
+                ("RegionUnknown", "Define it first, or check its code: `timebank region list` shows those there are.")
+            }
             Self::AccountUnknown { .. } => ("AccountUnknown", "Check the id, or open the account first."),
             Self::AccountKindMismatch { .. } => ("AccountKindMismatch", "Name an account of the expected kind."),
-            Self::RevokedKeyUnknown { .. } => ("RevokedKeyUnknown", "Check the key id; `timebank key list` shows all of them."),
+            Self::RevokedKeyUnknown { .. } => {
+                ("RevokedKeyUnknown", "Check the key id; `timebank key list` shows all of them.")
+            }
             Self::RecordUnknown { .. } => {
                 ("RecordUnknown", "Name the original record by its place, as 17.0: receipts and histories show it.")
             }
             Self::HoldUnknown { .. } => {
                 ("HoldUnknown", "Name the hold by its place, as 17.0: `hold list` shows those that are open.")
             }
-            Self::LedgerExists => ("LedgerExists", "Start a new data folder for a new ledger; this one goes on as it is."),
+            Self::LedgerExists => {
+                ("LedgerExists", "Start a new data folder for a new ledger; this one goes on as it is.")
+            }
             Self::RegionExists => ("RegionExists", "Use it as it is, or choose another code for another region."),
             Self::TooManyRegions { .. } => ("TooManyRegions", "Use the regions there are."),
             Self::AccountExists { .. } => ("AccountExists", "Use it as it is, or choose fresh random bytes."),
             Self::KeyExists { .. } => ("KeyExists", "Make a new key."),
             Self::KeyAlreadyRevoked { .. } => ("KeyAlreadyRevoked", "Nothing is left to do."),
-            Self::LastOperatorKey => ("LastOperatorKey", "Enrol another operator key first; without one nobody could run the ledger."),
+            Self::LastOperatorKey => {
+                ("LastOperatorKey", "Enrol another operator key first; without one nobody could run the ledger.")
+            }
             Self::RecordReversed { .. } => ("RecordReversed", "Record the service anew; a reversal is final."),
-            Self::CorrectionChangesNothing => ("CorrectionChangesNothing", "Leave it out, or name what should be different."),
+            Self::CorrectionChangesNothing => {
+                ("CorrectionChangesNothing", "Leave it out, or name what should be different.")
+            }
             Self::HoldEnded { .. } => ("HoldEnded", "Look at the account's history for how it ended."),
             Self::HoldOfOthers { .. } => ("HoldOfOthers", "Name the hold that this payer placed with this station."),
             Self::HoldRunOut { .. } => ("HoldRunOut", "Have the payer place a new hold, or sign the record."),

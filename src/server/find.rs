@@ -45,23 +45,22 @@ impl Service {
         let search = move || {
             // Given back when the search is over, not when whoever asked is gone.
             let _permit = permit;
-            let (mut accounts, mut next, mut more) = (Vec::new(), 0, false);
+            let (mut found, mut next) = (Vec::new(), 0);
             loop {
                 let view = projection.view();
                 let part = view.accounts.iter().enumerate().skip(next).take(LIST_SCANNED_MAX);
-                for (number, account) in part {
-                    next = number + 1;
-                    if !begins_with(account.id, &prefix) {
-                        continue;
-                    }
-                    if accounts.len() == FOUND_MAX {
-                        more = true;
-                        break;
-                    }
-                    accounts.extend(account_message(&view, AccountNumber(u32::try_from(number).unwrap_or(u32::MAX))));
-                }
-                if more || next >= view.accounts.len() {
-                    return proto::FindAccountsResponse { accounts, more, reflected_index: view.reflected_index() };
+                let fits = part.filter(|(_, account)| begins_with(account.id, &prefix)).map(|(number, _)| number);
+                found.extend(fits.take(FOUND_MAX + 1 - found.len()));
+                next += LIST_SCANNED_MAX;
+                if found.len() > FOUND_MAX || next >= view.accounts.len() {
+                    // What is on them is told as of one moment.
+                    let number = |number: &usize| AccountNumber(u32::try_from(*number).unwrap_or(u32::MAX));
+                    let shown = found.iter().take(FOUND_MAX).map(number);
+                    return proto::FindAccountsResponse {
+                        accounts: shown.filter_map(|number| account_message(&view, number)).collect(),
+                        more: found.len() > FOUND_MAX,
+                        reflected_index: view.reflected_index(),
+                    };
                 }
             }
         };

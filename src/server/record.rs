@@ -21,9 +21,15 @@ impl Service {
         let at = place(event).ok_or_else(|| invalid("event.event", "an event number below 1,000"))?;
         let mut log = Log::new(self);
         let unknown = || {
-            let message = format!("event {at} neither recorded a service nor corrected or reversed one; histories show the places of records");
+            let message = format!(
+                "event {at} neither recorded a service nor corrected or reversed one; histories show the places of records"
+            );
             failure(Reason::RecordUnknown, "event", &message)
         };
+        // What the log has and the readers' tables don't is not answered yet.
+        if at.index.0 >= self.projection.view().size {
+            return Err(unknown());
+        }
         let original = log.original(at)?.ok_or_else(unknown)?;
         let (newest, reversed, reflected_index) = {
             let view = self.projection.view();
@@ -37,14 +43,18 @@ impl Service {
     /// Puts to each row what its event says. Rows of one entry that follow each other read it once.
     pub(super) fn add_details(&self, rows: &mut [proto::HistoryRow]) -> Result<(), Status> {
         let mut log = Log::new(self);
-        for row in rows {
+        let mut originals = Vec::with_capacity(rows.len());
+        for row in rows.iter() {
+            originals.push(row.event.and_then(place).map(|at| log.original(at)).transpose()?.flatten());
+        }
+        // All of one moment, so that no two rows tell two things of one record.
+        let states: Vec<Option<(EventRef, bool)>> = {
+            let view: &View = &self.projection.view();
+            originals.iter().map(|original| original.map(|original| view.record(original))).collect()
+        };
+        for ((row, original), state) in rows.iter_mut().zip(originals).zip(states) {
             let Some(at) = row.event.and_then(place) else { continue };
-            let Some(kind) = log.event(at)? else { continue };
-            let state = |record: EventRef| {
-                let view: &View = &self.projection.view();
-                view.record(record)
-            };
-            row.details = log.details(at, kind, state)?;
+            row.details = log.details(at, original.zip(state))?;
         }
         Ok(())
     }
@@ -105,38 +115,40 @@ impl<'a> Log<'a> {
         })
     }
 
+    /// What an event says, and `record` as it stands: its place, its newest version, whether it was taken back.
     fn details(
         &mut self,
         at: EventRef,
-        kind: Kind,
-        state: impl Fn(EventRef) -> (EventRef, bool),
+        record: Option<(EventRef, (EventRef, bool))>,
     ) -> Result<Option<proto::HistoryDetails>, Status> {
         let mut details = proto::HistoryDetails::default();
-        match kind {
-            Kind::ServiceRecorded(recorded) => details.service = recorded.service,
-            Kind::ServiceCorrected(corrected) => {
+        match self.event(at)? {
+            Some(Kind::ServiceRecorded(recorded)) => details.service = recorded.service,
+            Some(Kind::ServiceCorrected(corrected)) => {
                 (details.service, details.reason) = (corrected.service, corrected.reason);
             }
-            Kind::ServiceReversed(reversed) => details.reason = reversed.reason,
-            Kind::HoldPlaced(placed) => {
+            Some(Kind::ServiceReversed(reversed)) => details.reason = reversed.reason,
+            Some(Kind::HoldPlaced(placed)) => {
                 details.hold = Some(event_ref_message(at));
                 details.hold_expires_at_ms = placed.expires_at_ms;
                 return Ok(Some(details));
             }
-            Kind::HoldReleased(proto::HoldReleased { hold }) | Kind::HoldExpired(proto::HoldExpired { hold }) => {
+            Some(Kind::HoldReleased(proto::HoldReleased { hold }) | Kind::HoldExpired(proto::HoldExpired { hold })) => {
                 self.add_hold(&mut details, hold.and_then(place).map(|hold| absolute(hold, at)))?;
                 return Ok(Some(details));
             }
-            Kind::LedgerCreated(_)
-            | Kind::KeyEnrolled(_)
-            | Kind::KeyRevoked(_)
-            | Kind::RegionDefined(_)
-            | Kind::AccountOpened(_)
-            | Kind::FloorSet(_)
-            | Kind::MinutesTransferred(_) => return Ok(None),
+            Some(
+                Kind::LedgerCreated(_)
+                | Kind::KeyEnrolled(_)
+                | Kind::KeyRevoked(_)
+                | Kind::RegionDefined(_)
+                | Kind::AccountOpened(_)
+                | Kind::FloorSet(_)
+                | Kind::MinutesTransferred(_),
+            )
+            | None => return Ok(None),
         }
-        let Some(original) = self.original(at)? else { return Ok(None) };
-        let (newest, reversed) = state(original);
+        let Some((original, (newest, reversed))) = record else { return Ok(None) };
         details.record = self.record(original, newest, reversed)?;
         if details.service.is_none() {
             details.service = details.record.as_ref().and_then(|record| record.service.clone());

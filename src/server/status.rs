@@ -235,8 +235,8 @@ pub(crate) fn deadline_exceeded() -> Status {
     failure(
         Reason::DeadlineExceeded,
         "",
-        "the call's deadline passed before the answer was complete; whether a sheet was recorded is unknown: send the same \
-         sheet again",
+        "the call's deadline passed before the answer was complete; whether a sheet that was sent is recorded is unknown: \
+         send the same one again",
     )
 }
 

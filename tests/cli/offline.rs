@@ -25,7 +25,8 @@ fn whatever_is_signed_without_a_server_is_recorded_when_it_is_submitted() {
     village.ledger.json(&[&place[..], &["--minutes", "9"]].concat());
     let whole =
         ["--volunteer", alice, "--station", station, "--payer", "none", "--category", "garden", "--activity", "none"];
-    let more = ["--rounding", "exact", "--insured=false", "--date", "yesterday", "--minutes", "100"];
+    let more =
+        ["--rounding", "exact", "--insured=false", "--imported=false", "--date", "yesterday", "--minutes", "100"];
     let sheets: [(&str, Vec<&str>); 6] = [
         ("record", village.record("30", &[])),
         ("correct", [&["correct", "service", "5.0"][..], &whole, &more].concat()),
@@ -126,9 +127,16 @@ fn without_a_server_a_correction_states_what_nobody_can_look_up() {
     let file = village.path("correct.sheet");
     let (code, error) = village.offline(&["correct", "service", "5.0", "--minutes", "30", "--to-file", &file]);
     assert_eq!(code, Some(2), "{error}");
-    for option in
-        ["--volunteer", "--station", "--category", "--payer none", "--activity none", "--rounding", "--insured"]
-    {
+    for option in [
+        "--volunteer",
+        "--station",
+        "--category",
+        "--payer none",
+        "--activity none",
+        "--rounding",
+        "--insured",
+        "--imported",
+    ] {
         assert!(error.contains(option), "{option}: {error}");
     }
     assert!(!Path::new(&file).exists());

@@ -186,3 +186,79 @@ fn a_row_far_down_is_found_wrong_by_a_trial_whose_answers_are_cut() {
     let import = ["import", &file, "--mapping", &files.mapping, "--open-accounts", "--dry-run"];
     assert_eq!(counts(&Ledger::new().import(&import)), [26_005, 26_000, 0, 0, 0, 5]);
 }
+
+const LOCAL: &str = "source = \"local\"\nimported = true\n[columns]\nrecord = \"id\"\nvolunteer = \"who\"\nstation = \"at\"\nstart = \"from\"\nend = \"to\"\n";
+
+#[test]
+fn times_without_an_offset_are_those_of_one_zone_for_good() {
+    let ledger = Ledger::new();
+    let files = Files::new(LOCAL);
+    let file = files.csv("id,who,at,from,to\n1,ann,s1,2026-07-01T09:00,2026-07-01T11:00\n");
+    let import = |settings: &[(&str, &str)], more: &[&str]| {
+        let arguments = ["import", &file, "--mapping", &files.mapping, "--open-accounts"];
+        let output = ledger.command(&[&arguments[..], more].concat()).envs(settings.iter().copied()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let times = || {
+        let rows = ledger.json(&["history", "ann"])["rows"].clone();
+        let service = rows[0]["details"]["service_now"].clone();
+        (service["start"].as_str().unwrap().to_owned(), service["utc_offset"].as_str().unwrap().to_owned())
+    };
+    let prague = [("TZ", "Europe/Prague")];
+    assert_eq!(import(&prague, &[]).0, Some(0));
+    assert_eq!(times(), ("2026-07-01T07:00:00.000Z".to_owned(), "+02:00".to_owned()));
+    assert_eq!(import(&prague, &[]).0, Some(0), "the same again");
+    // Another machine, or a task that runs without settings, would move every time.
+    let size = ledger.status()["size"].clone();
+    for settings in [[("TZ", "UTC")], [("TZ", "Asia/Shanghai")]] {
+        let (code, error) = import(&settings, &[]);
+        assert!(code == Some(2) && error.contains("--zone Europe/Prague"), "{settings:?}: {error}");
+    }
+    assert_eq!(ledger.status()["size"], size);
+    assert_eq!(import(&[("TZ", "UTC")], &["--zone", "Europe/Prague"]).0, Some(0));
+    assert_eq!(ledger.status()["size"], size);
+    // Who names another one means it.
+    assert_eq!(import(&prague, &["--zone", "Asia/Shanghai"]).0, Some(0));
+    assert_eq!(times(), ("2026-07-01T01:00:00.000Z".to_owned(), "+08:00".to_owned()));
+}
+
+#[test]
+fn a_cell_says_its_own_offset_or_zone() {
+    let ledger = Ledger::new();
+    let files = Files::new(&LOCAL.replace("\"local\"", "\"own\""));
+    let rows = [
+        ("2026-07-01T09:00-04:00", "2026-07-01T10:00-04:00", Some(("2026-07-01T13:00:00.000Z", "-04:00"))),
+        ("2026-07-02T09:00Z", "2026-07-02T10:00Z", Some(("2026-07-02T09:00:00.000Z", "+00:00"))),
+        (
+            "2026-07-03T09:00[America/New_York]",
+            "2026-07-03T10:00[America/New_York]",
+            Some(("2026-07-03T13:00:00.000Z", "-04:00")),
+        ),
+        ("2026-10-25T02:30[Europe/Prague]", "2026-10-25T04:00[Europe/Prague]", None),
+        (
+            "2026-10-25T02:30+02:00[Europe/Prague]",
+            "2026-10-25T04:00[Europe/Prague]",
+            Some(("2026-10-25T00:30:00.000Z", "+02:00")),
+        ),
+        ("2026-10-25T02:30", "2026-10-25T04:00", None),
+        ("2026-03-29T02:30", "2026-03-29T04:00", None),
+        ("2026-07-04T09:00[Nowhere/Land]", "2026-07-04T10:00", None),
+        ("2026-07-05T09:00", "2026-07-05T10:00", Some(("2026-07-05T07:00:00.000Z", "+02:00"))),
+    ];
+    let line = |(number, (from, to, _)): (usize, &(&str, &str, _))| format!("{number},p{number},s1,{from},{to}\n");
+    let text: String = rows.iter().enumerate().map(line).collect();
+    let file = files.csv(format!("id,who,at,from,to\n{text}"));
+    let report =
+        ledger.import(&["import", &file, "--mapping", &files.mapping, "--open-accounts", "--zone", "Europe/Prague"]);
+    assert_eq!(counts(&report), [9, 5, 0, 0, 0, 4]);
+    for (number, (from, _, expected)) in rows.iter().enumerate() {
+        let Some((start, offset)) = expected else { continue };
+        let rows = ledger.json(&["history", &format!("p{number}")])["rows"].clone();
+        let service = &rows[0]["details"]["service"];
+        assert_eq!(
+            (service["start"].as_str(), service["utc_offset"].as_str()),
+            (Some(*start), Some(*offset)),
+            "{from}"
+        );
+    }
+}

@@ -9,7 +9,7 @@ use crate::{
     archive::ArchiveError,
     audit::{Audit, Finding, Pin},
     cli::{
-        output::{Failure, note, tell, time},
+        output::{Failure, in_local_time, note, tell, time},
         zone,
     },
     merkle::Hash,
@@ -217,7 +217,9 @@ impl Report {
     /// It didn't pass, but stands on what an earlier audit left on this machine: other than a contradiction between two
     /// checkpoints, that may be what is wrong.
     pub(super) fn may_be_my_fault(&self) -> bool {
-        self.resumed_at > 0 && self.entries > 0 && self.verdict.as_ref().is_err_and(|found| !found.is_by_checkpoints)
+        // Whether witnesses cosigned hangs on nothing that was kept.
+        let may_be = |found: &Divergence| !found.is_by_checkpoints && found.code != "WitnessesMissing";
+        self.resumed_at > 0 && self.entries > 0 && self.verdict.as_ref().is_err_and(may_be)
     }
 
     /// The first entry that isn't the one that was signed, where it was found.
@@ -305,7 +307,7 @@ impl Report {
             let lost = if self.told.is_kept { "" } else { ", and this audit will not be remembered" };
             note(&format!("memory: {problem}{lost}"));
         }
-        tell(as_json, &self.json(), || self.text());
+        tell(as_json, &self.json(), || in_local_time(&self.text()));
         match (&self.verdict, &self.older) {
             (Ok(_), None) => Ok(()),
             (Ok((size, _)), Some(older)) => {

@@ -1,6 +1,9 @@
 //! One row: what it wants of the ledger.
 
+use std::cell::Cell;
+
 use jiff::{
+    Zoned,
     civil::{Date, DateTime},
     tz::{Offset, TimeZone},
 };
@@ -60,6 +63,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) table: &'a Table,
     /// The zone of whoever imports, or why there is none.
     pub(crate) zone: Result<TimeZone, String>,
+    /// A row had a time that hangs on it.
+    pub(crate) is_zone_used: Cell<bool>,
 }
 
 impl Reader<'_> {
@@ -170,10 +175,11 @@ impl Reader<'_> {
 
     /// Where times without an offset are meant: as the mapping says, else in the zone of whoever imports.
     fn place(&self, stated: Option<i32>) -> Result<TimeZone, String> {
-        match stated {
-            Some(seconds) => Offset::from_seconds(seconds).map(TimeZone::fixed).map_err(|error| error.to_string()),
-            None => self.zone.clone(),
+        if let Some(seconds) = stated {
+            return Offset::from_seconds(seconds).map(TimeZone::fixed).map_err(|error| error.to_string());
         }
+        self.is_zone_used.set(true);
+        self.zone.clone()
     }
 
     /// What was served, the time that the source states in microseconds, and the offset of its clocks.
@@ -212,6 +218,16 @@ impl Reader<'_> {
             let own = offset.map_or(0, Offset::seconds);
             Ok((ms, stated.unwrap_or(own)))
         };
+        if text.contains('[') {
+            // A zone of its own, RFC 9557: an hour that comes twice needs its offset beside it.
+            let zoned: Zoned = text.parse().map_err(|_unread| wrong())?;
+            let pieces = jiff::fmt::temporal::Pieces::parse(text).map_err(|_unread| wrong())?;
+            let exact = moment::exact(zoned.datetime(), zoned.time_zone());
+            if pieces.offset().is_none() {
+                exact.map_err(|problem| format!("{column}: {problem}"))?;
+            }
+            return Ok((zoned.timestamp().as_millisecond(), stated.unwrap_or(zoned.offset().seconds())));
+        }
         if let Some(format) = &self.mapping.time_format {
             let parsed = jiff::fmt::strtime::parse(format, text).map_err(|_unread| wrong())?;
             return match parsed.to_timestamp() {
