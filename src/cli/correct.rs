@@ -11,6 +11,7 @@ use super::{
     output::{hours, note, nothing_recorded, usage},
     service::{ServiceArguments, when},
     who::Who,
+    zone,
 };
 use crate::{
     ledger::EventRef,
@@ -85,7 +86,7 @@ async fn correct(
     (record, reason): (EventRef, Reason),
     arguments: &ServiceArguments,
 ) -> anyhow::Result<()> {
-    let stated = arguments.read()?;
+    arguments.check_times()?;
     let mut session = Session::begin(client, offline).await?;
     let known = known(&mut session, record).await.map_err(nothing_recorded)?;
     let lacking = arguments.lacking();
@@ -96,7 +97,7 @@ async fn correct(
         )));
     }
     let before = known.as_ref().and_then(|known| known.service.as_ref());
-    let service = arguments.service(stated, before, &mut session).await.map_err(nothing_recorded)?;
+    let service = arguments.service(before, &mut session).await.map_err(nothing_recorded)?;
     let more = before.map_or_else(More::default, |before| changes(before, &service, session.who()));
     let event = proto::ServiceCorrected {
         record: original(known.as_ref(), record),
@@ -158,6 +159,7 @@ fn changes(before: &proto::Service, after: &proto::Service, who: &Who) -> More {
             ("category", word(&service.category)),
             ("activity", word(&service.activity)),
             ("served", when(service)),
+            ("offset", zone::offset_name(service.utc_offset_seconds)),
             ("rounding", rounding(service.rounding).to_owned()),
             ("credited", hours(service.credited_minutes)),
             ("insured", service.insured.to_string()),

@@ -9,6 +9,7 @@ mod table;
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
+    fs::{self, File},
     path::PathBuf,
 };
 
@@ -27,7 +28,7 @@ use self::{
 use super::{
     call::{Client, answer},
     client::{self, ClientArguments, Signers},
-    output::{Failure, in_local_time, progress, usage},
+    output::{Failure, in_local_time, nothing_recorded, progress, usage},
     zone,
 };
 use crate::{
@@ -91,30 +92,15 @@ struct Import<'a> {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let mapping = Mapping::read(&arguments.mapping)?;
-    let table = Table::read(&arguments.file, &mapping)?;
-    if arguments.full {
-        table.check_full().map_err(|problem| usage(format!("--full: {problem}")))?;
-    }
-    let mut client = arguments.client.connect().await?;
-    let mut signers = arguments.client.signers()?;
-    let status = client::status(&mut client).await?;
-    signers.bound_validity(status.policy.as_ref());
+    let (mapping, table) = read(&arguments).map_err(nothing_recorded)?;
+    let (mut client, signers, status) = begin(&arguments).await.map_err(nothing_recorded)?;
     let policy = client::policy(&status);
-    let folder = arguments.directory.clone().unwrap_or_else(|| arguments.client.folder().join("directory"));
-    let directory = Directory::open(&folder, &status.genesis_leaf_hash, &mapping.source)
-        .with_context(|| format!("the directory in {}", folder.display()))?;
-    if arguments.dry_run && !directory.pending()?.is_empty() {
-        return Err(usage(
-            "--dry-run: an import was interrupted, and whether its last sheet was recorded is not known here. Run it again \
-             without --dry-run first: nothing is counted twice",
-        ));
-    }
+    let directory = open_directory(&arguments, &status, &mapping).map_err(nothing_recorded)?;
+    let regions = regions(&mut client).await.map_err(nothing_recorded)?;
     let mut import = Import { client, signers, origin: status.origin, directory: &directory };
     if !arguments.dry_run {
         import.resend().await?;
     }
-    let regions = import.regions().await?;
     let (items, is_zone_used) = items(&mapping, &table, &directory, arguments.full)?;
     if is_zone_used {
         keep_zone(&directory, arguments.dry_run)?;
@@ -129,10 +115,57 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     bar.finish_and_clear();
     let report = Report::of(&table, &items, &outcomes, &planner)?;
-    if let Some(path) = &arguments.rejects {
-        report.write_rejects(path, (&table, &items), &mapping.columns.record)?;
+    report.tell(&arguments, (&table, &items), &mapping.columns.record)
+}
+
+/// Reads the files, and sees to it that the one for rejects can be written, and is none of them.
+fn read(arguments: &Arguments) -> anyhow::Result<(Mapping, Table)> {
+    let mapping = Mapping::read(&arguments.mapping)?;
+    let table = Table::read(&arguments.file, &mapping)?;
+    if arguments.full {
+        table.check_full().map_err(|problem| usage(format!("--full: {problem}")))?;
     }
-    report.print(&arguments, &table, &items)
+    if let Some(rejects) = &arguments.rejects {
+        let is_same = |file: &PathBuf| fs::canonicalize(file).ok() == fs::canonicalize(rejects).ok();
+        if rejects.exists() && [&arguments.file, &arguments.mapping].into_iter().any(is_same) {
+            let path = rejects.display();
+            return Err(usage(format!("--rejects {path}: the import reads this file itself; name another")));
+        }
+        let opened = File::options().append(true).create(true).open(rejects);
+        opened.map_err(|error| usage(format!("--rejects {}: {error}", rejects.display())))?;
+    }
+    Ok((mapping, table))
+}
+
+async fn begin(arguments: &Arguments) -> anyhow::Result<(Client, Signers, proto::GetStatusResponse)> {
+    let mut client = arguments.client.connect().await?;
+    let mut signers = arguments.client.signers()?;
+    let status = client::status(&mut client).await?;
+    signers.bound_validity(status.policy.as_ref());
+    Ok((client, signers, status))
+}
+
+fn open_directory(
+    arguments: &Arguments,
+    status: &proto::GetStatusResponse,
+    mapping: &Mapping,
+) -> anyhow::Result<Directory> {
+    let folder = arguments.directory.clone().unwrap_or_else(|| arguments.client.folder().join("directory"));
+    let directory = Directory::open(&folder, &status.genesis_leaf_hash, &mapping.source)
+        .with_context(|| format!("the directory in {}", folder.display()))?;
+    if arguments.dry_run && !directory.pending()?.is_empty() {
+        return Err(usage(
+            "--dry-run: an import was interrupted, and whether its last sheet was recorded is not known here. Run it again \
+             without --dry-run first: nothing is counted twice",
+        ));
+    }
+    Ok(directory)
+}
+
+/// Codes of the regions that the ledger has.
+async fn regions(client: &mut Client) -> anyhow::Result<HashSet<String>> {
+    let response = answer(client.list_regions(proto::ListRegionsRequest {})).await?;
+    Ok(response.regions.into_iter().map(|region| region.code).collect())
 }
 
 /// Rows in the order of the file; with `full`, before them the records that the file no longer has, so that what they
@@ -235,11 +268,6 @@ impl Import<'_> {
         self.directory.finish(pending, receipt.index)?;
         crash_here("final");
         Ok(())
-    }
-
-    async fn regions(&mut self) -> anyhow::Result<HashSet<String>> {
-        let response = answer(self.client.list_regions(proto::ListRegionsRequest {})).await?;
-        Ok(response.regions.into_iter().map(|region| region.code).collect())
     }
 
     /// Carries out what the items want, in order; with `again`, those that were rejected once more for as long as that

@@ -27,8 +27,8 @@ const SERVICE: [&str; 2] = ["--start", "--end"];
 const EXPECTED_TIME: &str = "expected a time as 2026-03-01 09:00, 2026-03-01T09:00+08:00, \"yesterday 09:00\", 15:00, today, now, \
                              -2h or +30d";
 const EXPECTED_DATE: &str = "expected a date as 2026-03-01, or today, yesterday, -3d";
-/// What a ledger can hold: from 1970 to the end of the year 9999.
-const YEARS: &str = "a ledger holds times from 1970 to 9999";
+/// What can be typed: a ledger holds times to the end of the year 9999, and a calendar with time zones ends a day before.
+const YEARS: &str = "expected a time from 1970-01-01 to 9999-12-30";
 /// The last millisecond of the year 9999, UTC.
 const TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// Furthest from now that a number of minutes, hours, days or weeks may lead: a century of days.
@@ -96,18 +96,55 @@ impl TypedTime {
         in_order(&began, &ended)
     }
 
-    /// An interval of which one end, or both, were other than recorded. Clock times alone are on its own day.
+    /// An interval of which one end, or both, were other than recorded. Clock times alone are on its own day, and those of the
+    /// reader's zone; where that has another offset than the record, nobody knows which of the two is meant.
     pub(crate) fn changed(
         (start, end): (Option<&Self>, Option<&Self>),
         (start_ms, end_ms): (i64, i64),
         offset_seconds: i32,
     ) -> anyhow::Result<(Moment, Moment)> {
-        let place = Offset::from_seconds(offset_seconds).map(TimeZone::fixed)?;
+        let own = Offset::from_seconds(offset_seconds).map(TimeZone::fixed)?;
+        let is_here = zone::is_here(start_ms, offset_seconds);
+        let place = if is_here { zone::here().map_err(usage)? } else { own };
         let at = |ms: i64| anyhow::Ok(Timestamp::from_millisecond(ms)?.to_zoned(place.clone()));
-        let (began, ended) = (at(start_ms)?, at(end_ms)?);
-        let began = start.map_or(Ok(began.clone()), |start| start.read("--start", Edge::Begins, Some(&began)))?;
-        let ended = end.map_or(Ok(ended), |end| end.read("--end", Edge::Ends, Some(&began)))?;
+        let on_its_day = |time: &Self, option: &str| {
+            if is_here || !time.is_clock_alone() {
+                return Ok(());
+            }
+            zone::here().map_err(usage)?;
+            let (typed, offset) = (&time.0, zone::offset_name(offset_seconds));
+            let day = zone::at_offset(start_ms, offset_seconds);
+            Err(usage(format!(
+                "{option} {typed:?}: the record, of {day}, has another offset than the time here. Write the one that is meant                  with the time, as \"{typed}{offset}\" for that of the record"
+            )))
+        };
+        let began = match start {
+            Some(start) => {
+                on_its_day(start, "--start")?;
+                start.read("--start", Edge::Begins, Some(&at(start_ms)?))?
+            }
+            None => at(start_ms)?,
+        };
+        let ended = match end {
+            Some(end) => {
+                if start.is_none() {
+                    on_its_day(end, "--end")?;
+                }
+                end.read("--end", Edge::Ends, Some(&began))?
+            }
+            None => at(end_ms)?,
+        };
         in_order(&began, &ended)
+    }
+
+    /// Whether it is a clock time, and neither says on which day nor where.
+    pub(crate) fn is_clock_alone(&self) -> bool {
+        matches!(Said::parse(&self.0), Ok(Said::At { day: None, place: None, .. }))
+    }
+
+    /// Whether it is a time, whatever moment it means.
+    pub(crate) fn check(&self, option: &str) -> anyhow::Result<()> {
+        Said::parse(&self.0).map(drop).map_err(|problem| usage(format!("{option} {:?}: {problem}", self.0)))
     }
 
     fn read(&self, option: &str, edge: Edge, day: Option<&Zoned>) -> anyhow::Result<Zoned> {
@@ -122,6 +159,11 @@ impl TypedTime {
 }
 
 impl TypedDate {
+    /// Whether it is a date, whichever day it means.
+    pub(crate) fn check(&self, option: &str) -> anyhow::Result<()> {
+        said_date(&self.0).map(drop).map_err(|problem| usage(format!("{option} {:?}: {problem}", self.0)))
+    }
+
     /// The date as days since 1970-01-01, and the offset of its first moment; with `fixed`, the date as it is there.
     pub(crate) fn read(&self, option: &str, fixed: Option<i32>) -> anyhow::Result<(i32, i32)> {
         let wrong = |problem: String| usage(format!("{option} {:?}: {problem}", self.0));
@@ -326,11 +368,10 @@ impl Context {
 
 /// A date, and its first moment.
 fn date(text: &str, context: &Context) -> Result<(i32, Zoned), String> {
-    let said = Said::parse(text)
-        .map_err(|problem| if problem == EXPECTED_TIME { EXPECTED_DATE.to_owned() } else { problem })?;
+    let said = said_date(text)?;
     let place = context.here.clone()?;
     let date = match said {
-        Said::At { day: Some(day), clock: None, place: None } => day.date(context.now, &place)?,
+        Said::At { day: Some(day), .. } => day.date(context.now, &place)?,
         Said::FromNow(span) => {
             let then = context.now.to_zoned(place.clone()).checked_add(span);
             then.map_err(|_range| YEARS.to_owned())?.date()
@@ -340,6 +381,14 @@ fn date(text: &str, context: &Context) -> Result<(i32, Zoned), String> {
     let days = date.since(Date::constant(1970, 1, 1)).map_err(|_range| YEARS.to_owned())?.get_days();
     let first = first_moment(date, &place)?;
     if days < 0 { Err(YEARS.to_owned()) } else { Ok((days, first)) }
+}
+
+/// What was said where only a date will do.
+fn said_date(text: &str) -> Result<Said, String> {
+    let said = Said::parse(text)
+        .map_err(|problem| if problem == EXPECTED_TIME { EXPECTED_DATE.to_owned() } else { problem })?;
+    let is_date = matches!(said, Said::FromNow(_) | Said::At { day: Some(_), clock: None, place: None });
+    if is_date { Ok(said) } else { Err(EXPECTED_DATE.to_owned()) }
 }
 
 /// A date in ISO 8601, dashes or none.

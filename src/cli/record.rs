@@ -41,9 +41,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let stated = arguments.service.read()?;
+    arguments.service.read_times()?;
     let mut session = Session::begin(&arguments.client, &arguments.offline).await?;
-    let service = arguments.service.service(stated, None, &mut session).await?;
+    let service = arguments.service.service(None, &mut session).await?;
     let hold = arguments.hold.map(event_ref_message);
     let event = Kind::ServiceRecorded(proto::ServiceRecorded { service: Some(service), hold });
     session.end(vec![event], &More::default()).await

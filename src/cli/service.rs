@@ -2,7 +2,7 @@
 
 use super::{
     arguments::{RoundingName, minutes_of_hours, offset, whole_minutes},
-    moment::{Moment, TypedDate, TypedTime},
+    moment::{TypedDate, TypedTime},
     offline::Session,
     output::usage,
     who::AccountName,
@@ -47,7 +47,7 @@ pub(crate) struct ServiceArguments {
     #[arg(long, value_parser = minutes_of_hours, allow_hyphen_values = true)]
     hours: Option<i64>,
     /// Offset of local time from UTC on that date, as +08:00 [default: that of the zone on that date].
-    #[arg(long, value_parser = offset, requires = "date", allow_hyphen_values = true)]
+    #[arg(long, value_parser = offset, allow_hyphen_values = true)]
     offset: Option<i32>,
     /// How time becomes minutes [default: exact].
     #[arg(long, value_enum)]
@@ -63,40 +63,22 @@ pub(crate) struct ServiceArguments {
     imported: Option<bool>,
 }
 
-/// When a service was, as far as it was stated.
-pub(crate) enum Stated {
-    Nothing,
-    /// A whole interval.
-    Interval(Moment, Moment),
-    /// One end of an interval, to be read beside the other.
-    Start,
-    End,
-    /// A date, minutes or both; the date with its offset.
-    Date(Option<(i32, i32)>, Option<i64>),
-}
-
 impl ServiceArguments {
-    /// Reads the times, before anybody is asked anything.
-    pub(crate) fn read(&self) -> anyhow::Result<Stated> {
-        let minutes = self.minutes.or(self.hours);
-        let date = self.date.as_ref().map(|date| date.read("--date", self.offset)).transpose()?;
-        let date = date.map(|(days, offset)| (days, self.offset.unwrap_or(offset)));
-        Ok(match (&self.start, &self.end) {
-            (Some(start), Some(end)) => {
-                let (start, end) = TypedTime::interval(start, end)?;
-                Stated::Interval(start, end)
-            }
-            (Some(_), None) => Stated::Start,
-            (None, Some(_)) => Stated::End,
-            (None, None) if date.is_none() && minutes.is_none() => Stated::Nothing,
-            (None, None) => Stated::Date(date, minutes),
-        })
+    /// Reads the times of a whole service, before anybody is asked anything.
+    pub(crate) fn read_times(&self) -> anyhow::Result<()> {
+        self.served(None).map(drop)
+    }
+
+    /// Whether the times of a correction are any: what they mean depends on the record.
+    pub(crate) fn check_times(&self) -> anyhow::Result<()> {
+        self.start.as_ref().map_or(Ok(()), |start| start.check("--start"))?;
+        self.end.as_ref().map_or(Ok(()), |end| end.check("--end"))?;
+        self.date.as_ref().map_or(Ok(()), |date| date.check("--date"))
     }
 
     /// The whole service: what is stated, over what `before` says, if there is a version before this one.
     pub(crate) async fn service(
         &self,
-        stated: Stated,
         before: Option<&proto::Service>,
         session: &mut Session<'_>,
     ) -> anyhow::Result<proto::Service> {
@@ -123,7 +105,7 @@ impl ServiceArguments {
         service.rounding = self.rounding.map_or(service.rounding, |rounding| i32::from(rounding.message()));
         service.insured = self.insured.unwrap_or(service.insured);
         service.imported = self.imported.unwrap_or(service.imported);
-        let (served, utc_offset_seconds) = self.served(stated, before)?;
+        let (served, utc_offset_seconds) = self.served(before)?;
         (service.served, service.utc_offset_seconds) = (Some(served), utc_offset_seconds);
         service.credited_minutes = match self.credited {
             Some(minutes) => minutes,
@@ -132,41 +114,61 @@ impl ServiceArguments {
         Ok(service)
     }
 
-    fn served(&self, stated: Stated, before: Option<&proto::Service>) -> anyhow::Result<(service::Served, i32)> {
-        let interval = |start: Moment, end: Moment| {
-            let interval = proto::Interval { start_ms: start.ms, end_ms: end.ms };
-            (service::Served::Interval(interval), start.offset_seconds)
-        };
+    fn served(&self, before: Option<&proto::Service>) -> anyhow::Result<(service::Served, i32)> {
         let then = before.and_then(|before| Some((before.served?, before.utc_offset_seconds)));
-        match (stated, then) {
-            (Stated::Nothing, Some(then)) => Ok(then),
-            (Stated::Interval(start, end), _) => Ok(interval(start, end)),
-            (Stated::Start | Stated::End, Some((service::Served::Interval(then), offset))) => {
-                let (start, end) =
-                    TypedTime::changed((self.start.as_ref(), self.end.as_ref()), (then.start_ms, then.end_ms), offset)?;
-                Ok(interval(start, end))
-            }
-            (Stated::Start, _) => Err(usage("--start: give --end with it")),
-            (Stated::End, _) => Err(usage("--end: give --start with it")),
-            (Stated::Date(Some((date, offset)), Some(minutes)), _) => {
-                Ok((service::Served::OnDate(proto::ServedOnDate { date, minutes }), offset))
-            }
-            (Stated::Date(date, minutes), Some((service::Served::OnDate(then), offset))) => {
-                let (date, offset) = date.unwrap_or((then.date, offset));
-                let served = proto::ServedOnDate { date, minutes: minutes.unwrap_or(then.minutes) };
-                Ok((service::Served::OnDate(served), offset))
-            }
-            (Stated::Date(Some(_), None), _) => Err(usage("--date: give --minutes or --hours with it")),
-            (Stated::Date(None, _), _) => Err(usage("--minutes, --hours: give the --date with them")),
-            (Stated::Nothing, None) => {
-                Err(usage("when was it? Give --start and --end, or --date with --minutes or --hours"))
+        let is_dated = self.date.is_some() || self.minutes.or(self.hours).is_some() || self.offset.is_some();
+        match (self.start.is_some() || self.end.is_some(), is_dated) {
+            (true, _) => self.interval(then),
+            (false, true) => self.on_date(then),
+            (false, false) => {
+                then.ok_or_else(|| usage("when was it? Give --start and --end, or --date with --minutes or --hours"))
             }
         }
     }
 
+    /// Start and end, of which a clock time alone is on the day that the record names.
+    fn interval(&self, then: Option<(service::Served, i32)>) -> anyhow::Result<(service::Served, i32)> {
+        let times = (self.start.as_ref(), self.end.as_ref());
+        let (start, end) = match (times, then) {
+            (times, Some((service::Served::Interval(then), offset))) => {
+                TypedTime::changed(times, (then.start_ms, then.end_ms), offset)?
+            }
+            ((Some(_), Some(_)), Some((service::Served::OnDate(then), offset))) => {
+                let first_ms = first_ms(then.date, offset);
+                TypedTime::changed(times, (first_ms, first_ms), offset)?
+            }
+            ((Some(start), Some(end)), None) => TypedTime::interval(start, end)?,
+            ((Some(_), None), _) => return Err(usage("--start: give --end with it")),
+            ((None, _), _) => return Err(usage("--end: give --start with it")),
+        };
+        let interval = proto::Interval { start_ms: start.ms, end_ms: end.ms };
+        Ok((service::Served::Interval(interval), start.offset_seconds))
+    }
+
+    /// A date with its minutes. Its offset is that of the reader's zone, but stays what it was where it never was that one.
+    fn on_date(&self, then: Option<(service::Served, i32)>) -> anyhow::Result<(service::Served, i32)> {
+        let known = then.map(|(served, offset)| match served {
+            service::Served::OnDate(then) => (first_ms(then.date, offset), offset, Some(then)),
+            service::Served::Interval(then) => (then.start_ms, offset, None),
+        });
+        let elsewhere = known.filter(|(ms, offset, _)| !zone::is_here(*ms, *offset)).map(|(_, offset, _)| offset);
+        let fixed = self.offset.or(elsewhere);
+        let dated = known.and_then(|(_, offset, then)| Some((then?, offset)));
+        let (date, offset) = match (&self.date, dated) {
+            (Some(date), _) => date.read("--date", fixed)?,
+            (None, Some((then, offset))) => (then.date, self.offset.unwrap_or(offset)),
+            (None, None) => return Err(usage("--minutes, --hours, --offset: give the --date with them")),
+        };
+        let minutes = self.minutes.or(self.hours).or(dated.map(|(then, _)| then.minutes));
+        let minutes = minutes.ok_or_else(|| usage("--date: give --minutes or --hours with it"))?;
+        Ok((service::Served::OnDate(proto::ServedOnDate { date, minutes }), fixed.unwrap_or(offset)))
+    }
+
     /// What has to be named where nobody can be asked what the record says now.
     pub(crate) fn lacking(&self) -> Vec<&'static str> {
+        let on_day = |time: Option<&TypedTime>| time.is_none_or(|time| !time.is_clock_alone());
         let named = [
+            ("the day with --start", on_day(self.start.as_ref())),
             ("--volunteer", self.volunteer.is_some()),
             ("--station", self.station.is_some()),
             ("--payer (or --payer none)", self.payer.is_some()),
@@ -178,6 +180,11 @@ impl ServiceArguments {
         ];
         named.into_iter().filter(|(_, is_named)| !is_named).map(|(name, _)| name).collect()
     }
+}
+
+/// The first moment of a date at an offset, in ms since 1970.
+fn first_ms(date: i32, offset_seconds: i32) -> i64 {
+    i64::from(date) * 86_400_000 - i64::from(offset_seconds) * 1_000
 }
 
 /// What the ledger will compute. Where it would refuse, it is left to say so itself.

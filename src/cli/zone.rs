@@ -32,7 +32,7 @@ pub(crate) fn choose(named: Option<&str>, is_service: bool) -> Result<(), String
     let zone = match named {
         Some(name) => Some(known(name).ok_or_else(|| {
             format!(
-                "--zone {name}: no such time zone. Name one as Asia/Shanghai or Europe/Prague, or an offset as +08:00"
+                "--zone or TIMEBANK_ZONE {name}: no such time zone. Name one as Asia/Shanghai or Europe/Prague, or an offset as +08:00"
             )
         })?),
         None => of_machine().or_else(|error| if is_service { Ok(None) } else { Err(error) })?,
@@ -49,9 +49,9 @@ pub(super) fn known(name: &str) -> Option<TimeZone> {
     let db = jiff::tz::db();
     // A machine's own data may be newer than ours, or lack a zone that ours has.
     let found = db.get(name).or_else(|_unknown| TimeZoneDatabase::bundled().get(name)).ok();
-    // `Etc/Unknown` is a zone to the database, and UTC in disguise.
+    // `Etc/Unknown` and `Factory` are zones to the database, and UTC in disguise.
     found
-        .filter(|zone| !zone.is_unknown())
+        .filter(|zone| !zone.is_unknown() && zone.iana_name() != Some("Factory"))
         .or_else(|| Some(TimeZone::fixed(Offset::from_seconds(offset(name).ok()?).ok()?)))
 }
 
@@ -78,6 +78,13 @@ pub(crate) fn here() -> Result<TimeZone, String> {
              or TIMEBANK_ZONE, as Asia/Shanghai, or write the offset with the time, as 2026-03-01T09:00+08:00"
             .to_owned()
     })
+}
+
+/// Whether an offset is that of the reader's zone at a moment.
+pub(crate) fn is_here(ms: i64, offset_seconds: i32) -> bool {
+    let time = Timestamp::from_millisecond(ms).ok();
+    let here = here().ok().zip(time).map(|(zone, time)| zone.to_offset(time).seconds());
+    here == Some(offset_seconds)
 }
 
 /// A zone's name, as --zone takes it.

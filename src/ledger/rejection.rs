@@ -1,10 +1,13 @@
 //! Why a sheet or an event is refused.
 
+mod words;
+
 use std::{borrow::Cow, fmt};
 
+use self::words::{NotYet, Place, Unit, When};
 use super::{
     event::Served,
-    units::{AccountId, AtOffset, Date, EventRef, KeyId, LogIndex, Millis, Minutes, Offset},
+    units::{AccountId, AtOffset, Date, EventRef, KeyId, LogIndex, Millis, Minutes},
 };
 
 /// A rule said no. Declared in order of precedence: of several rules broken by one event, or by one sheet, the first
@@ -389,62 +392,6 @@ pub enum Rejection {
     BalanceOutOfRange,
 }
 
-/// A record, hold or event by its place; within the same sheet it has none yet.
-struct Place(&'static str, EventRef);
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(what, at) = self;
-        match (*what, at.index) {
-            ("event", LogIndex(0)) => write!(f, "event {} of this same sheet", at.event),
-            (what, LogIndex(0)) => write!(f, "the {what} in event {} of this same sheet", at.event),
-            (what, _) => write!(f, "{what} {at}"),
-        }
-    }
-}
-
-/// When a service was, at its own offset.
-struct When<'a>(&'a Served, i32);
-
-impl fmt::Display for When<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self.0 {
-            Served::Interval { end, .. } => write!(f, "until {}", AtOffset(end, self.1)),
-            Served::OnDate { date, .. } => write!(f, "on {}", Date(i64::from(date))),
-        }
-    }
-}
-
-/// Why a service isn't over.
-struct NotYet<'a> {
-    served: &'a Served,
-    utc_offset_seconds: i32,
-    now: Millis,
-}
-
-impl fmt::Display for NotYet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (now, offset) = (AtOffset(self.now, self.utc_offset_seconds), self.utc_offset_seconds);
-        match *self.served {
-            Served::Interval { end, .. } => {
-                write!(f, "the service ends at {}, and now it is {now}", AtOffset(end, offset))
-            }
-            Served::OnDate { date, .. } => {
-                write!(f, "{} has not begun at {}: now it is {now}", Date(i64::from(date)), Offset(offset))
-            }
-        }
-    }
-}
-
-/// What credit is counted in.
-struct Unit(u32);
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 1 { f.write_str("minutes") } else { write!(f, "units of {} min", self.0) }
-    }
-}
-
 impl Rejection {
     /// Every code, in order of precedence.
     pub const CODES: [&'static str; 59] = [
@@ -556,7 +503,7 @@ impl Rejection {
         match self {
             Self::SheetTooLarge { .. } => ("SheetTooLarge", "Split it into several sheets."),
             Self::LengthOutOfRange { .. } => {
-                ("LengthOutOfRange", "Shorten it; codes and ids are the only text a sheet holds.")
+                ("LengthOutOfRange", "Codes and ids are the only text in it, and none of it is empty: build it from these, and sign it again.")
             }
             Self::EventCountOutOfRange { .. } => {
                 ("EventCountOutOfRange", "Split it into several sheets of 1 to 1,000 events.")

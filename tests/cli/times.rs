@@ -242,3 +242,50 @@ fn what_is_shown_is_in_the_readers_zone_and_services_in_their_own() {
         assert!(line.chars().count() <= 80, "line {number} is wider than a terminal: {line}");
     }
 }
+
+#[test]
+fn a_clock_time_in_a_correction_is_on_the_records_own_day_and_never_a_guess() {
+    let village = Village::new();
+    let run = |zone: &str, arguments: &[&str]| {
+        let mut command = village.ledger.command(arguments);
+        failure(&command.arg("--json").env("TZ", zone).output().unwrap())
+    };
+    let now = || {
+        let rows = village.ledger.json(&["history", &village.alice, "--page-size", "1"])["rows"].clone();
+        let service = &rows[0]["details"]["service"];
+        ["start", "end", "date", "utc_offset"].map(|field| service[field].as_str().unwrap_or("").to_owned())
+    };
+    let record = |zone: &str, typed: &[&str]| {
+        let record = ["record", "--volunteer", &village.alice, "--station", &village.station, "--imported", "--json"];
+        let output = village.ledger.command(&[&record, typed].concat()).env("TZ", zone).output().unwrap();
+        let receipt: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        format!("{}.0", receipt["index"])
+    };
+    let timed = record("Asia/Shanghai", &["--start", "2026-11-09 09:00", "--end", "11:00"]);
+    let correct = |zone: &str, record: &str, typed: &[&str]| run(zone, &[&["correct", "service", record], typed].concat());
+
+    assert_eq!(correct("Asia/Shanghai", &timed, &["--start", "10:00", "--end", "12:30"]).0, Some(0));
+    assert_eq!(now()[..2], ["2026-11-09T02:00:00.000Z", "2026-11-09T04:30:00.000Z"], "on its own day, not on today");
+    // Elsewhere the same clock time means two moments: it is asked for.
+    for typed in [["--start", "09:00"], ["--end", "13:00"]] {
+        let (code, error) = correct("Europe/Prague", &timed, &typed);
+        assert!(code == Some(2) && error.contains("+08:00") && error.contains("nothing was recorded"), "{error}");
+    }
+    assert_eq!(correct("Europe/Prague", &timed, &["--end", "13:00+08:00"]).0, Some(0));
+    assert_eq!(now()[1], "2026-11-09T05:00:00.000Z");
+
+    let dated = record("Asia/Shanghai", &["--date", "2026-11-09", "--minutes", "60"]);
+    assert_eq!(correct("Asia/Shanghai", &dated, &["--start", "14:00", "--end", "16:00"]).0, Some(0));
+    assert_eq!(now()[..2], ["2026-11-09T06:00:00.000Z", "2026-11-09T08:00:00.000Z"]);
+
+    let dated = record("Asia/Shanghai", &["--date", "2026-11-08", "--minutes", "45"]);
+    assert_eq!(correct("Europe/Prague", &dated, &["--date", "2026-11-07"]).0, Some(0));
+    assert_eq!(now()[2..], ["2026-11-07", "+08:00"], "another reader's zone is not the record's");
+    assert_eq!(correct("Europe/Prague", &dated, &["--offset", "+09:00"]).0, Some(0));
+    assert_eq!(now()[2..], ["2026-11-07", "+09:00"]);
+
+    // Where the reader's zone was the record's, another date has that date's offset.
+    let summer = record("Europe/Prague", &["--date", "2026-07-01", "--minutes", "30"]);
+    assert_eq!(correct("Europe/Prague", &summer, &["--date", "2026-01-31"]).0, Some(0));
+    assert_eq!(now()[2..], ["2026-01-31", "+01:00"]);
+}

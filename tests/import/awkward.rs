@@ -262,3 +262,29 @@ fn a_cell_says_its_own_offset_or_zone() {
         );
     }
 }
+
+#[test]
+fn a_file_for_rejects_that_cannot_be_written_neither_hides_nor_costs_anything() {
+    let files = Files::new(MAPPING);
+    let file = files.csv(rows(3, 30) + "bad,,s1,2026-01-05,30\n");
+    let ledger = Ledger::new();
+    let import = |rejects: &str| {
+        let import = ["import", &file, "--mapping", &files.mapping, "--open-accounts", "--rejects", rejects];
+        let output = ledger.run(&import);
+        (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    // Known before anything is sent: nothing is.
+    let folder = ledger.folder.path().join("no/such/folder.csv");
+    for rejects in [folder.to_str().unwrap(), "/", &file, &files.mapping] {
+        let before = std::fs::read(&file).unwrap();
+        let (code, _, error) = import(rejects);
+        assert!(code == Some(2) && error.contains("--rejects") && error.contains("nothing was recorded"), "{error}");
+        assert_eq!(std::fs::read(&file).unwrap(), before, "its own input is left alone");
+    }
+    assert_eq!(ledger.status()["size"], 1);
+    // Known only at the end: what was recorded is said, and is the outcome.
+    let (code, report, error) = import("/dev/full");
+    assert_eq!(code, Some(4), "{error}");
+    assert_eq!(counts(&serde_json::from_slice(&report).unwrap()), [4, 3, 0, 0, 0, 1]);
+    assert!(error.contains("/dev/full"), "{error}");
+}

@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, path::Path};
 
-use anyhow::Context;
 use serde_json::json;
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     plan::{Item, Outcome, Planner},
     table::Table,
 };
-use crate::cli::output::{Failure, hours, tell, usage};
+use crate::cli::output::{self, Failure, hours, note};
 
 /// Reasons shown where no file for rejects is named.
 const REASONS_SHOWN: usize = 10;
@@ -60,13 +59,13 @@ impl Report {
     }
 
     /// The rows that were not taken, as they stood, with line and reason.
-    pub(super) fn write_rejects(
+    fn write_rejects(
         &self,
         path: &Path,
         (table, items): (&Table, &[Item]),
         record_column: &str,
     ) -> anyhow::Result<()> {
-        let mut writer = csv::Writer::from_path(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
+        let mut writer = csv::Writer::from_path(path)?;
         let extra = ["line".to_owned(), "reason".to_owned()];
         writer.write_record(table.header.iter().chain(&extra))?;
         for (number, reason) in &self.rejected {
@@ -83,7 +82,7 @@ impl Report {
             cells.extend([line_number(table, items, *number), reason.clone()]);
             writer.write_record(&cells)?;
         }
-        writer.flush().with_context(|| path.display().to_string())
+        Ok(writer.flush()?)
     }
 
     /// Hours of the source, to the microsecond they were kept with.
@@ -95,7 +94,21 @@ impl Report {
         (hours * 1_000_000.0).round() / 1_000_000.0
     }
 
-    pub(super) fn print(&self, arguments: &Arguments, table: &Table, items: &[Item]) -> anyhow::Result<()> {
+    /// Writes the rows that were not taken to their file, and says what was done: that stands, whatever can be written.
+    pub(super) fn tell(
+        &self,
+        arguments: &Arguments,
+        (table, items): (&Table, &[Item]),
+        record_column: &str,
+    ) -> anyhow::Result<()> {
+        let write = |path: &Path| match self.write_rejects(path, (table, items), record_column) {
+            Ok(()) => Some(path.display().to_string()),
+            Err(error) => {
+                note(&format!("--rejects {}: {error:#}; the rows are told here", path.display()));
+                None
+            }
+        };
+        let rejects = arguments.rejects.as_deref().and_then(write);
         let value = json!({
             "rows": self.rows,
             "recorded": self.recorded,
@@ -106,7 +119,7 @@ impl Report {
             "source_hours": self.source_hours(),
             "credited_minutes": self.credited_minutes,
         });
-        tell(arguments.client.json, &value, || {
+        output::tell(arguments.client.json, &value, || {
             let mut text = format!(
                 "{}rows       {}\nrecorded   {}\ncorrected  {}\nreversed   {}\nunchanged  {}\nrejected   {}\n\
                  the file's records: {} h in the source, {} credited",
@@ -120,7 +133,7 @@ impl Report {
                 self.source_hours(),
                 hours(self.credited_minutes),
             );
-            if arguments.rejects.is_none() {
+            if rejects.is_none() {
                 for (number, reason) in self.rejected.iter().take(REASONS_SHOWN) {
                     let place = match items.get(*number) {
                         Some(item @ Item::Gone { .. }) => format!("record {} (no longer in the file)", item.record()),
@@ -132,8 +145,8 @@ impl Report {
                     text = format!("{text}\nand {} more: see --rejects FILE", self.rejected.len() - REASONS_SHOWN);
                 }
             }
-            if let Some(path) = arguments.rejects.as_ref().filter(|_| !self.rejected.is_empty()) {
-                text = format!("{text}\nthe rows that were not taken are in {}, each with its reason", path.display());
+            if let Some(path) = rejects.filter(|_| !self.rejected.is_empty()) {
+                text = format!("{text}\nthe rows that were not taken are in {path}, each with its reason");
             }
             text
         });
@@ -143,11 +156,11 @@ impl Report {
     /// How the import ends: done, in part, or refused whole.
     fn verdict(&self, dry_run: bool) -> anyhow::Result<()> {
         let (rejected, taken) = (self.rejected.len(), self.recorded + self.corrected + self.reversed + self.unchanged);
-        let would = if dry_run { "would be rejected" } else { "were rejected" };
+        let (would, took) = if dry_run { ("would be rejected", "would be") } else { ("were rejected", "were") };
         match (rejected, taken) {
             (0, _) => Ok(()),
             (_, 0) => Err(Failure::refused(format!("all {rejected} rows {would}; nothing was recorded")).into()),
-            _ => Err(Failure::Partly(format!("{rejected} rows {would}, {taken} were taken or stand already")).into()),
+            _ => Err(Failure::Partly(format!("{rejected} rows {would}, {taken} {took} taken or stand already")).into()),
         }
     }
 }

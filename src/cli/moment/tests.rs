@@ -164,9 +164,9 @@ fn what_is_no_time_is_refused_and_never_guessed() {
     words("2026-02-29 12:00", &["no such day as 2026-02-29"]);
     words("2026-13-01", &["no such day"]);
     words("0000-00-00", &["no such day"]);
-    words("0000-01-01", &["1970 to 9999"]);
-    words("1969-12-31 23:59", &["1970 to 9999"]);
-    check("Asia/Shanghai", NOW, Edge::Ends, "9999-12-31", Err(&["1970 to 9999"]));
+    words("0000-01-01", &["from 1970-01-01"]);
+    words("1969-12-31 23:59", &["from 1970-01-01"]);
+    check("Asia/Shanghai", NOW, Edge::Ends, "9999-12-31", Err(&["from 1970-01-01"]));
     words("sometime", &["expected a time as"]);
 }
 
@@ -193,7 +193,7 @@ fn a_date_has_the_offset_that_its_day_begins_with() {
     check("Asia/Shanghai", "1970-01-01", Ok((0, 28_800)));
     check("Africa/Cairo", "2026-04-24", Ok((20_567, 10_800)));
     check("Pacific/Apia", "2011-12-30", Err("never came"));
-    check("Asia/Shanghai", "1969-12-31", Err("1970 to 9999"));
+    check("Asia/Shanghai", "1969-12-31", Err("from 1970-01-01"));
     check("Asia/Shanghai", "2026-02-29", Err("no such day"));
     check("Asia/Shanghai", "15:00", Err("expected a date"));
     check("Asia/Shanghai", "2026-11-10 09:00", Err("expected a date"));
