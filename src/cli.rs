@@ -66,7 +66,7 @@ Examples:
 struct Cli {
     /// Time zone of times that are typed without an offset, and of times that are shown, as Asia/Shanghai [default: this
     /// machine's].
-    #[arg(long, value_name = "NAME", global = true, env = "TIMEBANK_ZONE", help_heading = client::EVERYWHERE)]
+    #[arg(long, value_name = "NAME", global = true, env = "TIMEBANK_ZONE", allow_hyphen_values = true, help_heading = client::EVERYWHERE)]
     zone: Option<String>,
     #[command(subcommand)]
     command: Command,

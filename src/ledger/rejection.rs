@@ -502,9 +502,10 @@ impl Rejection {
     const fn code_and_remedy(&self) -> (&'static str, &'static str) {
         match self {
             Self::SheetTooLarge { .. } => ("SheetTooLarge", "Split it into several sheets."),
-            Self::LengthOutOfRange { .. } => {
-                ("LengthOutOfRange", "Codes and ids are the only text in it, and none of it is empty: build it from these, and sign it again.")
-            }
+            Self::LengthOutOfRange { .. } => (
+                "LengthOutOfRange",
+                "Codes and ids are the only text in it, and none of it is empty: build it from these, and sign it again.",
+            ),
             Self::EventCountOutOfRange { .. } => {
                 ("EventCountOutOfRange", "Split it into several sheets of 1 to 1,000 events.")
             }

@@ -262,7 +262,8 @@ fn a_clock_time_in_a_correction_is_on_the_records_own_day_and_never_a_guess() {
         format!("{}.0", receipt["index"])
     };
     let timed = record("Asia/Shanghai", &["--start", "2026-11-09 09:00", "--end", "11:00"]);
-    let correct = |zone: &str, record: &str, typed: &[&str]| run(zone, &[&["correct", "service", record], typed].concat());
+    let correct =
+        |zone: &str, record: &str, typed: &[&str]| run(zone, &[&["correct", "service", record], typed].concat());
 
     assert_eq!(correct("Asia/Shanghai", &timed, &["--start", "10:00", "--end", "12:30"]).0, Some(0));
     assert_eq!(now()[..2], ["2026-11-09T02:00:00.000Z", "2026-11-09T04:30:00.000Z"], "on its own day, not on today");
@@ -279,13 +280,13 @@ fn a_clock_time_in_a_correction_is_on_the_records_own_day_and_never_a_guess() {
     assert_eq!(now()[..2], ["2026-11-09T06:00:00.000Z", "2026-11-09T08:00:00.000Z"]);
 
     let dated = record("Asia/Shanghai", &["--date", "2026-11-08", "--minutes", "45"]);
-    assert_eq!(correct("Europe/Prague", &dated, &["--date", "2026-11-07"]).0, Some(0));
+    assert_eq!(correct("Europe/Prague", &dated, &["--date", "2026-11-07", "--minutes", "50"]).0, Some(0));
     assert_eq!(now()[2..], ["2026-11-07", "+08:00"], "another reader's zone is not the record's");
-    assert_eq!(correct("Europe/Prague", &dated, &["--offset", "+09:00"]).0, Some(0));
+    assert_eq!(correct("Europe/Prague", &dated, &["--offset", "+09:00", "--minutes", "55"]).0, Some(0));
     assert_eq!(now()[2..], ["2026-11-07", "+09:00"]);
 
     // Where the reader's zone was the record's, another date has that date's offset.
     let summer = record("Europe/Prague", &["--date", "2026-07-01", "--minutes", "30"]);
-    assert_eq!(correct("Europe/Prague", &summer, &["--date", "2026-01-31"]).0, Some(0));
+    assert_eq!(correct("Europe/Prague", &summer, &["--date", "2026-01-31", "--minutes", "40"]).0, Some(0));
     assert_eq!(now()[2..], ["2026-01-31", "+01:00"]);
 }

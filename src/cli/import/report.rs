@@ -59,12 +59,7 @@ impl Report {
     }
 
     /// The rows that were not taken, as they stood, with line and reason.
-    fn write_rejects(
-        &self,
-        path: &Path,
-        (table, items): (&Table, &[Item]),
-        record_column: &str,
-    ) -> anyhow::Result<()> {
+    fn write_rejects(&self, path: &Path, (table, items): (&Table, &[Item]), record_column: &str) -> anyhow::Result<()> {
         let mut writer = csv::Writer::from_path(path)?;
         let extra = ["line".to_owned(), "reason".to_owned()];
         writer.write_record(table.header.iter().chain(&extra))?;
