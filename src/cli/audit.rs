@@ -103,18 +103,22 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let json = arguments.json;
     let memory = arguments.memory.map_or_else(|| Ok(Place::of_person()), Place::named)?;
     let auditing = match (arguments.archive, arguments.data, arguments.server) {
-        (Some(file), _, _) => {
-            let audit = move || archive::audit(&file, pin.as_ref(), policy.as_ref(), &memory, &stopped);
-            tokio::task::spawn_blocking(audit)
-        }
-        (None, Some(data), _) => {
-            let audit = move || folder::audit(&data, pin.as_ref(), policy.as_ref(), &memory, &stopped);
-            tokio::task::spawn_blocking(audit)
-        }
-        (None, None, server) => {
+        (Some(file), _, _) => tokio::task::spawn_blocking(move || {
+            let audit = |place: &Place| archive::audit(&file, pin.as_ref(), policy.as_ref(), place, &stopped);
+            audit(&memory).or_else(|error| audit(&memory.left_alone(error)?))
+        }),
+        (None, Some(data), _) => tokio::task::spawn_blocking(move || {
+            let audit = |place: &Place| folder::audit(&data, pin.as_ref(), policy.as_ref(), place, &stopped);
+            audit(&memory).or_else(|error| audit(&memory.left_alone(error)?))
+        }),
+        (None, None, server) => tokio::spawn(async move {
             let server = server.unwrap_or_else(client::default_server);
-            tokio::spawn(async move { server::audit(&server, pin, policy, &memory, stopped).await })
-        }
+            let (pin, policy, stopped) = (pin.as_ref(), policy.as_ref(), &stopped);
+            match server::audit(&server, pin, policy, &memory, stopped).await {
+                Err(error) => server::audit(&server, pin, policy, &memory.left_alone(error)?, stopped).await,
+                report => report,
+            }
+        }),
     };
     tokio::pin!(auditing);
     let report = tokio::select! {
@@ -211,14 +215,22 @@ fn unfit() -> anyhow::Error {
     Failure::Unreachable("the audit's own files failed: what was written to them is not what is read".to_owned()).into()
 }
 
+/// Files that an audit itself makes could not be written, or read again.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit's own files failed")]
+struct OwnFiles;
+
+/// Nothing was judged, for the auditor's own files failed: that says nothing of the source.
+fn own_files(error: impl std::fmt::Display) -> anyhow::Error {
+    anyhow::Error::from(Failure::Unreachable(error.to_string())).context(OwnFiles)
+}
+
 /// A report of what was found, or an error where nothing could be judged.
 fn outcome(audit: &Audit, known: (bool, u64), ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
     match ended {
         Ok(verified) => Ok(Report::new(audit, known, Ok(verified))),
         Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, known, Err((&*finding).into()))),
-        Err(Stop::Audit(AuditError::Io(error))) => {
-            Err(Failure::Unreachable(format!("the audit's own files failed: {error}")).into())
-        }
+        Err(Stop::Audit(AuditError::Io(error))) => Err(own_files(error)),
         Err(Stop::Archive(error @ ArchiveError::Io { .. })) => Err(Failure::Unreachable(error.to_string()).into()),
         Err(Stop::Archive(error)) => Ok(Report::new(audit, known, Err((&error).into()))),
         Err(Stop::Claim(found)) => Ok(Report::new(audit, known, Err(*found))),

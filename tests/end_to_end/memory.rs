@@ -192,8 +192,19 @@ async fn a_memory_of_another_ledger_of_the_name_is_left_alone_and_told() {
     let stranger = folder.path().join("stranger");
     let other = Ledger::new().await;
     export(&other, &stranger).await;
-    let (code, report) = audit(&["--archive", text(&stranger), "--memory", text(&memory)]).await;
+    let known = inside(&memory);
+    let of_stranger = ["--archive", text(&stranger), "--memory", text(&memory)];
+    let (code, report) = audit(&of_stranger).await;
     assert_eq!((code, &report["resumed_at"], &report["remembered"]), (0, &0.into(), &true.into()), "{report}");
+    // What somebody copied over it from another ledger's accuses nobody.
+    let folders = fs::read_dir(&memory).unwrap().map(|entry| entry.unwrap().path());
+    let own = folders.into_iter().find(|folder| *folder != known).unwrap();
+    for name in ["pin", "checkpoint", "tree"] {
+        fs::copy(known.join(name), own.join(name)).unwrap();
+    }
+    let (code, report) = audit(&of_stranger).await;
+    assert_eq!((code, &report["resumed_at"], &report["remembered"]), (0, &0.into(), &false.into()), "{report}");
+    assert!(report["memory_problem"].as_str().unwrap().contains(text(&own)), "{report}");
     drop(ledger);
 }
 

@@ -9,7 +9,7 @@ use super::{
     Stop,
     kept::Kept,
     memory::{Begin, Kind, Memory, Slot},
-    outcome,
+    outcome, own_files,
     place::Place,
     refuse_if, remember,
     report::Report,
@@ -61,11 +61,11 @@ fn attempt(
         }
     };
     let mut memory = Memory::new(place, reader.origin(), Kind::Archive)?;
-    let mut kept = Kept::open(&mut memory, pin)?;
+    let mut kept = Kept::open(&mut memory, reader.origin(), pin)?;
     let expected = kept.expected(pin);
     let found = begin_with(path, reader, (&mut memory, begin), expected.as_ref(), stopped)?;
     let Found { mut reader, remembered, ahead } = found;
-    let resumed = remembered.resume(expected, kept.size())?;
+    let resumed = remembered.resume(expected, kept.size()).map_err(own_files)?;
     let is_pinned = pin.is_some() || kept.is_pinned;
     let (mut audit, own, report) = replay(&mut reader, ahead, is_pinned, &memory, resumed, stopped)?;
     let note = reader.note().unwrap_or_default();
@@ -106,7 +106,7 @@ fn begin_with(
         // Another history, a shorter one, or damage: all of it is looked at.
         reader = open(path)?.map_err(|error| Failure::Unreachable(error.to_string()))?;
     }
-    let remembered = memory.begin(&origin)?;
+    let remembered = memory.begin(&origin).map_err(own_files)?;
     Ok(Found { reader, remembered, ahead: Vec::new() })
 }
 

@@ -9,7 +9,7 @@ use super::{
     Stop,
     kept::Kept,
     memory::{Begin, Kind, Memory, Slot},
-    outcome,
+    outcome, own_files,
     place::Place,
     refuse_if, remember,
     report::{Divergence, Report},
@@ -71,12 +71,12 @@ impl Folder<'_> {
         stopped: &watch::Receiver<bool>,
     ) -> anyhow::Result<Option<Report>> {
         let mut memory = Memory::new(place, &self.origin, Kind::Folder)?;
-        let mut kept = Kept::open(&mut memory, pin)?;
+        let mut kept = Kept::open(&mut memory, &self.origin, pin)?;
         let expected = kept.expected(pin);
         let remembered = self.begin_with((&mut memory, begin), expected.as_ref(), stopped)?;
         let notes = [Some(&self.note), self.cosigned.as_ref()];
         let sizes = notes.into_iter().flatten().filter_map(|note| Some(parsed(note)?.size));
-        let resumed = remembered.resume(expected, sizes.chain(kept.size()))?;
+        let resumed = remembered.resume(expected, sizes.chain(kept.size())).map_err(own_files)?;
         let is_pinned = pin.is_some() || kept.is_pinned;
         let (mut audit, own, report) = self.replay(&memory, resumed, is_pinned, stopped)?;
         let report = remember(&memory, (&mut kept, &own), (pin, stopped), (&self.note, &mut audit), report)?;
@@ -113,7 +113,7 @@ impl Folder<'_> {
                 return Ok(remembered);
             }
         }
-        memory.begin(&self.origin)
+        memory.begin(&self.origin).map_err(own_files)
     }
 
     fn replay(

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     memory::Memory,
-    refuse_if,
+    own_files, refuse_if,
     report::{Divergence, Older},
 };
 use crate::{
@@ -56,9 +56,15 @@ pub(super) enum Compared {
 impl Kept {
     /// What is kept in a memory, unless it is of another ledger than the one that is pinned. What is damaged of it is left
     /// out and told: nobody is accused because of that.
-    pub(super) fn open(memory: &mut Memory, pin: Option<&Pin>) -> anyhow::Result<Self> {
+    pub(super) fn open(memory: &mut Memory, origin: &str, pin: Option<&Pin>) -> anyhow::Result<Self> {
         let mut kept = Self::read(memory);
         kept.check_pin(memory);
+        // The folder is named after the ledger's origin: somebody put another ledger's memory there.
+        let elsewhere = kept.pin.as_ref().map(|known| known.ledger_key.name()).filter(|known| *known != origin);
+        if let (Some(known), Some(folder)) = (elsewhere, &kept.folder) {
+            memory.leave(format!("{} is what an audit remembers of another ledger, {known}", folder.display()))?;
+            return Ok(Self::read(memory));
+        }
         let other = kept.pin.as_ref().filter(|known| pin.is_some_and(|pin| pin != *known));
         if let (Some(known), Some(folder)) = (other, &kept.folder) {
             let problem = format!(
@@ -196,7 +202,7 @@ impl Kept {
                 Err(problem) => return Ok(Compared::Older(self.older(whole.0, Some(problem)))),
             }
         } else {
-            match audit.tree().beginning(own, whole.0)? {
+            match audit.tree().beginning(own, whole.0).map_err(own_files)? {
                 Some(beginning) if beginning.root == whole.1 => return Ok(Compared::Fits),
                 Some(beginning) => (older, newer, path, then) = (kept.as_str(), note, beginning.path, beginning.root),
                 None => return Ok(Compared::Unfit),

@@ -93,6 +93,9 @@ impl Memory {
         let name = hex::encode(&Sha256::digest(origin.as_bytes())[..8]);
         let folder = match place {
             Place::Named(folder) | Place::OfPerson(folder) => folder.join(name),
+            Place::LeftAlone(folder, problem) => {
+                return Self::elsewhere(Some(folder.join(name)), kind, problem.clone());
+            }
             Place::Nowhere(problem) => return Self::elsewhere(None, kind, problem.clone()),
         };
         let lock = match fs::create_dir_all(&folder).and_then(|()| File::create(folder.join("lock"))) {
@@ -103,7 +106,9 @@ impl Memory {
                 return match (is_readable, place) {
                     (true, _) => Self::elsewhere(Some(folder), kind, problem),
                     (false, Place::Named(_)) => Err(usage(format!("--memory: {problem}"))),
-                    (false, Place::OfPerson(_) | Place::Nowhere(_)) => Self::elsewhere(None, kind, problem),
+                    (false, Place::OfPerson(_) | Place::LeftAlone(..) | Place::Nowhere(_)) => {
+                        Self::elsewhere(None, kind, problem)
+                    }
                 };
             }
         };

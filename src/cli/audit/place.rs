@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
+use super::OwnFiles;
 use crate::cli::output::usage;
 
 /// Where audits are remembered.
@@ -11,6 +12,8 @@ pub(super) enum Place {
     Named(PathBuf),
     /// In the folder of a person who named none.
     OfPerson(PathBuf),
+    /// In a folder that is only read, and why nothing is written to it.
+    LeftAlone(PathBuf, String),
     /// There is no such folder, and why.
     Nowhere(String),
 }
@@ -41,6 +44,21 @@ impl Place {
                 Self::Nowhere(format!("{}: {error}; name another folder with --memory", folder.display()))
             }
             Ok(()) | Err(_) => Self::OfPerson(folder),
+        }
+    }
+
+    /// The same place, to be read alone, after the files that an audit makes there failed: a disk may be full. An audit
+    /// without them takes longer, and comes to the same verdict.
+    ///
+    /// # Errors
+    /// Something else was in its way, or nothing was written there.
+    pub(super) fn left_alone(&self, error: anyhow::Error) -> anyhow::Result<Self> {
+        match self {
+            Self::Named(folder) | Self::OfPerson(folder) if error.is::<OwnFiles>() => {
+                let problem = format!("{}: {error:#}", folder.display());
+                Ok(Self::LeftAlone(folder.clone(), problem))
+            }
+            Self::Named(_) | Self::OfPerson(_) | Self::LeftAlone(..) | Self::Nowhere(_) => Err(error),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     claims::Claims,
     kept::{Kept, Whole, forked, signed},
     memory::{Begin, Kind, Memory, Slot},
-    outcome,
+    outcome, own_files,
     place::Place,
     remember,
     report::{Divergence, Report},
@@ -15,7 +15,7 @@ use super::{
     unfit, unless, witnessed,
 };
 use crate::{
-    audit::{Audit, Pin},
+    audit::{Audit, AuditError, Pin},
     checkpoint::policy::WitnessPolicy,
     cli::{
         call::{Client, answer},
@@ -40,23 +40,23 @@ const LOCATED_ENTRIES: u64 = 4_096;
 /// damaged, and nobody is accused because of that.
 pub(super) async fn audit(
     server: &str,
-    pin: Option<Pin>,
-    policy: Option<WitnessPolicy>,
+    pin: Option<&Pin>,
+    policy: Option<&WitnessPolicy>,
     place: &Place,
-    stopped: watch::Receiver<bool>,
+    stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Report> {
-    let report = attempt(server, pin.clone(), policy.as_ref(), (place, Begin::Remembered), &stopped).await?;
+    let report = attempt(server, pin, policy, (place, Begin::Remembered), stopped).await?;
     if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
     }
-    attempt(server, pin, policy.as_ref(), (place, Begin::Genesis), &stopped).await?.ok_or_else(unfit)
+    attempt(server, pin, policy, (place, Begin::Genesis), stopped).await?.ok_or_else(unfit)
 }
 
 /// Gathers everything that a server answers, and holds it against a replay of its log. None where this auditor's own files
 /// turn out to be damaged.
 async fn attempt(
     server: &str,
-    pin: Option<Pin>,
+    pin: Option<&Pin>,
     policy: Option<&WitnessPolicy>,
     (place, begin): (&Place, Begin),
     stopped: &watch::Receiver<bool>,
@@ -69,9 +69,10 @@ async fn attempt(
         return Err(Failure::refused("the server's checkpoint is none".to_owned()).into());
     };
     let mut memory = Memory::new(place, &checkpoint.origin, Kind::Server)?;
-    let kept = Kept::open(&mut memory, pin.as_ref())?;
+    let kept = Kept::open(&mut memory, &checkpoint.origin, pin)?;
     let tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
-    let mut auditing = Auditing { server, client, tree, note, pin, kept, memory, stopped: stopped.clone() };
+    let mut auditing =
+        Auditing { server, client, tree, note, pin: pin.cloned(), kept, memory, stopped: stopped.clone() };
     let report = Box::pin(auditing.judge(claims, begin, policy)).await?;
     auditing.memory.discard();
     Ok(report.map(|report| report.told(auditing.memory.told())))
@@ -153,7 +154,7 @@ impl Auditing<'_> {
                 }
             }
         }
-        self.memory.begin(&origin)
+        self.memory.begin(&origin).map_err(own_files)
     }
 
     fn replay(
@@ -164,7 +165,7 @@ impl Auditing<'_> {
         remembered: Remembered,
     ) -> anyhow::Result<Replay> {
         let end = parsed(&self.note).map_or(0, |checkpoint| checkpoint.size);
-        let resumed = remembered.resume(self.kept.expected(self.pin.as_ref()), [end])?;
+        let resumed = remembered.resume(self.kept.expected(self.pin.as_ref()), [end]).map_err(own_files)?;
         let (memory, note) = (&self.memory, self.note.as_str());
         // It has to end by itself, so that it remembers how far it came.
         tokio::task::block_in_place(|| replay(source, (note, end), claims, is_pinned, memory, resumed))
@@ -314,7 +315,7 @@ fn replay(
             let replayed = audit.take(chunk, |_| Ok(None))?;
             let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
             let root = audit.replay().map_or_else(Hash::default, |replay| replay.frontier.root());
-            own.apply(&committed, root).map_err(|error| Stop::Source(error.into()))?;
+            own.apply(&committed, root).map_err(|error| AuditError::Io(std::io::Error::other(error)))?;
             claims.check(&own.view()).map_err(Stop::Claim)?;
             bar.set_position(audit.size());
             Ok(())
