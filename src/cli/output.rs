@@ -147,6 +147,15 @@ pub(crate) fn in_local_time(text: &str) -> String {
     words.collect()
 }
 
+/// Text for people, without what a terminal would obey instead of showing it: control characters but the end of a line, and
+/// what turns the direction of text (Unicode's explicit directional formatting characters). Files and servers may hold any.
+pub(crate) fn visible(text: &str) -> String {
+    let is_obeyed = |letter: char| {
+        (letter.is_control() && letter != '\n') || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(is_obeyed, "\u{fffd}")
+}
+
 /// Says of a failure before or in place of recording that nothing came of it.
 pub(crate) fn nothing_recorded(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref() {
@@ -201,7 +210,7 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
         on_stderr(&json!({ "error": error_json(error) }).to_string());
     } else {
         let (on, off) = if colours(&std::io::stderr()) { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
-        on_stderr(&format!("{on}error:{off} {}", in_local_time(&in_full(error))));
+        on_stderr(&format!("{on}error:{off} {}", visible(&in_local_time(&in_full(error)))));
     }
     ExitCode::from(code)
 }
@@ -263,7 +272,7 @@ pub(crate) fn note(text: &str) {
     if JSON.load(Ordering::Relaxed) {
         on_stderr(&json!({ "note": text }).to_string());
     } else {
-        on_stderr(&format!("note: {text}"));
+        on_stderr(&format!("note: {}", visible(text)));
     }
 }
 
@@ -303,13 +312,13 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
 
 /// Prints what was asked for, as JSON or as `human` makes it.
 pub(crate) fn emit(json: bool, value: &serde_json::Value, human: impl FnOnce() -> String) -> anyhow::Result<()> {
-    if json { line(&value.to_string()) } else { line(&human()) }
+    if json { line(&value.to_string()) } else { line(&visible(&human())) }
 }
 
 /// Tells what was done or found. That stands whether it can be printed or not: where the standard output takes
 /// nothing, it is told on the other stream, and the exit code is that of the outcome.
 pub(crate) fn tell(json: bool, value: &serde_json::Value, human: impl FnOnce() -> String) {
-    let text = if json { value.to_string() } else { human() };
+    let text = if json { value.to_string() } else { visible(&human()) };
     if let Err(error) = print(&text) {
         note(&format!("the standard output takes nothing ({error}), so it is told here"));
         on_stderr(&text);
@@ -393,6 +402,13 @@ mod tests {
         );
         check("record 5.0 of Z, 2026-03-01Z", "record 5.0 of Z, 2026-03-01Z");
         check("  two  spaces ", "  two  spaces ");
+    }
+
+    #[test]
+    fn nothing_that_is_shown_is_obeyed() {
+        let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
+        check("王\u{1b}[2J\t\u{202e}x\u{2066}\r\u{9b}", "王\u{fffd}[2J\u{fffd}\u{fffd}x\u{fffd}\u{fffd}\u{fffd}");
+        check("two\nlines, عربي, e\u{301}", "two\nlines, عربي, e\u{301}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::HashMap, convert::Infallible, fmt, path::Path, str::FromS
 
 use super::{
     call::{Client, answer},
-    output::{Failure, usage},
+    output::{Failure, usage, visible},
 };
 use crate::{
     directory::{Accounts, OutsideAccount},
@@ -96,7 +96,7 @@ impl Who {
             Ok(links) => (links, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let called = |found: OutsideAccount| (found.account, bare(&found.outside).to_owned());
+        let called = |found: OutsideAccount| (found.account, visible(bare(&found.outside)).replace('\n', " "));
         let names = links.iter().flat_map(|links| links.each(NAMES_MAX)).map(called).collect();
         Self { client: None, links, problem, names }
     }
