@@ -19,7 +19,7 @@ const DOWN_MAX: Duration = Duration::from_hours(366 * 24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "ClockImplausible: the machine's clock says {clock}, the ledger expects {expected}. \
-     Set the clock; if it is right, start with `serve --accept-clock {clock}`"
+     Set the clock; if it is right, start with `timebank serve --accept-clock {clock}`"
 )]
 pub struct ClockImplausible {
     /// What the clock says, as RFC 3339.

@@ -185,25 +185,27 @@ async fn show(arguments: &ClientArguments, account: &AccountName) -> anyhow::Res
     })
 }
 
-/// Ids by their first digits, so that a row fits a terminal; JSON has all of them.
+/// Ids by their first digits, and what is held only where anything is, so that a row fits a terminal; JSON has all of them.
 fn accounts_table(accounts: &[proto::Account], who: &Who) -> String {
     let names = accounts.iter().any(|account| who.name(&account.account).is_some());
+    let held = accounts.iter().any(|account| account.held_minutes != 0);
     let rows = accounts.iter().map(|account| {
         let place = if account.station.is_empty() { account.region.clone() } else { who.label(&account.station) };
         let mut cells = vec![short(&account.account)];
         cells.extend(names.then(|| who.name(&account.account).unwrap_or_default().to_owned()));
-        cells.extend([
-            kind_name(account.kind).to_owned(),
-            place,
-            hours(account.balance_minutes),
-            hours(account.held_minutes),
-            account.available_minutes.map_or_else(String::new, hours),
-        ]);
+        cells.extend([kind_name(account.kind).to_owned(), place, hours(account.balance_minutes)]);
+        cells.extend(held.then(|| hours(account.held_minutes)));
+        cells.push(account.available_minutes.map_or_else(String::new, hours));
         cells
     });
-    let header = ["account", "kind", "station or region", "balance", "held", "available"];
-    let named = ["account", "name", "kind", "station or region", "balance", "held", "available"];
-    if names { table(&named, &[4, 5, 6], rows) } else { table(&header, &[3, 4, 5], rows) }
+    let mut header = vec!["account"];
+    header.extend(names.then_some("name"));
+    header.extend(["kind", "station or region"]);
+    let numbers = header.len();
+    header.push("balance");
+    header.extend(held.then_some("held"));
+    header.push("available");
+    table(&header, &(numbers..header.len()).collect::<Vec<_>>(), rows)
 }
 
 /// All accounts of a kind, page by page.

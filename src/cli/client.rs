@@ -213,6 +213,7 @@ pub(crate) fn option_of(field: &str) -> Option<&'static str> {
         "expires_at_ms" => "--expires",
         "region" => "--region",
         "parent" => "--parent",
+        "code" => "CODE",
         "own_account" => "--own-account",
         "minutes" => "--minutes, --hours",
         "floor_minutes" => "--minutes",
@@ -237,8 +238,7 @@ pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
     let endpoint = endpoint.connect_timeout(CONNECT_WAIT_MAX).http2_keep_alive_interval(KEEPALIVE);
     let channel = endpoint.connect().await.map_err(|_refused| {
         Failure::Unreachable(format!(
-            "no server answers at {server}. Give another with --server, start one with `timebank serve`, or write what is to be \
-             recorded to a file with --to-file, and submit it when there is one"
+            "no server answers at {server}. Give another with --server, or start one with `timebank serve`"
         ))
     })?;
     Ok(channel)

@@ -19,7 +19,7 @@ use crate::{
     ledger::Event,
     merkle::{Frontier, leaf_hash},
     proto,
-    store::{StoredEntry, sync_folder},
+    store::{StoredEntry, sync_folder, unnamed},
     wire,
 };
 
@@ -160,8 +160,6 @@ fn write(
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Export> {
     let folder = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Its error would name a file that nobody asked for.
-    let unnamed = |error: std::io::Error| std::io::Error::from(error.kind());
     let file = tempfile::Builder::new().prefix(".export-").suffix(".tmp").tempfile_in(folder).map_err(unnamed)?;
     let bar = progress(Some(checkpoint.size), "entries");
     let mut writer = Writer::new(file, &checkpoint.origin).map_err(|error| failure(&error))?;

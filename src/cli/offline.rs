@@ -58,7 +58,15 @@ impl<'a> Session<'a> {
             let who = arguments.who(&client).await?;
             Ok(Self { arguments, offline, client: Some(client), who, policy })
         };
-        begun.await.map_err(nothing_recorded)
+        begun.await.map_err(|error: anyhow::Error| match error.downcast_ref() {
+            Some(Failure::Unreachable(text)) => nothing_recorded(
+                Failure::Unreachable(format!(
+                    "{text}. Or sign what is to be recorded to a file with --to-file, and submit it when there is a server"
+                ))
+                .into(),
+            ),
+            _ => nothing_recorded(error),
+        })
     }
 
     /// An account in a sentence.

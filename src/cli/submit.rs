@@ -11,7 +11,7 @@ use super::{
     output::{Failure, error_json, in_local_time, table, tell, usage},
     receipt::receipt_json,
 };
-use crate::{proto, wire};
+use crate::{ledger::Rejection, proto, wire};
 
 /// Submit sheets that were signed offline. The same sheet again changes nothing.
 #[derive(Debug, clap::Args)]
@@ -102,8 +102,15 @@ async fn submit(client: &mut Client, file: PathBuf) -> Outcome {
 fn read(file: &std::path::Path) -> anyhow::Result<proto::Sheet> {
     let bytes = std::fs::read(file).map_err(|error| usage(format!("{}: {error}", file.display())))?;
     let damaged = |error: String| usage(format!("{} is no sheet, or damaged: {error}", file.display()));
-    let sheet = proto::Sheet::decode(bytes.as_slice()).map_err(|error| damaged(error.to_string()))?;
-    wire::decode(&sheet).map_err(|refusal| damaged(refusal.to_string()))?;
+    let sheet =
+        proto::Sheet::decode(bytes.as_slice()).map_err(|_error| damaged("it holds something else".to_owned()))?;
+    wire::decode(&sheet).map_err(|refusal| {
+        // Which field doesn't read is of no use to whoever has the file.
+        let is_cut = matches!(refusal.rejection, Rejection::EncodingInvalid { .. });
+        let cut =
+            || "it was cut off or changed since it was signed. Ask for the file again [EncodingInvalid]".to_owned();
+        damaged(if is_cut { cut() } else { refusal.to_string() })
+    })?;
     Ok(sheet)
 }
 

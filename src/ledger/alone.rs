@@ -8,7 +8,7 @@ use super::{
     policy::Policy,
     rejection::{Refusal, Rejection},
     service::{check_age, check_credit, check_length, check_values},
-    units::Millis,
+    units::{EventRef, LogIndex, Millis},
 };
 
 /// The first rule that events break by themselves, in the order of [`Rejection`]. A ledger may refuse more: whoever signs,
@@ -19,16 +19,28 @@ use super::{
 /// The rule, by event and field, as the ledger itself would give it.
 pub fn check_alone(policy: &Policy, events: &[Event], now: Millis) -> Result<(), Refusal> {
     for (number, event) in (0..).zip(events) {
-        check(policy, event, now)
+        let before = events.get(..usize::from(number)).unwrap_or_default();
+        check(policy, before, event, now)
             .map_err(|(field, rejection)| Refusal::event(number, format!("{}.{field}", event.name()), rejection))?;
     }
     Ok(())
 }
 
-fn check(policy: &Policy, event: &Event, now: Millis) -> Verdict {
+/// `before`: the events of the same sheet that come before it.
+fn check(policy: &Policy, before: &[Event], event: &Event, now: Millis) -> Verdict {
     match event {
-        Event::ServiceRecorded(recorded) => check_service(policy, &recorded.service, now, false),
-        Event::ServiceCorrected(corrected) => check_service(policy, &corrected.service, now, true),
+        Event::ServiceRecorded(recorded) => {
+            check_values(&recorded.service)?;
+            recorded.hold.map_or(Ok(()), |hold| check_own_hold(before, hold))?;
+            check_service(policy, &recorded.service, now, false)
+        }
+        Event::ServiceCorrected(corrected) => {
+            check_values(&corrected.service)?;
+            check_own_record(before, corrected.record)?;
+            check_service(policy, &corrected.service, now, true)
+        }
+        Event::ServiceReversed { record, .. } => check_own_record(before, *record),
+        Event::HoldReleased { hold } => check_own_hold(before, *hold),
         Event::MinutesTransferred { from, to, minutes } => {
             on("minutes", check_amount(*minutes))?;
             ensure(from != to, "to", || Rejection::SameAccount)
@@ -43,15 +55,28 @@ fn check(policy: &Policy, event: &Event, now: Millis) -> Verdict {
         | Event::RegionDefined { .. }
         | Event::AccountOpened(_)
         | Event::FloorSet { .. }
-        | Event::ServiceReversed { .. }
-        | Event::HoldReleased { .. }
         | Event::HoldExpired { .. } => Ok(()),
     }
 }
 
+/// A service whose values are sound.
 fn check_service(policy: &Policy, service: &Service, now: Millis, correction: bool) -> Verdict {
-    check_values(service)?;
     check_age(policy, now, service, correction)?;
     check_credit(policy, service)?;
     check_length(policy, service)
+}
+
+/// A place within the same sheet, which only an event before it can have.
+fn is_own_or_elsewhere(before: &[Event], at: EventRef, fits: fn(&Event) -> bool) -> bool {
+    at.index != LogIndex(0) || before.get(usize::from(at.event)).is_some_and(fits)
+}
+
+fn check_own_record(before: &[Event], record: EventRef) -> Verdict {
+    let is_known = is_own_or_elsewhere(before, record, |event| matches!(event, Event::ServiceRecorded(_)));
+    ensure(is_known, "record", || Rejection::RecordUnknown { record })
+}
+
+fn check_own_hold(before: &[Event], hold: EventRef) -> Verdict {
+    let is_known = is_own_or_elsewhere(before, hold, |event| matches!(event, Event::HoldPlaced { .. }));
+    ensure(is_known, "hold", || Rejection::HoldUnknown { hold })
 }

@@ -404,7 +404,7 @@ fn no_entry(index: u64) -> Status {
 
 /// What is said of an entry that isn't there yet.
 pub(super) fn beyond(index: u64, reflected_index: u64) -> String {
-    format!("the last entry is {reflected_index}, not {index}; with min_index a read waits")
+    format!("the log has no entry {index} yet: its last one is {reflected_index}. Ask as of that one, or again later")
 }
 
 /// What a first page is asked for.

@@ -39,14 +39,18 @@ pub fn atomic_write_with(
     mode: u32,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    // Its error would name a file that nobody asked for.
-    let unnamed = |error: std::io::Error| std::io::Error::from(error.kind());
     let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside).map_err(unnamed)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder_of(path))
+}
+
+/// An error of making a temporary file, without its path: nobody asked for that file.
+pub(crate) fn unnamed(error: std::io::Error) -> std::io::Error {
+    let (kind, text) = (error.kind(), error.to_string());
+    text.split_once(" at path ").map_or(error, |(problem, _path)| std::io::Error::new(kind, problem))
 }
 
 /// Removes what a kill left behind in a folder that nobody else is writing to.

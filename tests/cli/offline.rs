@@ -103,6 +103,9 @@ fn what_the_rules_refuse_by_themselves_is_never_signed() {
         (hold("0", "+30d"), "MinutesNotPositive"),
         (hold("5", "yesterday"), "HoldEndOutOfRange"),
         (hold("5", "+800d"), "HoldEndOutOfRange"),
+        (service(&["--date", "yesterday", "--minutes", "5", "--hold", "0.0"]), "HoldUnknown"),
+        (words(&["hold", "release", "0.3"]), "HoldUnknown"),
+        (words(&["correct", "reverse", "0.0", "--reason", "duplicate"]), "RecordUnknown"),
     ];
     let file = village.path("never.sheet");
     for (arguments, rule) in refused {
@@ -139,6 +142,10 @@ fn without_a_server_a_correction_states_what_nobody_can_look_up() {
     ] {
         assert!(error.contains(option), "{option}: {error}");
     }
+    // Clock times alone are on the record's day, which nobody can look up: today would be a guess.
+    let clock = ["correct", "service", "5.0", "--start", "09:00", "--end", "10:00", "--to-file", &file];
+    let (code, error) = village.offline(&clock);
+    assert!(code == Some(2) && error.contains("the day with --start"), "{error}");
     assert!(!Path::new(&file).exists());
 }
 
