@@ -13,7 +13,10 @@ mod state;
 use std::{path::PathBuf, time::Duration};
 
 use clap::ArgGroup;
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 use self::{
     kept::{Compared, Kept},
@@ -100,6 +103,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let pin = arguments.pin.as_deref().map(Pin::read).transpose().map_err(|error| usage(error.to_string()))?;
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
     let (stop, stopped) = watch::channel(false);
+    // Before anything takes long: an interruption that comes first would end it without a word.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let json = arguments.json;
     let memory = arguments.memory.map_or_else(|| Ok(Place::of_person()), Place::named)?;
     let auditing = match (arguments.archive, arguments.data, arguments.server) {
@@ -123,7 +128,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tokio::pin!(auditing);
     let report = tokio::select! {
         report = &mut auditing => report?,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupt.recv() => {
             stop.send_replace(true);
             // It remembers how far it came, unless somebody can't wait for that. A verdict that it came to is told.
             tokio::select! {
@@ -132,7 +137,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                         return report.print(json);
                     }
                 }
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
             }
             return Err(Failure::Unreachable("interrupted: nothing was verified".to_owned()).into());
         }

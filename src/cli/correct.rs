@@ -40,10 +40,10 @@ enum Action {
     /// State what should have been recorded; what isn't named stays as it is.
     #[command(mut_arg("to_file", |arg| arg.visible_alias("to")), after_help = TIMES_HELP)]
     Service {
-        /// The record.
+        /// The record, or any version of it; receipts and histories show its place.
         #[arg(value_name = "INDEX.EVENT", value_parser = event_ref)]
         record: EventRef,
-        /// Why.
+        /// Why the record is not right.
         #[arg(long, value_enum, default_value = "entry-error")]
         reason: Reason,
         #[command(flatten)]
@@ -54,10 +54,10 @@ enum Action {
     /// Take a record back for good.
     #[command(mut_arg("to_file", |arg| arg.visible_alias("to")))]
     Reverse {
-        /// The record.
+        /// The record, or any version of it; receipts and histories show its place.
         #[arg(value_name = "INDEX.EVENT", value_parser = event_ref)]
         record: EventRef,
-        /// Why.
+        /// Why the record is not right.
         #[arg(long, value_enum)]
         reason: Reason,
         #[command(flatten)]

@@ -48,7 +48,7 @@ enum Role {
 enum Action {
     /// Make a key file that only you can read.
     New {
-        /// Where.
+        /// Where to write the key file.
         file: PathBuf,
         /// The ledger it is for; not given: the server is asked.
         #[arg(long)]
@@ -56,17 +56,17 @@ enum Action {
     },
     /// Show a key file's public half.
     Show {
-        /// Which.
+        /// The key file.
         file: PathBuf,
     },
     /// Show public key and possession proof of a key file: all that its owner has to send to be enrolled.
     Prove {
-        /// Which.
+        /// The key file.
         file: PathBuf,
     },
     /// Enrol a key: of a file, or by public key and possession proof.
     Enrol {
-        /// Its file.
+        /// The key's file.
         #[arg(required_unless_present = "public_key")]
         file: Option<PathBuf>,
         /// Public key, 64 hex digits.
