@@ -296,8 +296,9 @@ pub(crate) async fn reader_gone() -> ReaderGone {
 }
 
 fn print(text: &str) -> std::io::Result<()> {
+    // At once: whoever reads only the first lines (`| head`) has had all of it.
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+    stdout.write_all(format!("{text}\n").as_bytes()).and_then(|()| stdout.flush())
 }
 
 /// Prints a line of what was asked for. A reader that went away (`timebank watch | head`) ends the command quietly.

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::Read,
     process::{Command, Output, Stdio},
     time::Duration,
 };
@@ -55,6 +56,25 @@ fn what_was_recorded_is_said_although_it_cannot_be_printed() {
             assert!(told && error.contains("standard output"), "{arguments:?} into {what}: {error}");
             assert_eq!(village.size(), size + 1, "{arguments:?} into {what}");
         }
+    }
+}
+
+#[test]
+fn whoever_reads_the_first_line_alone_is_told_nothing_twice() {
+    let village = Village::new();
+    for _ in 0..10 {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command = village.ledger.command(&["status"]);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        reader.read_exact(&mut [0]).unwrap();
+        drop(reader);
+        assert_eq!(failure(&child.wait_with_output().unwrap()), (Some(0), String::new()));
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command = village.ledger.command(&village.record("1", &[]));
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        reader.read_exact(&mut [0]).unwrap();
+        drop(reader);
+        assert_eq!(failure(&child.wait_with_output().unwrap()), (Some(0), String::new()));
     }
 }
 
