@@ -192,7 +192,7 @@ fn accounts_table(accounts: &[proto::Account], who: &Who) -> String {
     let rows = accounts.iter().map(|account| {
         let place = if account.station.is_empty() { account.region.clone() } else { who.label(&account.station) };
         let mut cells = vec![short(&account.account)];
-        cells.extend(names.then(|| who.name(&account.account).unwrap_or_default().to_owned()));
+        cells.extend(names.then(|| who.name_on_a_line(&account.account).unwrap_or_default()));
         cells.extend([kind_name(account.kind).to_owned(), place, hours(account.balance_minutes)]);
         cells.extend(held.then(|| hours(account.held_minutes)));
         cells.push(account.available_minutes.map_or_else(String::new, hours));

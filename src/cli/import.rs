@@ -9,8 +9,9 @@ mod table;
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
-    fs::{self, File},
-    path::PathBuf,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
@@ -32,6 +33,7 @@ use super::{
     zone,
 };
 use crate::{
+    config::KeyFile,
     directory::{Directory, Pending},
     proto,
 };
@@ -98,13 +100,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let directory = open_directory(&arguments, &status, &mapping).map_err(nothing_recorded)?;
     let regions = regions(&mut client).await.map_err(nothing_recorded)?;
     let mut import = Import { client, signers, origin: status.origin, directory: &directory };
+    let is_resent = !directory.pending()?.is_empty();
     if !arguments.dry_run {
         import.resend().await?;
     }
+    let refused = |error| if is_resent { error } else { nothing_recorded(error) };
     let (items, is_zone_used) = items(&mapping, &table, &directory, arguments.full)?;
     if is_zone_used {
-        keep_zone(&directory, arguments.dry_run)?;
+        keep_zone(&directory, arguments.dry_run).map_err(refused)?;
     }
+    arguments.rejects.as_deref().map_or(Ok(()), report::make_rejects).map_err(refused)?;
     let mode = (arguments.open_accounts, arguments.dry_run);
     let mut planner = Planner::new(&mapping, &directory, &policy, mode, regions);
     let bar = progress(Some(items.len() as u64), "rows");
@@ -126,15 +131,28 @@ fn read(arguments: &Arguments) -> anyhow::Result<(Mapping, Table)> {
         table.check_full().map_err(|problem| usage(format!("--full: {problem}")))?;
     }
     if let Some(rejects) = &arguments.rejects {
-        let is_same = |file: &PathBuf| fs::canonicalize(file).ok() == fs::canonicalize(rejects).ok();
-        if rejects.exists() && [&arguments.file, &arguments.mapping].into_iter().any(is_same) {
-            let path = rejects.display();
-            return Err(usage(format!("--rejects {path}: the import reads this file itself; name another")));
-        }
-        let opened = File::options().append(true).create(true).open(rejects);
-        opened.map_err(|error| usage(format!("--rejects {}: {error}", rejects.display())))?;
+        check_rejects(rejects, arguments)
+            .map_err(|problem| usage(format!("--rejects {}: {problem}", rejects.display())))?;
     }
     Ok((mapping, table))
+}
+
+/// What this import reads, and keys, are not overwritten; the rejects of an earlier import are.
+fn check_rejects(rejects: &Path, arguments: &Arguments) -> Result<(), String> {
+    let Ok(found) = fs::metadata(rejects) else { return Ok(()) };
+    if found.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
+    let is_same =
+        |file: &PathBuf| fs::metadata(file).is_ok_and(|file| (file.dev(), file.ino()) == (found.dev(), found.ino()));
+    if [&arguments.file, &arguments.mapping].into_iter().any(is_same) {
+        return Err("the import reads this file itself; name another".to_owned());
+    }
+    // A pipe or device holds none, and is opened once.
+    if found.is_file() && KeyFile::read(rejects).is_ok() {
+        return Err("it holds a key; name another".to_owned());
+    }
+    Ok(())
 }
 
 async fn begin(arguments: &Arguments) -> anyhow::Result<(Client, Signers, proto::GetStatusResponse)> {

@@ -104,7 +104,8 @@ impl TypedTime {
         offset_seconds: i32,
     ) -> anyhow::Result<(Moment, Moment)> {
         let own = Offset::from_seconds(offset_seconds).map(TimeZone::fixed)?;
-        let is_here = zone::is_here(start_ms, offset_seconds);
+        // Over a change of the clocks, one of its ends is shown otherwise than the clocks there showed it.
+        let is_here = [start_ms, end_ms].into_iter().all(|ms| zone::is_here(ms, offset_seconds));
         let place = if is_here { zone::here().map_err(usage)? } else { own };
         let at = |ms: i64| anyhow::Ok(Timestamp::from_millisecond(ms)?.to_zoned(place.clone()));
         let on_its_day = |time: &Self, option: &str| {
@@ -115,7 +116,8 @@ impl TypedTime {
             let (typed, offset) = (&time.0, zone::offset_name(offset_seconds));
             let day = zone::at_offset(start_ms, offset_seconds);
             Err(usage(format!(
-                "{option} {typed:?}: the record, of {day}, has another offset than the time here. Write the one that is meant                  with the time, as \"{typed}{offset}\" for that of the record"
+                "{option} {typed:?}: the record, of {day}, has another offset than the time here. Write the one that is meant \
+                 with the time, as \"{typed}{offset}\" for that of the record"
             )))
         };
         let began = match start {
@@ -138,8 +140,13 @@ impl TypedTime {
     }
 
     /// Whether it is a clock time, and neither says on which day nor where.
-    pub(crate) fn is_clock_alone(&self) -> bool {
+    fn is_clock_alone(&self) -> bool {
         matches!(Said::parse(&self.0), Ok(Said::At { day: None, place: None, .. }))
+    }
+
+    /// Whether it doesn't say on which day.
+    pub(crate) fn lacks_day(&self) -> bool {
+        matches!(Said::parse(&self.0), Ok(Said::At { day: None, .. }))
     }
 
     /// Whether it is a time, whatever moment it means.
@@ -322,7 +329,8 @@ impl Said {
                 };
                 let date = match (said, day) {
                     (Some(said), _) => said.date(context.now, &place)?,
-                    (None, Some(day)) => day.date(),
+                    // The date there, where the clock is: it may be another than the one here.
+                    (None, Some(day)) => day.with_time_zone(place.clone()).date(),
                     (None, None) => Day::FromToday(0).date(context.now, &place)?,
                 };
                 match clock {
@@ -461,6 +469,17 @@ pub(crate) fn first_moment(date: Date, place: &TimeZone) -> Result<Zoned, String
     }
     let name = place.iana_name().unwrap_or("this time zone");
     Err(format!("{date} never came in {name}: the calendar went over it"))
+}
+
+/// When a date of a record begins, in ms since 1970: where the reader's clocks had its offset then, as they showed it.
+pub(crate) fn day_begins(days: i32, offset_seconds: i32) -> i64 {
+    let span = Span::new().try_days(days);
+    let date = span.ok().and_then(|span| Date::constant(1970, 1, 1).checked_add(span).ok());
+    let here = date.zip(zone::here().ok()).and_then(|(date, place)| first_moment(date, &place).ok());
+    here.filter(|first| first.offset().seconds() == offset_seconds).map_or_else(
+        || i64::from(days) * 86_400_000 - i64::from(offset_seconds) * 1_000,
+        |first| first.timestamp().as_millisecond(),
+    )
 }
 
 /// The moment at which a date is over.

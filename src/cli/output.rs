@@ -246,11 +246,16 @@ fn in_full(error: &anyhow::Error) -> String {
 /// Arguments that can't be read; help and version come this way too.
 pub(crate) fn not_parsed(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    let message = error.render().to_string();
     if code == 0 || !JSON.load(Ordering::Relaxed) {
-        // A reader that went away has had enough.
-        let _unwritable = error.print();
+        let shown = visible(&message);
+        if shown == message {
+            // A reader that went away has had enough.
+            let _unwritable = error.print();
+        } else {
+            on_stderr(shown.trim_end());
+        }
     } else {
-        let message = error.render().to_string();
         let value = json!({ "outcome": "usage", "exit_code": code, "message": message.trim_end() });
         on_stderr(&json!({ "error": value }).to_string());
     }

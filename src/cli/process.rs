@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::{colours, line, usage};
+use super::output::{colours, line, usage, visible};
 
 /// Logs to the standard error stream; `RUST_LOG` says what.
 pub(crate) fn log_to_stderr() {
@@ -19,7 +19,7 @@ pub(crate) fn log_to_stderr() {
 
 /// Tells where a service is. It goes on where nobody can read that.
 pub(crate) fn announce(text: &str) {
-    if let Err(error) = line(text) {
+    if let Err(error) = line(&visible(text)) {
         tracing::warn!("{error}");
     }
 }

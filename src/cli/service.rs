@@ -2,7 +2,7 @@
 
 use super::{
     arguments::{RoundingName, minutes_of_hours, offset, whole_minutes},
-    moment::{TypedDate, TypedTime},
+    moment::{TypedDate, TypedTime, day_begins},
     offline::Session,
     output::usage,
     who::AccountName,
@@ -134,7 +134,7 @@ impl ServiceArguments {
                 TypedTime::changed(times, (then.start_ms, then.end_ms), offset)?
             }
             ((Some(_), Some(_)), Some((service::Served::OnDate(then), offset))) => {
-                let first_ms = first_ms(then.date, offset);
+                let first_ms = day_begins(then.date, offset);
                 TypedTime::changed(times, (first_ms, first_ms), offset)?
             }
             ((Some(start), Some(end)), None) => TypedTime::interval(start, end)?,
@@ -148,7 +148,7 @@ impl ServiceArguments {
     /// A date with its minutes. Its offset is that of the reader's zone, but stays what it was where it never was that one.
     fn on_date(&self, then: Option<(service::Served, i32)>) -> anyhow::Result<(service::Served, i32)> {
         let known = then.map(|(served, offset)| match served {
-            service::Served::OnDate(then) => (first_ms(then.date, offset), offset, Some(then)),
+            service::Served::OnDate(then) => (day_begins(then.date, offset), offset, Some(then)),
             service::Served::Interval(then) => (then.start_ms, offset, None),
         });
         let elsewhere = known.filter(|(ms, offset, _)| !zone::is_here(*ms, *offset)).map(|(_, offset, _)| offset);
@@ -166,7 +166,7 @@ impl ServiceArguments {
 
     /// What has to be named where nobody can be asked what the record says now.
     pub(crate) fn lacking(&self) -> Vec<&'static str> {
-        let on_day = |time: Option<&TypedTime>| time.is_none_or(|time| !time.is_clock_alone());
+        let on_day = |time: Option<&TypedTime>| time.is_none_or(|time| !time.lacks_day());
         let named = [
             ("the day with --start", on_day(self.start.as_ref())),
             ("--volunteer", self.volunteer.is_some()),
@@ -180,11 +180,6 @@ impl ServiceArguments {
         ];
         named.into_iter().filter(|(_, is_named)| !is_named).map(|(name, _)| name).collect()
     }
-}
-
-/// The first moment of a date at an offset, in ms since 1970.
-fn first_ms(date: i32, offset_seconds: i32) -> i64 {
-    i64::from(date) * 86_400_000 - i64::from(offset_seconds) * 1_000
 }
 
 /// What the ledger will compute. Where it would refuse, it is left to say so itself.

@@ -106,9 +106,11 @@ fn read(file: &std::path::Path) -> anyhow::Result<proto::Sheet> {
         proto::Sheet::decode(bytes.as_slice()).map_err(|_error| damaged("it holds something else".to_owned()))?;
     wire::decode(&sheet).map_err(|refusal| {
         // Which field doesn't read is of no use to whoever has the file.
-        let is_cut = matches!(refusal.rejection, Rejection::EncodingInvalid { .. });
-        let cut =
-            || "it was cut off or changed since it was signed. Ask for the file again [EncodingInvalid]".to_owned();
+        let is_cut = matches!(
+            refusal.rejection,
+            Rejection::EncodingInvalid { .. } | Rejection::LengthOutOfRange { bytes: 0, .. }
+        );
+        let cut = || "it was cut off or changed since it was signed. Ask for the file again".to_owned();
         damaged(if is_cut { cut() } else { refusal.to_string() })
     })?;
     Ok(sheet)

@@ -4,7 +4,7 @@ use std::{collections::HashMap, convert::Infallible, fmt, path::Path, str::FromS
 
 use super::{
     call::{Client, answer},
-    output::{Failure, usage, visible},
+    output::{Failure, usage},
 };
 use crate::{
     directory::{Accounts, OutsideAccount},
@@ -96,7 +96,7 @@ impl Who {
             Ok(links) => (links, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let called = |found: OutsideAccount| (found.account, visible(bare(&found.outside)).replace('\n', " "));
+        let called = |found: OutsideAccount| (found.account, bare(&found.outside).to_owned());
         let names = links.iter().flat_map(|links| links.each(NAMES_MAX)).map(called).collect();
         Self { client: None, links, problem, names }
     }
@@ -200,6 +200,11 @@ impl Who {
         self.names.get(&id).map(String::as_str)
     }
 
+    /// The same for people, whatever lines it has.
+    pub(crate) fn name_on_a_line(&self, id: &[u8]) -> Option<String> {
+        self.name(id).map(|name| name.replace('\n', " "))
+    }
+
     /// Whether any account has a name.
     pub(crate) fn has_names(&self) -> bool {
         !self.names.is_empty()
@@ -208,7 +213,7 @@ impl Who {
     /// An account in a sentence: its name with the first digits of its id, or these alone.
     pub(crate) fn label(&self, id: &[u8]) -> String {
         let short = short(id);
-        self.name(id).map_or_else(|| short.clone(), |name| format!("{name} ({short})"))
+        self.name_on_a_line(id).map_or_else(|| short.clone(), |name| format!("{name} ({short})"))
     }
 }
 

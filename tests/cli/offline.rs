@@ -143,9 +143,11 @@ fn without_a_server_a_correction_states_what_nobody_can_look_up() {
         assert!(error.contains(option), "{option}: {error}");
     }
     // Clock times alone are on the record's day, which nobody can look up: today would be a guess.
-    let clock = ["correct", "service", "5.0", "--start", "09:00", "--end", "10:00", "--to-file", &file];
-    let (code, error) = village.offline(&clock);
-    assert!(code == Some(2) && error.contains("the day with --start"), "{error}");
+    for start in ["09:00", "09:00+08:00", "9:00[Asia/Shanghai]"] {
+        let clock = ["correct", "service", "5.0", "--start", start, "--end", "23:00", "--to-file", &file];
+        let (code, error) = village.offline(&clock);
+        assert!(code == Some(2) && error.contains("the day with --start"), "{start}: {error}");
+    }
     assert!(!Path::new(&file).exists());
 }
 

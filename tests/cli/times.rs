@@ -285,6 +285,22 @@ fn a_clock_time_in_a_correction_is_on_the_records_own_day_and_never_a_guess() {
     assert_eq!(correct("Europe/Prague", &dated, &["--offset", "+09:00", "--minutes", "55"]).0, Some(0));
     assert_eq!(now()[2..], ["2026-11-07", "+09:00"]);
 
+    // The day of a clock time with an offset is the one there: of a record in Shanghai's night, the day before.
+    let night = record("Asia/Shanghai", &["--start", "2026-11-05 02:00", "--end", "04:00"]);
+    assert_eq!(correct("UTC", &night, &["--start", "18:30Z", "--end", "19:30Z"]).0, Some(0));
+    assert_eq!(now()[..2], ["2026-11-04T18:30:00.000Z", "2026-11-04T19:30:00.000Z"]);
+    let evening = record("America/New_York", &["--start", "2026-11-03 20:00", "--end", "23:00"]);
+    assert_eq!(correct("UTC", &evening, &["--end", "03:30Z"]).0, Some(0));
+    assert_eq!(now()[..2], ["2026-11-04T01:00:00.000Z", "2026-11-04T03:30:00.000Z"]);
+    // Shown as +01:00 to its end, which the clocks there did not show.
+    let over = record("Europe/London", &["--start", "2026-10-25 00:15", "--end", "02:45"]);
+    let (code, error) = correct("Europe/London", &over, &["--end", "03:00"]);
+    assert!(code == Some(2) && error.contains("03:00+01:00"), "{error}");
+    // A day that begins at one o'clock has the offset of that hour.
+    let late = record("Africa/Cairo", &["--date", "2026-04-24", "--minutes", "120"]);
+    assert_eq!(correct("Africa/Cairo", &late, &["--start", "09:00", "--end", "10:00"]).0, Some(0));
+    assert_eq!(now()[..2], ["2026-04-24T06:00:00.000Z", "2026-04-24T07:00:00.000Z"]);
+
     // Where the reader's zone was the record's, another date has that date's offset.
     let summer = record("Europe/Prague", &["--date", "2026-07-01", "--minutes", "30"]);
     assert_eq!(correct("Europe/Prague", &summer, &["--date", "2026-01-31", "--minutes", "40"]).0, Some(0));

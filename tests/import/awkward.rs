@@ -274,12 +274,14 @@ fn a_file_for_rejects_that_cannot_be_written_neither_hides_nor_costs_anything() 
         (output.status.code(), output.stdout, String::from_utf8(output.stderr).unwrap())
     };
     // Known before anything is sent: nothing is.
-    let folder = ledger.folder.path().join("no/such/folder.csv");
-    for rejects in [folder.to_str().unwrap(), "/", &file, &files.mapping] {
-        let before = std::fs::read(&file).unwrap();
+    let path = |name: &str| ledger.folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::hard_link(&file, path("again.csv")).unwrap();
+    let key = path("operator.key");
+    for rejects in [&path("no/such/folder.csv"), "/", &file, &files.mapping, &path("again.csv"), &key] {
+        let before = [&file, &key].map(|file| std::fs::read(file).unwrap());
         let (code, _, error) = import(rejects);
         assert!(code == Some(2) && error.contains("--rejects") && error.contains("nothing was recorded"), "{error}");
-        assert_eq!(std::fs::read(&file).unwrap(), before, "its own input is left alone");
+        assert_eq!([&file, &key].map(|file| std::fs::read(file).unwrap()), before, "what it reads is left alone");
     }
     assert_eq!(ledger.status()["size"], 1);
     // Known only at the end: what was recorded is said, and is the outcome.
@@ -287,4 +289,17 @@ fn a_file_for_rejects_that_cannot_be_written_neither_hides_nor_costs_anything() 
     assert_eq!(code, Some(4), "{error}");
     assert_eq!(counts(&serde_json::from_slice(&report).unwrap()), [4, 3, 0, 0, 0, 1]);
     assert!(error.contains("/dev/full"), "{error}");
+    // A pipe is opened once; the rejects of an earlier import give way.
+    let (pipe, earlier) = (path("pipe"), path("rejects.csv"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let from = pipe.clone();
+    let read = std::thread::spawn(move || std::fs::read_to_string(from).unwrap());
+    for rejects in [&pipe, &earlier, &earlier] {
+        let (code, _, error) = import(rejects);
+        assert_eq!(code, Some(4), "{rejects}: {error}");
+    }
+    let rows = [read.join().unwrap(), std::fs::read_to_string(earlier).unwrap()];
+    for rows in rows {
+        assert!(rows.starts_with("id,person,place,day,minutes,line,reason\nbad,,s1,"), "{rows}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What an import says at its end.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, fs::File, path::Path};
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{
     plan::{Item, Outcome, Planner},
     table::Table,
 };
-use crate::cli::output::{self, Failure, hours, note};
+use crate::cli::output::{self, Failure, hours, note, usage};
 
 /// Reasons shown where no file for rejects is named.
 const REASONS_SHOWN: usize = 10;
@@ -61,8 +61,7 @@ impl Report {
     /// The rows that were not taken, as they stood, with line and reason.
     fn write_rejects(&self, path: &Path, (table, items): (&Table, &[Item]), record_column: &str) -> anyhow::Result<()> {
         let mut writer = csv::Writer::from_path(path)?;
-        let extra = ["line".to_owned(), "reason".to_owned()];
-        writer.write_record(table.header.iter().chain(&extra))?;
+        writer.write_record(table.header.iter().map(String::as_str).chain(["line", "reason"]))?;
         for (number, reason) in &self.rejected {
             let mut cells = match items.get(*number).map(|item| (item, table.line(item))) {
                 Some((_, Some(line))) => line.cells.clone(),
@@ -99,7 +98,10 @@ impl Report {
         let write = |path: &Path| match self.write_rejects(path, (table, items), record_column) {
             Ok(()) => Some(path.display().to_string()),
             Err(error) => {
-                note(&format!("--rejects {}: {error:#}; the rows are told here", path.display()));
+                note(&format!(
+                    "--rejects {}: the rows that were not taken can't be written: {error:#}",
+                    path.display()
+                ));
                 None
             }
         };
@@ -158,6 +160,16 @@ impl Report {
             _ => Err(Failure::Partly(format!("{rejected} rows {would}, {taken} {took} taken or stand already")).into()),
         }
     }
+}
+
+/// Makes the file for rejects, so that one that can't be written is known before anything is sent. What is no file is
+/// opened once, when there is something to write.
+pub(super) fn make_rejects(path: &Path) -> anyhow::Result<()> {
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Ok(());
+    }
+    let made = File::options().append(true).create(true).open(path);
+    made.map(drop).map_err(|error| usage(format!("--rejects {}: {error}", path.display())))
 }
 
 /// The line of the file that an item stands on; empty for one that stands on none.
