@@ -112,12 +112,16 @@ impl TypedTime {
             if is_here || !time.is_clock_alone() {
                 return Ok(());
             }
-            zone::here().map_err(usage)?;
+            let here = Timestamp::from_millisecond(start_ms)?.to_zoned(zone::here().map_err(usage)?);
             let (typed, offset) = (&time.0, zone::offset_name(offset_seconds));
             let day = zone::at_offset(start_ms, offset_seconds);
+            // None where it comes twice here, or never.
+            let here = time.read(option, Edge::Begins, Some(&here)).ok();
+            let here = here.map(|here| zone::offset_name(here.offset().seconds())).filter(|here| *here != offset);
+            let here = here.map_or_else(String::new, |here| format!(", or \"{typed}{here}\" as clocks here show it"));
             Err(usage(format!(
-                "{option} {typed:?}: the record, of {day}, has another offset than the time here. Write the one that is meant \
-                 with the time, as \"{typed}{offset}\" for that of the record"
+                "{option} {typed:?}: the record, of {day}, has another offset than the time here. Write which one is meant: \
+                 \"{typed}{offset}\" as the record shows it{here}"
             )))
         };
         let began = match start {
@@ -190,7 +194,7 @@ fn in_order(began: &Zoned, ended: &Zoned) -> anyhow::Result<(Moment, Moment)> {
     let shown = |zoned: &Zoned| zone::at_offset(zoned.timestamp().as_millisecond(), zoned.offset().seconds());
     let (began, ended) = (shown(began), shown(ended));
     let text = format!(
-        "--end: the end, {ended}, is not after the start, {began}. Check both; an end past midnight belongs to the next date \
+        "--end: the end, {ended}, is not after the start, {began}. Check both; an end past midnight belongs to the next date. \
          [IntervalEmpty]"
     );
     let code = Some("IntervalEmpty".to_owned());

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::json;
@@ -331,6 +331,8 @@ pub(crate) fn tell(json: bool, value: &serde_json::Value, human: impl FnOnce() -
     }
 }
 
+/// Longest word that is kept whole in a table: `community-pool` and an id in brackets are. Longer ones leave no room for others.
+const WORD_MAX: u16 = 14;
 /// Columns of the narrowest terminal in use: what is wider is wrapped within its cell.
 const TABLE_WIDTH: u16 = 80;
 
@@ -339,8 +341,23 @@ pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<It
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
+    let mut bounds: Vec<u16> = header.iter().map(|cell| longest_word(cell)).collect();
     for row in rows {
+        let row: Vec<String> = row.iter().map(|cell| visible(cell)).collect();
+        for (bound, cell) in bounds.iter_mut().zip(&row) {
+            *bound = (*bound).max(longest_word(cell));
+        }
         table.add_row(row);
+    }
+    // A word, an id say, is only broken where there is no room for all of them, with a space between columns: then the longest.
+    let room = TABLE_WIDTH.saturating_sub(u16::try_from(header.len()).unwrap_or(u16::MAX));
+    while bounds.iter().sum::<u16>() > room
+        && let Some(longest) = bounds.iter_mut().max()
+    {
+        *longest -= 1;
+    }
+    for (column, bound) in table.column_iter_mut().zip(bounds) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(bound)));
     }
     for column in right {
         if let Some(column) = table.column_mut(*column) {
@@ -348,6 +365,14 @@ pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<It
         }
     }
     table.to_string()
+}
+
+/// Columns that the longest word of a cell takes on a terminal, with the space on both sides of it.
+fn longest_word(cell: &str) -> u16 {
+    // Twice as wide are Chinese and the like; of other scripts it is too much at most.
+    let columns = |word: &str| word.chars().map(|letter| if letter.is_ascii() { 1_u16 } else { 2 }).sum::<u16>();
+    let longest = cell.split_whitespace().map(columns).max().unwrap_or(0);
+    longest.min(WORD_MAX) + 2
 }
 
 /// Minutes as people say them.
@@ -408,6 +433,26 @@ mod tests {
         );
         check("record 5.0 of Z, 2026-03-01Z", "record 5.0 of Z, 2026-03-01Z");
         check("  two  spaces ", "  two  spaces ");
+    }
+
+    #[test]
+    fn a_table_fits_a_terminal_and_breaks_no_word_that_fits() {
+        let header = ["account", "name", "kind", "station or region", "balance", "held", "available"];
+        let row = |name: &str, place: &str| {
+            let cells = ["6de536f8", name, "community-pool", place, "2 h 35 min", "1 h 05 min", "1 h 30 min"];
+            cells.map(str::to_owned).to_vec()
+        };
+        let names = ["王芳", "leeds2023-volunteers-of-the-north", "a\u{1b}[31mb"];
+        let places = ["南京市鼓楼区幸福社区志愿服务站第一分站 (6de536f8)", "S 1 (a49f2f2d)", ""];
+        let rows = names.into_iter().zip(places).map(|(name, place)| row(name, place));
+        let shown = table(&header, &[4, 5, 6], rows);
+        let wide = |letter: char| if ('\u{2e80}'..='\u{9fff}').contains(&letter) { 2 } else { 1 };
+        for line in shown.lines() {
+            assert!(line.chars().map(wide).sum::<usize>() <= usize::from(TABLE_WIDTH), "{line}");
+        }
+        for whole in ["6de536f8", "(6de536f8)", "(a49f2f2d)", "available", "balance", "account", "station", "[31mb"] {
+            assert!(shown.contains(whole), "{whole} is broken: {shown}");
+        }
     }
 
     #[test]

@@ -19,6 +19,11 @@ use crate::{
     mut_arg("to_file", |arg| arg.visible_alias("to")),
     mut_arg("volunteer", |arg| arg.required(true)),
     mut_arg("station", |arg| arg.required(true)),
+    mut_arg("category", |arg| arg.help("Category code [default: general]")),
+    mut_arg("rounding", |arg| arg.help("How time becomes minutes [default: exact]")),
+    mut_arg("offset", |arg| {
+        arg.help("Offset of local time from UTC on that date, as +08:00 [default: that of the zone on that date]")
+    }),
     after_help = format!("\
 Examples:
   timebank record --volunteer V001 --station 6f0c11ab --start \"yesterday 09:00\" --end 11:30

@@ -25,7 +25,7 @@ pub(crate) struct ServiceArguments {
     /// Account that pays; none: the ledger issues the minutes, as it does where a record names nobody.
     #[arg(long, value_name = "ACCOUNT")]
     payer: Option<AccountName>,
-    /// Category code [default: general].
+    /// Category code.
     #[arg(long)]
     category: Option<String>,
     /// Activity code; none: without one.
@@ -46,10 +46,10 @@ pub(crate) struct ServiceArguments {
     /// Hours served on that date: 2, 2.5 or 2:30.
     #[arg(long, value_parser = minutes_of_hours, allow_hyphen_values = true)]
     hours: Option<i64>,
-    /// Offset of local time from UTC on that date, as +08:00 [default: that of the zone on that date].
+    /// Offset of local time from UTC on that date, as +08:00.
     #[arg(long, value_parser = offset, allow_hyphen_values = true)]
     offset: Option<i32>,
-    /// How time becomes minutes [default: exact].
+    /// How time becomes minutes.
     #[arg(long, value_enum)]
     rounding: Option<RoundingName>,
     /// Minutes to credit [default: as the ledger's policy says].

@@ -77,7 +77,7 @@ fn verdict(outcomes: &[Outcome]) -> anyhow::Result<()> {
     }
     let again = "submit the same files again, each is counted once";
     if unknown > 0 {
-        let text = format!("of {unknown} of {all} sheets nobody knows whether they were recorded: {again}");
+        let text = format!("nobody knows what became of sheets ({unknown} of {all}): {again}");
         return Err(Failure::Unknown { text, sheet: None }.into());
     }
     let text = format!("{failed} of {all} sheets were not recorded, {recorded} were");

@@ -186,10 +186,14 @@ impl Who {
     }
 
     fn nobody(&self, name: &AccountName) -> String {
+        if self.client.is_none() {
+            return "no import brought an account of this name or id, and without a server no others are known. Expected an id \
+                    of 32 hex digits"
+                .to_owned();
+        }
         let digits = if name.prefix().is_some() { "no account's id begins with it, and " } else { "" };
-        let offline = if self.client.is_none() { " that is known here without a server" } else { "" };
         format!(
-            "{digits}no import brought an account of this name{offline}. Expected an id of 32 hex digits, 6 or more of \
+            "{digits}no import brought an account of this name. Expected an id of 32 hex digits, 6 or more of \
              its first ones, or the name or number that an import knows; `timebank account list` shows them"
         )
     }

@@ -153,11 +153,17 @@ impl Report {
     /// How the import ends: done, in part, or refused whole.
     fn verdict(&self, dry_run: bool) -> anyhow::Result<()> {
         let (rejected, taken) = (self.rejected.len(), self.recorded + self.corrected + self.reversed + self.unchanged);
-        let (would, took) = if dry_run { ("would be rejected", "would be") } else { ("were rejected", "were") };
+        let were = if dry_run { "would be" } else { "were" };
         match (rejected, taken) {
             (0, _) => Ok(()),
-            (_, 0) => Err(Failure::refused(format!("all {rejected} rows {would}; nothing was recorded")).into()),
-            _ => Err(Failure::Partly(format!("{rejected} rows {would}, {taken} {took} taken or stand already")).into()),
+            (_, 0) => {
+                Err(Failure::refused(format!("none of the rows ({rejected}) {were} taken; nothing was recorded"))
+                    .into())
+            }
+            _ => Err(Failure::Partly(format!(
+                "rows that {were} rejected: {rejected}; that {were} taken, or stand already: {taken}"
+            ))
+            .into()),
         }
     }
 }
