@@ -264,6 +264,32 @@ fn a_cell_says_its_own_offset_or_zone() {
 }
 
 #[test]
+fn a_row_is_named_by_the_line_it_begins_on() {
+    let ledger = Ledger::new();
+    let lines = [
+        "id,person,place,day,minutes",
+        "1,a,s,2026-01-05,30",
+        "2,b,s,x,30",
+        "",
+        "3,\"c",
+        "d\",s,x,30",
+        "4,e,s,x,30",
+        "",
+    ];
+    for (name, end) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")] {
+        let files = Files::new(&MAPPING.replace("small", name));
+        let file = files.csv(lines.join(end));
+        let rejects = ledger.folder.path().join("rejects.csv");
+        let import =
+            ["import", &file, "--mapping", &files.mapping, "--open-accounts", "--rejects", rejects.to_str().unwrap()];
+        assert_eq!(ledger.run(&import).status.code(), Some(4), "{name}");
+        let mut reader = csv::Reader::from_path(&rejects).unwrap();
+        let found: Vec<String> = reader.records().map(|row| row.unwrap()[5].to_owned()).collect();
+        assert_eq!(found, ["3", "5", "7"], "{name}");
+    }
+}
+
+#[test]
 fn a_file_for_rejects_that_cannot_be_written_neither_hides_nor_costs_anything() {
     let files = Files::new(MAPPING);
     let file = files.csv(rows(3, 30) + "bad,,s1,2026-01-05,30\n");

@@ -59,9 +59,16 @@ impl Table {
             )));
         }
         let mut rows = Vec::new();
+        let (mut number, mut counted) = (1, 0);
         for record in reader.records() {
             let record = record.map_err(|error| wrong(error.to_string()))?;
-            let number = record.position().map_or(0, csv::Position::line);
+            // The reader counts a line before the last letter of its end: a file with CR LF, or empty lines, has others.
+            let position =
+                record.position().and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(counted);
+            let rest = text.get(position..).unwrap_or_default();
+            let start = position + (rest.len() - rest.trim_start_matches(['\r', '\n']).len());
+            number += line_ends(text.get(counted..start).unwrap_or_default());
+            counted = start;
             rows.push(Line { number, cells: record.iter().map(|cell| cell.trim().to_owned()).collect() });
         }
         Ok(Self { header, rows, positions })
@@ -103,6 +110,12 @@ impl Table {
     pub(crate) fn cell<'a>(&self, line: &'a Line, column: &str) -> &'a str {
         self.positions.get(column).and_then(|position| line.cells.get(*position)).map_or("", String::as_str)
     }
+}
+
+/// Ends of lines: LF, CR LF, or CR alone.
+fn line_ends(text: &str) -> u64 {
+    let count = |end: &str| text.matches(end).count() as u64;
+    count("\n") + count("\r") - count("\r\n")
 }
 
 fn decode(bytes: &[u8], encoding: &str) -> Result<String, String> {
