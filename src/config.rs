@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{signature::PrivateKey, store::atomic_write};
+use crate::{
+    signature::PrivateKey,
+    store::{atomic_write, read_text},
+};
 
 /// Where `serve` listens and clients look, if nothing else is said.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7464";
@@ -92,8 +95,7 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::Io`], [`KeyFileError::Invalid`].
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
+        let text = read_text(path).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
         let invalid = |problem: String| KeyFileError::Invalid { path: path.to_owned(), problem };
         let contents: Contents = toml::from_str(&text).map_err(|error| invalid(error.message().to_owned()))?;
         if contents.algorithm != "ed25519" {

@@ -5,7 +5,7 @@ mod checkpoint_file;
 mod memory;
 mod sled;
 
-pub(crate) use self::checkpoint_file::unnamed;
+pub(crate) use self::checkpoint_file::{read_text, unnamed};
 pub(crate) use self::sled::{SyncedDb, backend, snapshots_set_aside};
 pub use self::{
     block::CHUNK_BYTES_MAX,

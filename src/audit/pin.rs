@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{checkpoint::VerifierKey, merkle::Hash};
+use crate::{checkpoint::VerifierKey, merkle::Hash, store::read_text};
 
 /// Why a pin can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ impl Pin {
     /// # Errors
     /// The file can't be read, or is none.
     pub fn read(path: &Path) -> Result<Self, PinError> {
-        let text = std::fs::read_to_string(path).map_err(|source| PinError::Io { path: path.to_owned(), source })?;
+        let text = read_text(path).map_err(|source| PinError::Io { path: path.to_owned(), source })?;
         let malformed = |problem: String| PinError::Malformed { path: path.to_owned(), problem };
         let file: PinFile = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
         let ledger_key = file.ledger_key.parse().map_err(|error| malformed(format!("ledger_key: {error}")))?;

@@ -15,7 +15,7 @@ use crate::{
     checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, policy::WitnessPolicy},
     proof::CheckpointPair,
     proto,
-    store::atomic_write,
+    store::{atomic_write, read_text},
 };
 
 /// How often, and how long, a checkpoint over what was answered is waited for: one is due within a second, a cosigned one
@@ -31,7 +31,7 @@ pub(super) fn parsed(note: &str) -> Option<Checkpoint> {
 /// A policy from its file.
 pub(super) fn read_policy(path: &Path) -> anyhow::Result<WitnessPolicy> {
     let wrong = |problem: String| usage(format!("{}: {problem}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let text = read_text(path).map_err(|error| wrong(error.to_string()))?;
     WitnessPolicy::parse(&text).map_err(|error| wrong(error.to_string()))
 }
 
@@ -42,7 +42,7 @@ pub(super) fn read_note(path: &Path) -> anyhow::Result<String> {
     if bytes.len() > NOTE_BYTES_MAX {
         return Err(wrong(&"longer than any checkpoint"));
     }
-    String::from_utf8(bytes).map_err(|error| wrong(&error))
+    String::from_utf8(bytes).map_err(|_error| wrong(&"it holds something else than text, and no checkpoint"))
 }
 
 /// The bytes of a file of a bounded format: one more than `max` at most, so that a reader sees that it is too long.

@@ -17,6 +17,7 @@ use crate::{
     config,
     ledger::{AccountId, Code, Millis, Minutes, Policy, Predecessor, Price, Rounding, Tariff},
     server::{self, Creation, OpenOptions, Witnesses},
+    store::read_text,
 };
 
 /// Run a ledger.
@@ -94,7 +95,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let accept_clock = arguments.accept_clock.as_ref().map(|time| time.begins("--accept-clock")).transpose()?;
     let folder = arguments.data.unwrap_or_else(config::default_folder);
-    let policy = arguments.policy.as_ref().map(read_policy).transpose()?;
+    let policy = arguments.policy.as_deref().map(read_policy).transpose()?;
     let predecessor = arguments.succeed.as_deref().map(|file| predecessor(file, arguments.succeed_key)).transpose()?;
     let options = OpenOptions {
         predecessor,
@@ -179,8 +180,8 @@ struct TariffFile {
     fixed_minutes: Option<u32>,
 }
 
-fn read_policy(path: &PathBuf) -> anyhow::Result<Policy> {
-    let text = std::fs::read_to_string(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
+fn read_policy(path: &Path) -> anyhow::Result<Policy> {
+    let text = read_text(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
     let file: PolicyFile = toml::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display())))?;
     let policy = policy_of(file).map_err(|problem| usage(format!("{}: {problem}", path.display())))?;
     match policy.fault() {

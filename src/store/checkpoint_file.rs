@@ -47,6 +47,12 @@ pub fn atomic_write_with(
     sync_folder(folder_of(path))
 }
 
+/// A file of text, whole: what holds something else is said to.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
+    let other = |_error| std::io::Error::new(ErrorKind::InvalidData, "it holds something else than text");
+    String::from_utf8(std::fs::read(path)?).map_err(other)
+}
+
 /// An error of making a temporary file, without its path: nobody asked for that file.
 pub(crate) fn unnamed(error: std::io::Error) -> std::io::Error {
     let (kind, text) = (error.kind(), error.to_string());

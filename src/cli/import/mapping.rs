@@ -11,6 +11,7 @@ use crate::{
         output::usage,
     },
     ledger::Code,
+    store::read_text,
 };
 
 /// A mapping file.
@@ -165,7 +166,7 @@ fn iso_date() -> String {
 impl Mapping {
     /// Reads a mapping file.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
+        let text = read_text(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
         let mapping: Self = toml::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display())))?;
         match mapping.fault() {
             Some(problem) => Err(usage(format!("{}: {problem}", path.display()))),
