@@ -6,7 +6,8 @@ use super::{
     arguments::{account_id, whole_minutes},
     call::{Client, answer},
     client::ClientArguments,
-    output::{Failure, emit, hours, nothing_recorded, table, tell, usage},
+    offline::{More, Session},
+    output::{Failure, emit, hours, table, tell, usage},
     receipt::receipt_json,
     who::{AccountName, Who, kind_name, short},
 };
@@ -117,9 +118,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Action::Show { account } => show(client, &account).await,
         Action::List { kind, station } => list(client, kind.map(Kinds::message), station.as_ref()).await,
         Action::Floor { account, minutes } => {
-            let account = client.account("ACCOUNT", &account).await.map_err(nothing_recorded)?;
+            let mut session = Session::online(client).await?;
+            let account = session.account("ACCOUNT", &account).await?;
             let event = proto::FloorSet { account: account.0.to_vec().into(), floor_minutes: minutes };
-            client.submit_and_tell(vec![Kind::FloorSet(event)]).await
+            session.end(vec![Kind::FloorSet(event)], &More::default()).await
         }
     }
 }
@@ -132,11 +134,8 @@ pub(crate) async fn open(
     station: Option<AccountName>,
     id: Option<AccountId>,
 ) -> anyhow::Result<()> {
-    let mut client = arguments.connect().await.map_err(nothing_recorded)?;
-    let station = match &station {
-        Some(station) => Some(arguments.account("--station", station).await.map_err(nothing_recorded)?),
-        None => None,
-    };
+    let mut session = Session::online(arguments).await?;
+    let station = session.optional("--station", station.as_ref()).await?;
     let account = id.map_or_else(signature::random, |id| id.0);
     let event = proto::AccountOpened {
         account: account.to_vec().into(),
@@ -144,7 +143,7 @@ pub(crate) async fn open(
         region: region.unwrap_or_default(),
         station: station.map(|station| station.0.to_vec().into()).unwrap_or_default(),
     };
-    let response = arguments.submit_events(&mut client, vec![Kind::AccountOpened(event)]).await;
+    let response = session.record(vec![Kind::AccountOpened(event)]).await;
     let id = hex::encode(account);
     let response = response.map_err(|error| match error.downcast_ref() {
         // Whoever sends the sheet again wants to know what it opens.

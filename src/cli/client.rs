@@ -13,13 +13,12 @@ use tonic_types::StatusExt;
 use super::{
     call::{Client, SILENCE_MAX, answer},
     known,
-    output::{ERROR_DOMAIN, Failure, Refused, nothing_recorded, quoted, quoted_text, refused, tell, usage},
-    receipt::{receipt_json, receipt_text},
-    who::{AccountName, Who},
+    output::{ERROR_DOMAIN, Failure, Refused, nothing_recorded, quoted, quoted_text, refused, usage},
+    who::Who,
 };
 use crate::{
     config::{self, KeyFile},
-    ledger::{AccountId, Millis, Policy, SheetId},
+    ledger::{Millis, Policy, SheetId},
     proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
     signature::PrivateKey,
     wire,
@@ -106,35 +105,17 @@ impl ClientArguments {
         Who::online(client.clone(), &self.folder()).await
     }
 
-    /// The account that is meant, for commands that need no more of who is who.
-    pub(crate) async fn account(&self, option: &str, name: &AccountName) -> anyhow::Result<AccountId> {
-        let client = self.connect().await?;
-        self.who(&client).await?.account(option, name).await
-    }
-
-    /// Signs events and submits them; tells the receipt.
-    pub(crate) async fn submit_and_tell(&self, events: Vec<Kind>) -> anyhow::Result<()> {
-        let mut client = self.connect().await.map_err(nothing_recorded)?;
-        let response = self.submit_events(&mut client, events).await?;
-        let who = self.who(&client).await.unwrap_or_default();
-        tell(self.json, &receipt_json(&response), || receipt_text(&response, &who));
-        Ok(())
-    }
-
-    /// Signs events and submits them. Every failure says what became of them.
+    /// Signs events for the ledger that a server's status is of, and submits them. Every failure says what became of them.
     pub(crate) async fn submit_events(
         &self,
         client: &mut Client,
+        status: &proto::GetStatusResponse,
         events: Vec<Kind>,
     ) -> anyhow::Result<proto::SubmitResponse> {
         let several = events.len() > 1;
-        let sheet = async {
-            let mut signers = self.signers()?;
-            let status = self.status(client).await?;
-            signers.bound_validity(status.policy.as_ref());
-            signers.sign(&signers.origin_or(&status.origin), events)
-        };
-        let sheet = sheet.await.map_err(nothing_recorded)?;
+        let mut signers = self.signers().map_err(nothing_recorded)?;
+        signers.bound_validity(status.policy.as_ref());
+        let sheet = signers.sign(&signers.origin_or(&status.origin), events).map_err(nothing_recorded)?;
         self.submit_or_keep(client, sheet).await.map_err(|error| in_options(error, several))
     }
 

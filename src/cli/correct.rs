@@ -109,7 +109,7 @@ async fn correct(
 
 /// The record as it stands now; nothing without a server, or of what stands in no log yet.
 async fn known(session: &mut Session<'_>, record: EventRef) -> anyhow::Result<Option<proto::Record>> {
-    let Some(client) = &mut session.client else { return Ok(None) };
+    let Some(client) = session.client() else { return Ok(None) };
     let request = proto::GetRecordRequest { event: Some(event_ref_message(record)), min_index: 0 };
     let found = answer(client.get_record(request)).await?.record;
     let at = found.as_ref().and_then(|found| found.record).filter(|at| *at != event_ref_message(record));

@@ -94,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 minutes,
                 expires_at_ms: expires.ms,
             };
-            let reserved = if session.client.is_some() { "reserved" } else { "to be reserved" };
+            let reserved = if session.client().is_some() { "reserved" } else { "to be reserved" };
             let until = format!("\n{reserved} until {}", zone::local(expires.ms));
             session.end(vec![Kind::HoldPlaced(event)], &More { text: until, value: None }).await
         }

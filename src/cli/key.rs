@@ -7,7 +7,8 @@ use serde_json::json;
 use super::{
     call::answer,
     client::ClientArguments,
-    output::{emit, nothing_recorded, quoted, table, tell, usage},
+    offline::{More, Session},
+    output::{emit, quoted, table, tell, usage},
     who::AccountName,
 };
 use crate::{
@@ -117,21 +118,21 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 Role::Staff => proto::KeyRole::Staff,
                 Role::Resident => proto::KeyRole::Resident,
             };
-            let connected = client.connect().await.map_err(nothing_recorded)?;
-            let mut who = client.who(&connected).await.map_err(nothing_recorded)?;
+            let mut session = Session::online(client).await?;
             let id = |account: Option<AccountId>| account.map(|id| id.0.to_vec().into()).unwrap_or_default();
             let event = proto::KeyEnrolled {
                 public_key: public_key.into(),
                 possession: possession.into(),
                 role: i32::from(role),
-                account: id(who.optional("--account", account.as_ref()).await.map_err(nothing_recorded)?),
-                own_account: id(who.optional("--own-account", own_account.as_ref()).await.map_err(nothing_recorded)?),
+                account: id(session.optional("--account", account.as_ref()).await?),
+                own_account: id(session.optional("--own-account", own_account.as_ref()).await?),
             };
-            client.submit_and_tell(vec![Kind::KeyEnrolled(event)]).await
+            session.end(vec![Kind::KeyEnrolled(event)], &More::default()).await
         }
         Action::Revoke { key_id } => {
             let key_id = bytes(Some(&key_id), "KEY_ID", 16)?;
-            client.submit_and_tell(vec![Kind::KeyRevoked(proto::KeyRevoked { key_id: key_id.into() })]).await
+            let event = proto::KeyRevoked { key_id: key_id.into() };
+            Session::online(client).await?.end(vec![Kind::KeyRevoked(event)], &More::default()).await
         }
         Action::List { account } => list(client, account.as_ref()).await,
     }

@@ -1,4 +1,4 @@
-//! Signing with a server or without one: what `record`, `correct`, `transfer` and `hold` have in common.
+//! Recording with a server, or signing without one: what all commands that record have in common.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::{
     call::Client,
     client::{self, ClientArguments, option_of},
     known,
-    output::{Failure, Refused, nothing_recorded, quoted, tell},
+    output::{Failure, Refused, nothing_recorded, quoted, tell, usage},
     receipt::{receipt_json, receipt_text},
     who::{AccountName, Who},
 };
@@ -31,42 +31,59 @@ pub(crate) struct OfflineArguments {
     unchecked: bool,
 }
 
-/// What a command works with: a server, or what is known here without one.
+/// What a command that records works with: a server, or what is known here without one.
 pub(crate) struct Session<'a> {
     arguments: &'a ClientArguments,
-    offline: &'a OfflineArguments,
-    /// None where nobody is asked.
-    pub(crate) client: Option<Client>,
+    /// None where the command needs a server.
+    offline: Option<&'a OfflineArguments>,
+    server: Option<Server>,
     who: Who,
     /// The ledger's policy; without a server, as it was when one answered last, or the default one.
     pub(crate) policy: Policy,
 }
 
+/// A server, and what it said of its ledger at the beginning.
+struct Server {
+    client: Client,
+    status: proto::GetStatusResponse,
+}
+
 impl<'a> Session<'a> {
+    /// With a server, unless there is a file to sign to.
     pub(crate) async fn begin(arguments: &'a ClientArguments, offline: &'a OfflineArguments) -> anyhow::Result<Self> {
         if offline.to_file.is_some() {
             let origin = arguments.signers()?.origin_offline()?;
             let status = known::recall(&arguments.folder(), &origin);
-            let genesis = status.as_ref().map(|status| status.genesis_leaf_hash.as_ref());
-            let who = Who::offline(&arguments.folder(), genesis);
+            let who = status.as_ref().map(|status| Who::of(None, &arguments.folder(), &status.genesis_leaf_hash));
             let policy = status.as_ref().map(client::policy).unwrap_or_default();
-            return Ok(Self { arguments, offline, client: None, who, policy });
+            return Ok(Self { arguments, offline: Some(offline), server: None, who: who.unwrap_or_default(), policy });
         }
-        let begun = async {
-            let mut client = arguments.connect().await?;
-            let policy = client::policy(&arguments.status(&mut client).await?);
-            let who = arguments.who(&client).await?;
-            Ok(Self { arguments, offline, client: Some(client), who, policy })
-        };
-        begun.await.map_err(|error: anyhow::Error| match error.downcast_ref() {
-            Some(Failure::Unreachable(text)) => nothing_recorded(
-                Failure::Unreachable(format!(
-                    "{text}. Or sign what is to be recorded to a file with --to-file, and submit it when there is a server"
-                ))
-                .into(),
-            ),
-            _ => nothing_recorded(error),
-        })
+        let session = Self::with_server(arguments).await.map_err(|error| match error.downcast_ref() {
+            Some(Failure::Unreachable(text)) => Failure::Unreachable(format!(
+                "{text}. Or sign what is to be recorded to a file with --to-file, and submit it when there is a server"
+            ))
+            .into(),
+            _ => error,
+        });
+        Ok(Self { offline: Some(offline), ..session.map_err(nothing_recorded)? })
+    }
+
+    /// With a server: for what can't be signed without one.
+    pub(crate) async fn online(arguments: &'a ClientArguments) -> anyhow::Result<Self> {
+        Self::with_server(arguments).await.map_err(nothing_recorded)
+    }
+
+    async fn with_server(arguments: &'a ClientArguments) -> anyhow::Result<Self> {
+        let mut client = arguments.connect().await?;
+        let status = arguments.status(&mut client).await?;
+        let who = Who::of(Some(client.clone()), &arguments.folder(), &status.genesis_leaf_hash);
+        let policy = client::policy(&status);
+        Ok(Self { arguments, offline: None, server: Some(Server { client, status }), who, policy })
+    }
+
+    /// The server, where there is one to ask.
+    pub(crate) fn client(&mut self) -> Option<&mut Client> {
+        self.server.as_mut().map(|server| &mut server.client)
     }
 
     /// An account in a sentence.
@@ -88,14 +105,23 @@ impl<'a> Session<'a> {
         self.who.optional(option, name).await.map_err(nothing_recorded)
     }
 
+    /// Signs events and has the server record them. Every failure says what became of them.
+    pub(crate) async fn record(&mut self, events: Vec<Kind>) -> anyhow::Result<proto::SubmitResponse> {
+        let Some(Server { client, status }) = &mut self.server else {
+            return Err(nothing_recorded(usage("--to-file: this is recorded by a server")));
+        };
+        self.arguments.submit_events(client, status, events).await
+    }
+
     /// Records events, or signs them to the file; tells what became of them, with `more` beside it.
-    pub(crate) async fn end(self, events: Vec<Kind>, more: &More) -> anyhow::Result<()> {
-        let Self { arguments, offline, client, who, policy } = self;
-        let Some(mut client) = client else { return sign_to_file(arguments, offline, &policy, events, more) };
-        let response = arguments.submit_events(&mut client, events).await?;
+    pub(crate) async fn end(mut self, events: Vec<Kind>, more: &More) -> anyhow::Result<()> {
+        if let (None, Some(offline)) = (&self.server, self.offline) {
+            return sign_to_file(self.arguments, offline, &self.policy, events, more);
+        }
+        let response = self.record(events).await?;
         let mut value = receipt_json(&response);
         more.add_to(&mut value);
-        tell(arguments.json, &value, || format!("{}{}", receipt_text(&response, &who), more.text));
+        tell(self.arguments.json, &value, || format!("{}{}", receipt_text(&response, &self.who), more.text));
         Ok(())
     }
 }

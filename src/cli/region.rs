@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     call::answer,
     client::ClientArguments,
+    offline::{More, Session},
     output::{emit, table},
 };
 use crate::proto::{self, event::Kind};
@@ -41,7 +42,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.action {
         Action::Define { code, parent } => {
             let event = proto::RegionDefined { code, parent: parent.unwrap_or_default() };
-            arguments.client.submit_and_tell(vec![Kind::RegionDefined(event)]).await
+            let session = Session::online(&arguments.client).await?;
+            session.end(vec![Kind::RegionDefined(event)], &More::default()).await
         }
         Action::List => {
             let mut client = arguments.client.connect().await?;

@@ -1,6 +1,12 @@
 //! Accounts as people name them: by id, by the first digits of one, or by what an import calls them.
 
-use std::{collections::HashMap, convert::Infallible, fmt, path::Path, str::FromStr};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use super::{
     call::{Client, answer},
@@ -76,29 +82,24 @@ struct Fit {
 }
 
 impl Who {
-    /// With a server to ask.
-    pub(crate) async fn online(client: Client, folder: &Path) -> anyhow::Result<Self> {
-        let directory = folder.join("directory");
-        if !directory.is_dir() {
+    /// With a server to ask, which also says which ledger's names are meant.
+    pub(crate) async fn online(mut client: Client, folder: &Path) -> anyhow::Result<Self> {
+        if !directory(folder).is_dir() {
             return Ok(Self { client: Some(client), ..Self::default() });
         }
-        let genesis = answer(client.clone().get_status(proto::GetStatusRequest {})).await?.genesis_leaf_hash;
-        Ok(Self { client: Some(client), ..Self::of(&directory, &genesis) })
+        let genesis = answer(client.get_status(proto::GetStatusRequest {})).await?.genesis_leaf_hash;
+        Ok(Self::of(Some(client), folder, &genesis))
     }
 
-    /// Without one: what imports brought here. `genesis`: the ledger's genesis leaf hash, where it is known.
-    pub(crate) fn offline(folder: &Path, genesis: Option<&[u8]>) -> Self {
-        genesis.map_or_else(Self::default, |genesis| Self::of(&folder.join("directory"), genesis))
-    }
-
-    fn of(directory: &Path, genesis: &[u8]) -> Self {
-        let (links, problem) = match Accounts::open(directory, genesis) {
+    /// With a server to ask or without one, and with the names that imports brought to the ledger with this genesis.
+    pub(crate) fn of(client: Option<Client>, folder: &Path, genesis: &[u8]) -> Self {
+        let (links, problem) = match Accounts::open(&directory(folder), genesis) {
             Ok(links) => (links, None),
             Err(error) => (None, Some(error.to_string())),
         };
         let called = |found: OutsideAccount| (found.account, bare(&found.outside).to_owned());
         let names = links.iter().flat_map(|links| links.each(NAMES_MAX)).map(called).collect();
-        Self { client: None, links, problem, names }
+        Self { client, links, problem, names }
     }
 
     /// The account that is meant.
@@ -219,6 +220,11 @@ impl Who {
         let short = short(id);
         self.name_on_a_line(id).map_or_else(|| short.clone(), |name| format!("{name} ({short})"))
     }
+}
+
+/// Where imports keep what accounts are called.
+fn directory(folder: &Path) -> PathBuf {
+    folder.join("directory")
 }
 
 /// The kind of an account, in words.
