@@ -146,3 +146,39 @@ fn a_mapping_with_a_field_that_nobody_knows_is_refused_by_its_name() {
     }
     assert_eq!(ledger.json(&["status"])["size"], 1);
 }
+
+#[test]
+fn a_file_of_another_kind_is_said_to_be_one() {
+    let village = Village::new();
+    let (file, archive) = (village.path("bytes"), village.path("a.archive"));
+    fs::write(&file, [0xff, 0xfe, 0, 1, 2, 3]).unwrap();
+    let exported = timebank(&["export", "--out", &archive, "--server", &village.ledger.url]).output().unwrap();
+    assert_eq!(exported.status.code(), Some(0));
+    let size = village.size();
+    let url = &village.ledger.url;
+    let with_server = [
+        village.record("5", &["--key", &file]),
+        vec!["key", "show", &file],
+        vec!["import", &file, "--mapping", &file],
+        vec!["submit", &file],
+        vec!["submit", &archive],
+    ];
+    let others = [
+        vec!["prove", "--since", &file, "--server", url],
+        vec!["export", "--out", "x", "--checkpoint", &file, "--server", url],
+        vec!["serve", "--policy", &file, "--data", "new"],
+        vec!["audit", "--archive", &archive, "--pin", &file],
+        vec!["audit", "--archive", &archive, "--witness-policy", &file],
+        vec!["mirror", "--check", "--pin", &file, "folder"],
+    ];
+    let with_server = with_server.iter().map(|arguments| village.ledger.command(arguments));
+    for mut command in with_server.chain(others.iter().map(|arguments| timebank(arguments))) {
+        let output = command.current_dir(village.ledger.folder.path()).output().unwrap();
+        let (code, error) = failure(&output);
+        assert_eq!(code, Some(2), "{command:?}: {error}");
+        let text = format!("{}{error}", String::from_utf8(output.stdout).unwrap()).replace('\n', " ");
+        let told = ["something else", "no sheet"].iter().any(|words| text.contains(words));
+        assert!(told && !text.to_lowercase().contains("utf-8"), "{command:?}: {text}");
+    }
+    assert_eq!(village.size(), size);
+}

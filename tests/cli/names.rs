@@ -76,6 +76,29 @@ fn whoever_an_import_brought_is_known_by_the_name_it_brought() {
 }
 
 #[test]
+fn a_name_moves_no_terminal_and_is_whole_for_programs() {
+    let village = Village::new();
+    let names = ["a\u{1b}[31mb", "tab\tx", "\u{202e}gnol", "c\u{9b}1m", "two\nlines"];
+    village.import_people("odd", &names.map(|name| if name.contains('\n') { "\"two\nlines\"" } else { name }));
+    let accounts = village.ledger.json(&["account", "list", "--kind", "resident"])["accounts"].clone();
+    let listed: Vec<&str> =
+        accounts.as_array().unwrap().iter().filter_map(|account| account["name"].as_str()).collect();
+    assert_eq!(listed, names, "as they were imported");
+    let obeyed = |text: &str| text.contains(['\u{1b}', '\t', '\u{202e}', '\u{9b}']);
+    for name in names {
+        for arguments in
+            [["history", name], ["account", "list"], ["balance", &format!("{name}?")], ["history\u{1b}[1m", name]]
+        {
+            let output = village.ledger.command(&arguments).output().unwrap();
+            let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+            assert!(!obeyed(&text), "{arguments:?}: {text:?}");
+            // What somebody types is theirs; a name takes one line.
+            assert!(!text.contains("\nlines") || text.contains("no import brought"), "{arguments:?}: {text}");
+        }
+    }
+}
+
+#[test]
 fn an_id_is_known_by_its_first_digits_where_they_fit_one() {
     let village = Village::new();
     let id = |digits: &str| format!("{digits:0<32}");

@@ -130,6 +130,29 @@ async fn a_memory_that_can_not_be_kept_is_told_and_changes_no_verdict() {
 }
 
 #[tokio::test]
+async fn a_memory_whose_disk_is_full_costs_no_verdict() {
+    let Fixture { folder, archive, mut ledger, .. } = fixture().await;
+    let [memory, longer] = ["memory", "longer"].map(|name| folder.path().join(name));
+    assert_eq!(audit(&["--archive", text(&archive), "--memory", text(&memory)]).await.0, 0);
+    ledger.accept(vec![ledger.half_hour(0, 7)]).await;
+    export(&ledger, &longer).await;
+    let before = fs::read(inside(&memory).join("checkpoint")).unwrap();
+    // A file of the state that takes nothing more: an audit begins in it, and fails where it writes.
+    let full = rustix::fs::memfd_create("full", rustix::fs::MemfdFlags::ALLOW_SEALING).unwrap();
+    rustix::fs::fcntl_add_seals(&full, rustix::fs::SealFlags::GROW).unwrap();
+    let state = inside(&memory).join("archive");
+    fs::remove_dir_all(&state).unwrap();
+    fs::create_dir(&state).unwrap();
+    let file = format!("/proc/{}/fd/{}", std::process::id(), std::os::fd::AsRawFd::as_raw_fd(&full));
+    std::os::unix::fs::symlink(file, state.join("tree")).unwrap();
+    let (code, report) = audit(&["--archive", text(&longer), "--memory", text(&memory)]).await;
+    assert_eq!((code, &report["verdict"], &report["remembered"]), (0, &"verified".into(), &false.into()), "{report}");
+    let problem = report["memory_problem"].as_str().unwrap();
+    assert!(problem.contains(text(&memory)) && problem.contains("own files failed"), "{problem}");
+    assert_eq!(fs::read(inside(&memory).join("checkpoint")).unwrap(), before, "what is known is left alone");
+}
+
+#[tokio::test]
 async fn a_memory_that_can_only_be_read_is_used_and_told() {
     let Fixture { folder, archive, mut ledger, .. } = fixture().await;
     let [known, used, longer] = ["known", "used", "longer"].map(|name| folder.path().join(name));
