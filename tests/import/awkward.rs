@@ -315,6 +315,14 @@ fn a_file_for_rejects_that_cannot_be_written_neither_hides_nor_costs_anything() 
     assert_eq!(code, Some(4), "{error}");
     assert_eq!(counts(&serde_json::from_slice(&report).unwrap()), [4, 3, 0, 0, 0, 1]);
     assert!(error.contains("/dev/full"), "{error}");
+    let mut printed = ledger.command(&["import", &file, "--mapping", &files.mapping, "--json"]);
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let output = printed.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.code() == Some(4) && told.contains(r#""unchanged":3"#),
+        "a report that can't be printed: {told}"
+    );
     // A pipe is opened once; the rejects of an earlier import give way.
     let (pipe, earlier) = (path("pipe"), path("rejects.csv"));
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
