@@ -30,7 +30,7 @@ fn begins_with(id: AccountId, digits: &str) -> bool {
 
 impl Service {
     /// Accounts whose ids begin with what somebody typed of one. All ids are looked at, a part at a time under the readers'
-    /// lock: 37 million in some 0.3 s.
+    /// lock: 37 million in some 0.5 s, 2.3 times what it takes to touch them.
     pub(super) async fn accounts_beginning_with(
         &self,
         request: proto::FindAccountsRequest,
