@@ -39,4 +39,4 @@ pub use rejection::{Refusal, Rejection};
 pub use sheet::{EventOutcome, Facts, Sheet, SheetOutcome};
 pub use state::State;
 pub use times::{OlderTime, OlderTimes, ServedTime};
-pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, SheetId};
+pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, Offset, SheetId};

@@ -12,6 +12,7 @@ use jiff::{
 };
 
 use super::arguments::offset;
+use crate::ledger;
 
 /// What the command was told, or what the machine says. Set once, before anything is read or shown.
 static ZONE: OnceLock<Chosen> = OnceLock::new();
@@ -153,7 +154,5 @@ pub(crate) fn date_of_days(days: i32) -> String {
 
 /// An offset as people write it: `+08:00`.
 pub(crate) fn offset_name(seconds: i32) -> String {
-    let (sign, seconds) = if seconds < 0 { ('-', seconds.unsigned_abs()) } else { ('+', seconds.unsigned_abs()) };
-    let rest = if seconds % 60 == 0 { String::new() } else { format!(":{:02}", seconds % 60) };
-    format!("{sign}{:02}:{:02}{rest}", seconds / 3_600, seconds / 60 % 60)
+    ledger::Offset(seconds).to_string()
 }

@@ -141,7 +141,10 @@ impl fmt::Display for AtOffset {
 
 /// A UTC offset in seconds, shown as `+08:00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Offset(pub(super) i32);
+pub struct Offset(
+    /// East of UTC.
+    pub i32,
+);
 
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
