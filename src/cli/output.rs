@@ -1,8 +1,10 @@
 //! What commands print: tables for eyes, JSON for machines, and errors that say what to do.
 
+mod failure;
+
 use std::{
     io::{IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -11,130 +13,11 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Wi
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::json;
-use tonic_types::StatusExt;
 
+use self::failure::in_full;
+pub(crate) use self::failure::{ERROR_DOMAIN, Failure, Refused, error_json, nothing_recorded, refused, usage};
 use super::zone;
 use crate::ledger::Minutes;
-
-/// The domain of the ledger's own errors.
-pub(crate) const ERROR_DOMAIN: &str = "timebank";
-
-/// Why a command ends with another code than 0.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// A rule of the ledger said no: nothing was recorded, and nothing is.
-    #[error("{0}")]
-    Refused(Refused),
-    /// The arguments, or a file that they name, can't be used.
-    #[error("{0}")]
-    Usage(String),
-    /// The server can't be reached, or can't answer now. Nothing was changed.
-    #[error("{0}")]
-    Unreachable(String),
-    /// A sheet was sent, and nobody knows what became of it.
-    #[error("{text}")]
-    Unknown {
-        /// In words.
-        text: String,
-        /// Where the sheet is kept, to be sent again.
-        sheet: Option<PathBuf>,
-    },
-    /// Some of it was done, and some refused.
-    #[error("{0}")]
-    Partly(String),
-}
-
-/// What a rule refused, in words and for programs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Refused {
-    /// The sentence, with the remedy, and the code in brackets where there is one.
-    pub(crate) text: String,
-    /// The rejection's stable code.
-    pub(crate) code: Option<String>,
-    /// Number of the event in its sheet.
-    pub(crate) event: Option<u32>,
-    /// Path of the field.
-    pub(crate) field: Option<String>,
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl Failure {
-    /// A refusal that no rule of the ledger names.
-    pub(crate) fn refused(text: impl Into<String>) -> Self {
-        Self::Refused(Refused { text: text.into(), ..Refused::default() })
-    }
-
-    /// What a program reads of it.
-    const fn outcome(&self) -> &'static str {
-        match self {
-            Self::Refused(_) => "refused",
-            Self::Usage(_) => "usage",
-            Self::Unreachable(_) => "unreachable",
-            Self::Unknown { .. } => "unknown",
-            Self::Partly(_) => "partly",
-        }
-    }
-
-    const fn exit_code(&self) -> u8 {
-        match self {
-            Self::Refused(_) => 1,
-            Self::Usage(_) => 2,
-            Self::Unreachable(_) | Self::Unknown { .. } => 3,
-            Self::Partly(_) => 4,
-        }
-    }
-}
-
-impl From<tonic::Status> for Failure {
-    /// Of a read, or of anything else that changes nothing. What the ledger itself says no to is refused; after anything else
-    /// the same may be asked again.
-    fn from(status: tonic::Status) -> Self {
-        if let Some(refused) = refused(&status) {
-            return Self::Refused(refused);
-        }
-        let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
-        match status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN) {
-            Some(info) => {
-                let text = code_behind(&text, &info.reason);
-                Self::Unreachable(format!("the server can't answer now: {text}"))
-            }
-            None => Self::Unreachable(format!("the server can't be reached: {text}")),
-        }
-    }
-}
-
-/// What the ledger itself says no to, so that the same would be refused again.
-pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
-    let info = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN)?;
-    let no = matches!(
-        status.code(),
-        tonic::Code::InvalidArgument
-            | tonic::Code::NotFound
-            | tonic::Code::AlreadyExists
-            | tonic::Code::PermissionDenied
-            | tonic::Code::Unauthenticated
-            | tonic::Code::FailedPrecondition
-            | tonic::Code::OutOfRange
-    );
-    let value = |name: &str| info.metadata.get(name).filter(|value| !value.is_empty()).cloned();
-    no.then(|| Refused {
-        text: code_behind(status.message(), &info.reason),
-        code: Some(info.reason.clone()),
-        event: value("event").and_then(|event| event.parse().ok()),
-        field: value("field"),
-    })
-}
-
-/// A status' sentence with its code behind it, in brackets: people read the sentence.
-fn code_behind(text: &str, code: &str) -> String {
-    let sentence = text.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text);
-    if code.is_empty() { sentence.to_owned() } else { format!("{sentence} [{code}]") }
-}
 
 /// A sentence with its times of UTC as the reader's: neither a server nor the rules know where its reader is. What stands in
 /// a command to be pasted stays as it is.
@@ -154,20 +37,6 @@ pub(crate) fn visible(text: &str) -> String {
         (letter.is_control() && letter != '\n') || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.replace(is_obeyed, "\u{fffd}")
-}
-
-/// Says of a failure before or in place of recording that nothing came of it.
-pub(crate) fn nothing_recorded(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref() {
-        Some(Failure::Unknown { .. }) => error,
-        Some(Failure::Refused(_)) => error.context("refused, nothing was recorded"),
-        _ => error.context("nothing was recorded"),
-    }
-}
-
-/// A wrong argument.
-pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
-    Failure::Usage(message.into()).into()
 }
 
 /// A file name as a POSIX shell takes it back, an option's sign at its beginning included.
@@ -213,34 +82,6 @@ pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
         on_stderr(&format!("{on}error:{off} {}", visible(&in_local_time(&in_full(error)))));
     }
     ExitCode::from(code)
-}
-
-/// An error for programs: how it ended, its exit code and its words, with the rule that refused it or the file that is kept.
-pub(crate) fn error_json(error: &anyhow::Error) -> serde_json::Value {
-    let failure = error.downcast_ref::<Failure>();
-    let mut value = json!({
-        "outcome": failure.map_or("usage", Failure::outcome),
-        "exit_code": failure.map_or(2, Failure::exit_code),
-        "message": in_full(error),
-    });
-    if let Some(Failure::Refused(refused)) = failure {
-        value["code"] = json!(refused.code);
-        value["event"] = json!(refused.event);
-        value["field"] = json!(refused.field);
-    }
-    if let Some(Failure::Unknown { sheet: Some(sheet), .. }) = failure {
-        value["sheet"] = json!(sheet.display().to_string());
-    }
-    value
-}
-
-/// An error with its causes, each said once: many say their cause themselves.
-fn in_full(error: &anyhow::Error) -> String {
-    error
-        .chain()
-        .skip(1)
-        .map(ToString::to_string)
-        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// Arguments that can't be read; help and version come this way too.
@@ -400,22 +241,7 @@ pub(crate) fn progress(length: Option<u64>, items: &str) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
-    use tonic::{Code, Status};
-    use tonic_types::ErrorDetails;
-
     use super::*;
-
-    /// Whether a status means that the ledger itself said no, so that a sheet was not recorded and never will be.
-    fn check(code: Code, domain: Option<&str>, refused: bool) {
-        let status = match domain {
-            Some(domain) => {
-                let details = ErrorDetails::with_error_info("Reason", domain, std::collections::HashMap::new());
-                Status::with_error_details(code, "why", details)
-            }
-            None => Status::new(code, "why"),
-        };
-        assert_eq!(matches!(Failure::from(status), Failure::Refused(_)), refused, "{code:?} {domain:?}");
-    }
 
     #[test]
     fn times_in_sentences_are_the_readers_and_commands_stay_as_they_are() {
@@ -460,20 +286,6 @@ mod tests {
         let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
         check("王\u{1b}[2J\t\u{202e}x\u{2066}\r\u{9b}", "王\u{fffd}[2J\u{fffd}\u{fffd}x\u{fffd}\u{fffd}\u{fffd}");
         check("two\nlines, عربي, e\u{301}", "two\nlines, عربي, e\u{301}");
-    }
-
-    #[test]
-    fn only_what_the_ledger_itself_refuses_is_refused() {
-        check(Code::InvalidArgument, Some("timebank"), true);
-        check(Code::FailedPrecondition, Some("timebank"), true);
-        check(Code::AlreadyExists, Some("timebank"), true);
-        check(Code::ResourceExhausted, Some("timebank"), false);
-        check(Code::Unavailable, Some("timebank"), false);
-        check(Code::Internal, Some("timebank"), false);
-        check(Code::Internal, None, false);
-        check(Code::InvalidArgument, None, false);
-        check(Code::PermissionDenied, Some("proxy.example"), false);
-        check(Code::DeadlineExceeded, None, false);
     }
 
     #[test]
