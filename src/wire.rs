@@ -9,7 +9,7 @@ mod frequent;
 mod leaf;
 mod sheet;
 
-pub use author::{Draft, sign};
+pub use author::{Draft, SALT_BYTES, sign, sign_salted};
 pub use entry::StoredEntry;
 pub use event::{policy, policy_message, predecessor_message};
 pub use leaf::{LEAF_LENGTH, header_hash, leaf, signatures_hash};

@@ -10,6 +10,9 @@ use crate::{
     signature::{PrivateKey, SHEET_HEADER_TYPE, pre_authentication_encoding},
 };
 
+/// Bytes of the salt that keeps an event from being guessed.
+pub const SALT_BYTES: usize = 16;
+
 /// A sheet about to be signed.
 #[derive(Debug, Clone)]
 pub struct Draft<'a> {
@@ -30,17 +33,18 @@ pub struct Draft<'a> {
 /// # Errors
 /// The operating system has no randomness to give.
 pub fn sign(draft: Draft<'_>, keys: &[&PrivateKey]) -> Result<Sheet, getrandom::Error> {
-    let mut salts = vec![0; 16 * draft.events.len()];
-    getrandom::fill(&mut salts)?;
-    let salts = Bytes::from(salts);
-    let events: Vec<Bytes> = draft
-        .events
-        .into_iter()
-        .enumerate()
-        .map(|(number, kind)| {
-            let salt = salts.slice(16 * number..16 * (number + 1));
-            Event { salt, kind: Some(kind) }.encode_to_vec().into()
-        })
+    let mut salts = vec![[0; SALT_BYTES]; draft.events.len()];
+    getrandom::fill(salts.as_flattened_mut())?;
+    Ok(sign_salted(draft, &salts, keys))
+}
+
+/// Signs the sheet over events with these salts, one each: for ledgers that nobody has a secret in. Who knows the salts
+/// can guess the events beside one that is shown.
+#[must_use]
+pub fn sign_salted(draft: Draft<'_>, salts: &[[u8; SALT_BYTES]], keys: &[&PrivateKey]) -> Sheet {
+    let salted = draft.events.into_iter().zip(salts);
+    let events: Vec<Bytes> = salted
+        .map(|(kind, salt)| Event { salt: salt.to_vec().into(), kind: Some(kind) }.encode_to_vec().into())
         .collect();
     let header: Bytes = SheetHeader {
         format: 1,
@@ -56,5 +60,5 @@ pub fn sign(draft: Draft<'_>, keys: &[&PrivateKey]) -> Result<Sheet, getrandom::
     .into();
     let message = pre_authentication_encoding(SHEET_HEADER_TYPE, &header);
     let signatures = keys.iter().map(|key| key.sign(&message).to_vec().into()).collect();
-    Ok(Sheet { header, events, signatures })
+    Sheet { header, events, signatures }
 }
