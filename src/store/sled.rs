@@ -115,7 +115,15 @@ fn number_of(key: &[u8]) -> Option<u64> {
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 pub(crate) fn backend(error: sled::Error) -> StoreError {
-    StoreError::Backend(error.to_string())
+    let text = match &error {
+        // sled keeps no more of it than its kind, and a text for programmers.
+        sled::Error::Io(error) => std::io::Error::from(error.kind()).to_string(),
+        sled::Error::CollectionNotFound(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::Corruption { .. } => error.to_string(),
+    };
+    StoreError::Backend(text)
 }
 
 impl SledStore {
