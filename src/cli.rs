@@ -9,6 +9,7 @@ mod checkpoint;
 mod client;
 mod completions;
 mod correct;
+mod demo;
 mod describe;
 mod export;
 mod fsck;
@@ -98,6 +99,7 @@ enum Command {
     Restore(restore::Arguments),
     Fsck(fsck::Arguments),
     Witness(witness::Arguments),
+    Demo(demo::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -154,6 +156,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Restore(arguments) => restore::run(arguments).await,
         Command::Fsck(arguments) => fsck::run(arguments).await,
         Command::Witness(arguments) => witness::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -23,6 +23,8 @@ pub mod clock;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
+pub mod demo;
+#[cfg(feature = "service")]
 pub mod directory;
 #[cfg(feature = "service")]
 pub mod mirror;

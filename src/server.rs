@@ -1,6 +1,7 @@
 //! The gRPC edge: one service, health and reflection.
 
 mod answer;
+mod build;
 mod cursor;
 mod digest;
 mod edge;
@@ -30,11 +31,16 @@ use tonic::{Request, Response, Status};
 
 use self::{answer::answer, witnesses::Rounds};
 pub use self::{
+    build::PlaceError,
     folder::{Creation, Ledger, OpenError, OpenOptions, open},
     fsck::{Findings, FsckError, Part, Problem, fsck},
     restore::{RestoreError, RestoreOptions, Restored, restore},
     witnesses::{EndpointError, WitnessObjection, Witnesses, WitnessesError},
     worker::RunError,
+};
+pub(crate) use self::{
+    build::{Building, in_place},
+    folder::{GenesisNumbers, genesis_event, vkey},
 };
 use crate::{
     ledger::Predecessor,

@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
     &["wire", "signature", "checkpoint", "archive", "proof", "replay"],
     &["store", "projection", "past", "mirror", "pipeline", "audit", "sequencer", "clock", "directory"],
-    &["server", "witness", "cli", "config"],
+    &["server", "witness", "demo", "cli", "config"],
 ];
 
 /// Files that are no floor: the crate's roots and the generated bindings.

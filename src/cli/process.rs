@@ -1,6 +1,12 @@
 //! What commands that serve have in common.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,4 +46,22 @@ pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send> {
         }
         tracing::info!("going down: finishing what was taken in");
     })
+}
+
+/// Does long work on a thread of its own. It is given a way to ask whether Ctrl-C was pressed meanwhile, and what it makes
+/// of that is waited for.
+pub(crate) async fn interruptible<T: Send + 'static>(
+    work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let mut working = tokio::task::spawn_blocking(move || work(&|| stopped.load(Ordering::Relaxed)));
+    let done = tokio::select! {
+        done = &mut working => done,
+        _ = tokio::signal::ctrl_c() => {
+            stop.store(true, Ordering::Relaxed);
+            working.await
+        }
+    };
+    Ok(done?)
 }

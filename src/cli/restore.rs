@@ -1,10 +1,13 @@
 //! `timebank restore`
 
-use std::{ops::ControlFlow, path::PathBuf, sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering};
+use std::{ops::ControlFlow, path::PathBuf};
 
 use serde_json::json;
 
-use super::output::{Failure, progress, tell, usage};
+use super::{
+    output::{Failure, progress, tell, usage},
+    process,
+};
 use crate::{
     checkpoint::VerifierKey,
     server::{self, RestoreError, RestoreOptions, Restored},
@@ -46,22 +49,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { archive, data, keys, key, json } = arguments;
     let vouched = keys.is_some() || key.is_some();
     let options = RestoreOptions { archive, folder: data.clone(), keys, ledger_key: key };
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    let mut restoring = tokio::task::spawn_blocking(move || {
+    let restored = process::interruptible(move |is_stopped| {
         let bar = progress(None, "entries");
         server::restore(&options, |entries| {
             bar.set_position(entries);
-            if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
-    });
-    let restored = tokio::select! {
-        restored = &mut restoring => restored,
-        _ = tokio::signal::ctrl_c() => {
-            stop.store(true, Ordering::Relaxed);
-            restoring.await
-        }
-    }?
+    })
+    .await?
     .map_err(|error| failure(&error))?;
     let value = json!({
         "data": data.display().to_string(),
@@ -98,8 +93,7 @@ fn text(restored: &Restored, folder: &str, vouched: bool) -> String {
 /// 1 where the archive is refused, 2 where a file can't be read or written.
 fn failure(error: &RestoreError) -> anyhow::Error {
     match error {
-        RestoreError::NotEmpty { .. }
-        | RestoreError::Io { .. }
+        RestoreError::Place(_)
         | RestoreError::KeyFile(_)
         | RestoreError::Store(_)
         | RestoreError::Projection(_)

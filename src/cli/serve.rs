@@ -15,6 +15,7 @@ use crate::{
     audit::Pin,
     checkpoint::{self, Note, VerifierKey, VerifierKeyError, WitnessKey, policy::WitnessPolicy},
     config,
+    demo::ORIGIN_PREFIX,
     ledger::{AccountId, Code, Millis, Minutes, Policy, Predecessor, Price, Rounding, Tariff},
     server::{self, Creation, OpenOptions, Witnesses},
     store::read_text,
@@ -111,6 +112,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("the ledger in {} was not opened", folder.display()))?;
     if let Some(creation) = creation {
         process::announce(&created(&creation));
+    }
+    if ledger.ledger_vkey().starts_with(ORIGIN_PREFIX) {
+        process::announce(
+            "this ledger was made by `timebank demo`: its keys are no secret, nothing in it is to be taken for real",
+        );
     }
     process::announce(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?));
     server::run(listener, ledger, process::shutdown()?).await?;

@@ -147,7 +147,7 @@ impl Who {
 
     fn called(&self, name: &AccountName) -> Result<Vec<Fit>, StoreError> {
         let Some(links) = &self.links else { return Ok(Vec::new()) };
-        let outsides = ["volunteer", "station"].map(|part| format!("{part}/{name}"));
+        let outsides = ["volunteer", "station", "pool"].map(|part| format!("{part}/{name}"));
         let fit = |found: OutsideAccount| {
             let what = found.outside.split_once('/').map_or("", |(what, _)| what);
             Fit { account: found.account, why: format!("{what} {name} of {}", found.source) }

@@ -82,6 +82,14 @@ impl std::fmt::Debug for dyn LogStore {
     }
 }
 
+impl Ledger {
+    /// Its origin and the key that signs its checkpoints, as a C2SP verifier key.
+    #[must_use]
+    pub fn ledger_vkey(&self) -> &str {
+        &self.identity.ledger_vkey
+    }
+}
+
 /// What a first start made.
 #[derive(Debug, Clone)]
 pub struct Creation {
@@ -348,7 +356,7 @@ fn cursor_key(ledger_key: &PrivateKey) -> [u8; 32] {
 }
 
 /// The ledger key as others verify its notes with it.
-pub(super) fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, OpenError> {
+pub(crate) fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, OpenError> {
     VerifierKey::new(origin, public_key)
         .map_err(|_unfit| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "its ledger key is none" }.into())
 }
@@ -471,7 +479,8 @@ fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenE
     let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key("operator.key")?);
     let now = Millis(jiff::Timestamp::now().as_millisecond());
     let policy = options.policy.clone().unwrap_or_default();
-    let mut event = genesis_event(&origin, &policy, (&ledger_key, &service_key, &operator_key));
+    let numbers = GenesisNumbers { issuance_account: signature::random(), nonce: signature::random() };
+    let mut event = genesis_event(&origin, &policy, (&ledger_key, &service_key, &operator_key), &numbers);
     event.predecessor = options.predecessor.as_ref().map(wire::predecessor_message);
     let draft = wire::Draft {
         origin: &origin,
@@ -509,10 +518,19 @@ fn random_origin() -> String {
     format!("timebank.invalid/{}", hex::encode(signature::random::<8>()))
 }
 
-fn genesis_event(
+/// What tells one genesis from every other.
+pub(crate) struct GenesisNumbers {
+    /// Id of the issuance account.
+    pub(crate) issuance_account: [u8; 16],
+    /// Nothing but different.
+    pub(crate) nonce: [u8; 32],
+}
+
+pub(crate) fn genesis_event(
     origin: &str,
     policy: &Policy,
     (ledger, service, operator): (&PrivateKey, &PrivateKey, &PrivateKey),
+    numbers: &GenesisNumbers,
 ) -> proto::LedgerCreated {
     proto::LedgerCreated {
         origin: origin.to_owned(),
@@ -520,9 +538,9 @@ fn genesis_event(
         operator_keys: vec![operator.public_key().to_vec().into()],
         service_key: service.public_key().to_vec().into(),
         service_possession: service.prove_possession(origin).to_vec().into(),
-        issuance_account: signature::random::<16>().to_vec().into(),
+        issuance_account: numbers.issuance_account.to_vec().into(),
         policy: Some(wire::policy_message(policy)),
-        nonce: signature::random::<32>().to_vec().into(),
+        nonce: numbers.nonce.to_vec().into(),
         predecessor: None,
     }
 }

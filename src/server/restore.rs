@@ -1,5 +1,4 @@
-//! A data folder made of an archive, once every entry of it was replayed. It is built beside its place and moved there
-//! whole, so that what is there is complete or not there.
+//! A data folder made of an archive, once every entry of it was replayed.
 
 use std::{
     fs::File,
@@ -8,18 +7,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::folder::{genesis, vkey};
+use super::{
+    build::{Building, PlaceError, check_free, in_place},
+    folder::{genesis, vkey},
+};
 use crate::{
     archive::{ArchiveError, Reader},
     checkpoint::{self, CheckpointError, VerifierKey},
     config::{KeyFile, KeyFileError},
-    ledger::{Event, EventRef, LedgerCreated, OlderTime, OlderTimes, Refusal, ServedTime},
-    merkle::{Hash, root_at, stored_hash_count},
-    past::{LogPast, PastError},
-    pipeline::{self, Keys, Prepared, ReplayError, Replayed},
-    projection::{Committed, Projection, ProjectionError},
-    replay::{Divergence, Past, Replay},
-    store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, sync_folder},
+    ledger::{LedgerCreated, Refusal},
+    merkle::{Hash, root_at},
+    past::PastError,
+    pipeline::{self, Keys, ReplayError},
+    projection::ProjectionError,
+    replay::Divergence,
+    store::{CheckpointFile, LogStore, SledStore, StoreError},
 };
 
 /// The key files that a data folder may hold.
@@ -58,22 +60,9 @@ pub struct Restored {
 /// Why nothing was restored. Where the folder was to be, nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// Something is where the folder is to be.
-    #[error(
-        "{path} is there and not empty; a restore never touches what is there. Name a folder that does not exist yet"
-    )]
-    NotEmpty {
-        /// Which folder.
-        path: PathBuf,
-    },
-    /// The file system failed.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// How.
-        source: std::io::Error,
-    },
+    /// There can be no folder, or the archive can't be opened.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// A key file can't be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -156,8 +145,16 @@ impl From<ReplayError<PastError>> for RestoreError {
         match error {
             ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
             ReplayError::Diverged(divergence) => Self::Diverged(divergence),
-            ReplayError::Past(PastError::Store(error)) => Self::Store(error),
-            ReplayError::Past(PastError::Times(error)) => Self::Projection(error),
+            ReplayError::Past(error) => error.into(),
+        }
+    }
+}
+
+impl From<PastError> for RestoreError {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::Store(error) => Self::Store(error),
+            PastError::Times(error) => Self::Projection(error),
         }
     }
 }
@@ -172,26 +169,11 @@ pub fn restore(
     progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Restored, RestoreError> {
     let folder = &options.folder;
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| RestoreError::Io { path, source }
-    };
-    if std::fs::read_dir(folder).map_or_else(|_| folder.exists(), |mut files| files.next().is_some()) {
-        return Err(RestoreError::NotEmpty { path: folder.clone() });
-    }
+    check_free(folder)?;
     let keys = read_keys(options.keys.as_deref())?;
-    let file = File::open(&options.archive).map_err(io(&options.archive))?;
+    let file = File::open(&options.archive).map_err(PlaceError::at(&options.archive))?;
     let reader = Reader::new(BufReader::new(file))?;
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(io(parent))?;
-    let beside = tempfile::Builder::new().prefix(".restore-").tempdir_in(parent).map_err(io(parent))?;
-    let restored = build(beside.path(), reader, options, &keys, progress)?;
-    sync_folder(beside.path()).map_err(io(beside.path()))?;
-    // Takes the place of an empty folder, and fails where meanwhile it isn't.
-    std::fs::rename(beside.path(), folder).map_err(io(folder))?;
-    let _moved = beside.keep();
-    sync_folder(parent).map_err(io(parent))?;
-    Ok(restored)
+    in_place(folder, |beside| build(beside, reader, options, &keys, progress))
 }
 
 /// Key files by name. The ledger's has to be there: without it the others are of no use.
@@ -210,88 +192,38 @@ fn build(
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Restored, RestoreError> {
     let origin = reader.origin().to_owned();
-    let store = SledStore::open(&folder.join("log"))?;
-    let (projection, mut replay) = Projection::open(&folder.join("projections"), &origin, 0)?;
+    let mut building = Building::new(folder, &origin)?;
     let mut key = None;
     let read = || Ok(reader.next_entries()?.unwrap_or_default());
     pipeline::run(Keys::new(), read, |chunk| {
-        take(chunk, &store, &projection, &mut replay)?;
+        chunk.into_iter().try_for_each(|prepared| building.push(prepared))?;
+        building.commit()?;
         if key.is_none() {
-            key = Some(check_ledger(&store, options, keys)?);
+            key = Some(check_ledger(building.store(), options, keys)?);
         }
-        if progress(store.size()).is_break() { Err(RestoreError::Interrupted) } else { Ok(()) }
+        if progress(building.store().size()).is_break() { Err(RestoreError::Interrupted) } else { Ok(()) }
     })?;
-    let (Some(key), Some(note), size) = (key, reader.note(), store.size()) else { return Err(RestoreError::Empty) };
+    let size = building.store().size();
+    let (Some(key), Some(note)) = (key, reader.note()) else { return Err(RestoreError::Empty) };
     let signed = checkpoint::open(note.as_bytes(), &key, &origin).map_err(RestoreError::Checkpoint)?;
-    let root = replay.frontier.root();
+    let root = building.root();
     if signed.root_hash().map_err(RestoreError::Checkpoint)? != root {
         return Err(RestoreError::RootMismatch { size });
     }
     if let Some(folder) = &options.keys {
-        check_kept(folder.join("checkpoint"), &store, &key)?;
+        check_kept(folder.join("checkpoint"), building.store(), &key)?;
     }
     for (name, file) in keys {
         file.create(&folder.join(name))?;
     }
-    projection.save(&replay)?;
-    store.check_blobs()?;
-    CheckpointFile::new(folder.join("checkpoint")).write(note)?;
     Ok(Restored {
         origin,
         size,
         root,
         ledger_vkey: key.to_string(),
-        genesis_leaf_hash: store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?,
+        genesis_leaf_hash: building.finish(note)?,
         keys: keys.iter().map(|(name, _)| *name).collect(),
     })
-}
-
-/// Replays entries, then keeps them: one commit a frame.
-fn take(
-    chunk: Vec<Prepared>,
-    store: &SledStore,
-    projection: &Projection,
-    replay: &mut Replay,
-) -> Result<(), RestoreError> {
-    let first = store.size();
-    let (mut replayed, mut tree_hashes): (Vec<Replayed>, _) = (Vec::with_capacity(chunk.len()), Vec::new());
-    for prepared in chunk {
-        let log = LogPast { store, times: projection.times() };
-        let mut past = ChunkPast { log, first, replayed: &replayed };
-        let next = pipeline::replay(replay, prepared, &mut past, |hash| tree_hashes.push(hash))?;
-        replayed.push(next);
-    }
-    let entries = replayed.iter().map(|replayed| replayed.entry.clone()).collect();
-    let (first_tree_hash, root) = (stored_hash_count(first), replay.frontier.root());
-    store.commit(&Commit { entries, first_tree_hash, tree_hashes, root })?;
-    let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-    projection.apply(&committed, root)?;
-    Ok(())
-}
-
-/// The past of an entry that may refer to others of its chunk, which isn't stored yet.
-struct ChunkPast<'a> {
-    log: LogPast<'a>,
-    first: u64,
-    replayed: &'a [Replayed],
-}
-
-impl Past for ChunkPast<'_> {
-    type Error = PastError;
-
-    fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
-        let Some(position) = at.index.0.checked_sub(self.first) else { return self.log.event(at) };
-        let replayed = usize::try_from(position).ok().and_then(|position| self.replayed.get(position));
-        Ok(replayed.and_then(|replayed| replayed.decoded.sheet.events.get(usize::from(at.event)).cloned()))
-    }
-
-    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, PastError> {
-        self.log.times(asked)
-    }
-
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), PastError> {
-        self.log.keep_times(first, times)
-    }
 }
 
 /// The ledger key that the genesis names, if it is the one asked for and the key files are this ledger's.

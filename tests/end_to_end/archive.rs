@@ -197,7 +197,7 @@ async fn without_its_keys_a_restored_folder_is_read_and_not_served() {
     done(&["export", "--data", text(&restored), "--out", text(&folder.path().join("back"))]);
 
     let message = refused(2, &["restore", "--archive", text(&archive), "--data", text(&restored)]);
-    assert!(message.contains("is there and not empty; a restore never touches what is there"), "{message}");
+    assert!(message.contains("is there and not empty, and nothing there is ever touched"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

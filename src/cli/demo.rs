@@ -1,0 +1,112 @@
+//! `timebank demo`
+
+use std::{ops::ControlFlow, path::PathBuf};
+
+use jiff::{Timestamp, civil::Date};
+use serde_json::json;
+
+use super::{
+    moment::TypedDate,
+    output::{hours, progress, quoted, tell, usage},
+    process, zone,
+};
+use crate::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made};
+
+/// Make a ledger with a year of a district in it, to look around in.
+///
+/// A district with five streets, 24 communities and 2,000 people: activities, visits, corrections, bookings, gifts. The same
+/// seed and last day make the same ledger, to the byte. Its keys follow from the seed, so anybody can sign in anybody's
+/// name: never use it for hours that somebody really served.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  timebank demo town
+  timebank demo town --seed 7 --until 2026-10-31
+  timebank serve --data town
+  timebank history P0001 --data town")]
+pub(crate) struct Arguments {
+    /// Data folder to make: not there yet, or empty.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Number that everything made up follows from.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+    /// Last day of the year, before today [default: the last day of the month before this one].
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    until: Option<TypedDate>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { folder, seed, until, json } = arguments;
+    let last_day = last_day(until.as_ref())?;
+    let options = DemoOptions { folder: folder.clone(), seed, last_day };
+    let made = process::interruptible(move |is_stopped| {
+        let bar = progress(Some(u64::from(DAYS)), "days");
+        demo::make(&options, |days| {
+            bar.set_position(days);
+            if is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    })
+    .await?
+    .map_err(|error: DemoError| usage(error.to_string()))?;
+    let value = json!({
+        "data": folder.display().to_string(),
+        "seed": seed,
+        "until": last_day.to_string(),
+        "origin": made.origin,
+        "size": made.size,
+        "root": hex::encode(made.root),
+        "ledger_vkey": made.pin.ledger_key.to_string(),
+        "genesis_leaf_hash": hex::encode(made.pin.genesis_leaf_hash),
+        "counts": made.counts,
+        "station": made.station,
+        "resident": made.resident,
+    });
+    tell(json, &value, || text(&made, &folder, seed, last_day));
+    Ok(())
+}
+
+/// The day that was asked for, or the last one of the month before this one: recent, and the same for a month.
+fn last_day(until: Option<&TypedDate>) -> anyhow::Result<Date> {
+    let today = Timestamp::now().to_zoned(zone::here().map_err(usage)?).date();
+    let Some(until) = until else { return Ok(today.first_of_month().yesterday()?) };
+    let (days, _offset) = until.read("--until", None)?;
+    let last_day = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(days)?)?;
+    if last_day < today {
+        return Ok(last_day);
+    }
+    Err(usage(format!(
+        "--until {last_day}: that day isn't over. The year has to end before today, or the ledger's newest entry would lie in \
+         the future"
+    )))
+}
+
+fn text(made: &Made, folder: &std::path::Path, seed: u64, last_day: Date) -> String {
+    let Made { origin, size: _, root, pin: _, counts, station, resident } = made;
+    let Counts { stations, people, volunteers, households, sheets, records, late, corrections, reversals, .. } = counts;
+    let Counts { bookings, settled, released, expired, gifts, minutes, redeemed, .. } = counts;
+    let open = bookings - settled - released - expired;
+    let (credited, redeemed) = (hours(*minutes), hours(*redeemed));
+    let (root, data) = (hex::encode(root), quoted(folder));
+    let key = quoted(&folder.join("keys").join(format!("{station}.key")));
+    format!(
+        "a year of a district that never was, in {data}\n\
+         stations   {stations}: one of the district, 5 of streets, 24 of communities\n\
+         people     {people}, of whom {volunteers} served; {households} households\n\
+         sheets     {sheets}\n\
+         services   {records}; {late} recorded late, {corrections} corrected, {reversals} taken back\n\
+         hours      {credited} credited, {redeemed} redeemed\n\
+         bookings   {bookings}: {settled} served, {released} cancelled, {expired} ran out, {open} open\n\
+         gifts      {gifts}\n\
+         ledger     {origin}\n\
+         root       {root}\n\
+         Anywhere the same again: timebank demo DIR --seed {seed} --until {last_day}\n\
+         Its keys are no secret, so nothing in it is to be taken for real. Look around:\n  \
+           timebank serve --data {data}\n  \
+           timebank history {resident} --data {data}\n  \
+           timebank record --volunteer {resident} --station {station} --date yesterday --hours 2 --data {data} --key {key}"
+    )
+}
