@@ -18,16 +18,9 @@ impl Drop for Server {
 }
 
 #[test]
+#[ignore = "needs Python with packages: `.ci/run` sees to them"]
 fn a_python_client_records_reads_and_is_refused() {
     let python = std::env::var("TIMEBANK_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let packages = "import grpc, grpc_tools, grpc_reflection, google.rpc, cryptography";
-    let installed = Command::new(&python).args(["-c", packages]).stderr(Stdio::null()).status();
-    if !installed.is_ok_and(|status| status.success()) {
-        let missing = format!("{python} can't do `{packages}`; TIMEBANK_PYTHON names another");
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
-        eprintln!("skipped: {missing}");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let mut serve = Command::new(env!("CARGO_BIN_EXE_timebank"));
     serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
