@@ -15,6 +15,7 @@ use crate::{
     config::KeyFile,
     ledger::AccountId,
     proto::{self, event::Kind},
+    store::read_text,
 };
 
 /// Make, show, enrol, revoke and list keys.
@@ -24,7 +25,8 @@ Examples:
   timebank key new alice.key                          a new key for the ledger at --server
   timebank key new alice.key --origin timebank.example.org/leeds    the same without a server
   timebank key enrol alice.key --role resident --account 91ab...
-  timebank key prove alice.key                        what the owner of a key sends to be enrolled
+  timebank key prove alice.key > alice.request        what the owner of a key sends to be enrolled
+  timebank key enrol alice.request --role resident --account 91ab...
   timebank key enrol --public-key 3b6a... --possession 77c0... --role staff --account 6f0c...
   timebank key revoke 5e1d...")]
 pub(crate) struct Arguments {
@@ -65,9 +67,9 @@ enum Action {
         /// The key file.
         file: PathBuf,
     },
-    /// Enrol a key: of a file, or by public key and possession proof.
+    /// Enrol a key, by what its owner sent, or by a key file of your own.
     Enrol {
-        /// The key's file.
+        /// What `timebank key prove` printed of the key, kept in a file; or the key file itself.
         #[arg(required_unless_present = "public_key")]
         file: Option<PathBuf>,
         /// Public key, 64 hex digits.
@@ -107,7 +109,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Action::Prove { file } => prove(client, &read(&file)?),
         Action::Enrol { file, public_key, possession, role, account, own_account } => {
             let (public_key, possession) = match file {
-                Some(file) => proof(client, &read(&file)?).await?,
+                Some(file) => proof(client, &file).await?,
                 None => (
                     bytes(public_key.as_deref(), "--public-key", 32)?,
                     bytes(possession.as_deref(), "--possession", 64)?,
@@ -147,9 +149,7 @@ fn bytes(text: Option<&str>, name: &str, length: usize) -> anyhow::Result<Vec<u8
     let bytes = hex::decode(text).ok().filter(|bytes| bytes.len() == length);
     bytes.ok_or_else(|| {
         let (digits, found) = (length * 2, text.chars().count());
-        usage(format!(
-            "{name} {text}: expected {digits} hex digits, not {found} characters; `timebank key list` shows key ids"
-        ))
+        usage(format!("{name} {text}: expected {digits} hex digits, not {found} characters"))
     })
 }
 
@@ -163,7 +163,7 @@ async fn new(arguments: &ClientArguments, file: &std::path::Path, origin: Option
     let (value, text) = shown(&key);
     tell(arguments.json, &value, || {
         format!(
-            "{text}\nmade {}: to be enrolled, its owner sends what `timebank key prove {}` prints",
+            "{text}\nmade {}: keep it to yourself. To be enrolled, send what `timebank key prove {}` prints",
             file.display(),
             quoted(file)
         )
@@ -193,11 +193,20 @@ fn prove(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<()> {
     emit(arguments.json, &value, || format!("--public-key {public_key} --possession {possession}"))
 }
 
-async fn proof(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+/// Public key and possession proof out of a file: what `key prove` printed, or a key file.
+async fn proof(arguments: &ClientArguments, path: &std::path::Path) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+    let text = read_text(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if let ["--public-key", public_key, "--possession", possession] = words.as_slice() {
+        let within = |error: anyhow::Error| usage(format!("{}: {error}", path.display()));
+        let public_key = bytes(Some(public_key), "--public-key", 32).map_err(within)?;
+        return Ok((public_key, bytes(Some(possession), "--possession", 64).map_err(within)?));
+    }
+    let file = read(path)?;
     let origin = if file.origin.is_empty() {
         super::client::status(&mut arguments.connect().await?).await?.origin
     } else {
-        file.origin.clone()
+        file.origin
     };
     Ok((file.key.public_key().to_vec(), file.key.prove_possession(&origin).to_vec()))
 }

@@ -10,8 +10,8 @@ use super::{
     call::Client,
     client::{self, ClientArguments, option_of},
     known,
-    output::{Failure, Refused, nothing_recorded, quoted, tell, usage},
-    receipt::{receipt_json, receipt_text},
+    output::{Failure, Refused, note, nothing_recorded, quoted, tell, usage},
+    receipt::{first_place, receipt_json, receipt_text, warnings},
     who::{AccountName, Who},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     signature, wire,
 };
 
-/// Whether there is a server to ask.
+/// Whether there is a server to ask, and what it told is printed.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct OfflineArguments {
     /// Sign without a server: write the sheet to this file, to be sent with `timebank submit` when there is a network.
@@ -29,6 +29,9 @@ pub(crate) struct OfflineArguments {
     /// Sign it although the rules would refuse it that are known here (a group's record may be of any length).
     #[arg(long, requires = "to_file")]
     unchecked: bool,
+    /// Print only the place of what was recorded, as 10.0: HOLD=$(timebank hold place ... --quiet).
+    #[arg(long, short, conflicts_with_all = ["to_file", "json"])]
+    quiet: bool,
 }
 
 /// What a command that records works with: a server, or what is known here without one.
@@ -119,6 +122,13 @@ impl<'a> Session<'a> {
             return sign_to_file(self.arguments, offline, &self.policy, events, more);
         }
         let response = self.record(events).await?;
+        if self.offline.is_some_and(|how| how.quiet) {
+            for warning in warnings(&response) {
+                note(&warning);
+            }
+            tell(false, &Value::Null, || first_place(&response));
+            return Ok(());
+        }
         let mut value = receipt_json(&response);
         more.add_to(&mut value);
         tell(self.arguments.json, &value, || format!("{}{}", receipt_text(&response, &self.who), more.text));

@@ -64,11 +64,25 @@ pub(crate) fn receipt_text(response: &proto::SubmitResponse, who: &Who) -> Strin
     if !rows.is_empty() {
         text = format!("{text}\n{}", table(&["event", "account", "change", "balance"], &[2, 3], rows));
     }
-    for warning in receipt.events.iter().flat_map(|event| &event.warnings) {
-        let similar = warning.similar.unwrap_or_default();
-        text = format!("{text}\nwarning: {}.{}: {} [{}]", similar.index, similar.event, warning.message, warning.code);
+    for warning in warnings(response) {
+        text = format!("{text}\n{warning}");
     }
     text
+}
+
+/// What is to be looked at although it was recorded, a line each.
+pub(crate) fn warnings(response: &proto::SubmitResponse) -> Vec<String> {
+    let events = response.receipt.iter().flat_map(|receipt| &receipt.events);
+    let line = |warning: &proto::Warning| {
+        let similar = warning.similar.unwrap_or_default();
+        format!("warning: {}.{}: {} [{}]", similar.index, similar.event, warning.message, warning.code)
+    };
+    events.flat_map(|event| &event.warnings).map(line).collect()
+}
+
+/// Where the first of the events stands.
+pub(crate) fn first_place(response: &proto::SubmitResponse) -> String {
+    response.receipt.as_ref().map_or_else(String::new, |receipt| format!("{}.0", receipt.index))
 }
 
 /// Where an event stands, as other commands take it; empty for nowhere.
