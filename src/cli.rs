@@ -18,6 +18,7 @@ mod hold;
 mod import;
 mod key;
 mod known;
+mod man;
 mod mirror;
 mod moment;
 mod offline;
@@ -44,7 +45,7 @@ mod zone;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Said below every help.
 const AFTER_HELP: &str = "\
@@ -101,19 +102,23 @@ enum Command {
     Witness(witness::Arguments),
     Demo(demo::Arguments),
     Completions(completions::Arguments),
+    #[command(hide = true)]
+    Man(man::Arguments),
 }
 
-/// Runs the command that the arguments name.
+/// Runs the command that the arguments name. `version`: what `--version` says.
 #[must_use]
-pub fn main() -> ExitCode {
+pub fn main(version: &'static str) -> ExitCode {
     if std::env::args_os().any(|argument| argument == "--json") {
         output::errors_as_json();
     }
-    let cli = match Cli::try_parse() {
+    let matches = Cli::command().version(version).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return output::not_parsed(&error),
     };
-    let is_service = matches!(cli.command, Command::Serve(_) | Command::Witness(_) | Command::Completions(_));
+    let is_service =
+        matches!(cli.command, Command::Serve(_) | Command::Witness(_) | Command::Completions(_) | Command::Man(_));
     if let Err(problem) = zone::choose(cli.zone.as_deref(), is_service) {
         return output::fail(&output::usage(problem));
     }
@@ -158,14 +163,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Witness(arguments) => witness::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::*;
 
     /// Width at which help is wrapped: what is wrapped by hand already must not be wrapped again.
     const WIDTH: usize = 100;

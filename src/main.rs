@@ -1,5 +1,13 @@
 //! The `timebank` command.
 
+/// Version and, where it was built from a repository, the commit.
+const VERSION: &str = git_version::git_version!(
+    args = ["--always", "--abbrev=12", "--exclude=*", "--dirty=, changed"],
+    prefix = concat!(env!("CARGO_PKG_VERSION"), " ("),
+    suffix = ")",
+    fallback = env!("CARGO_PKG_VERSION")
+);
+
 fn main() -> std::process::ExitCode {
-    timebank::cli::main()
+    timebank::cli::main(VERSION)
 }

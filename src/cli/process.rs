@@ -9,18 +9,21 @@ use std::{
 };
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use super::output::{colours, line, usage, visible};
 
-/// Logs to the standard error stream; `RUST_LOG` says what.
+/// Logs to the standard error stream; `RUST_LOG` says what, by level and module: `warn,timebank::sequencer=debug`.
 pub(crate) fn log_to_stderr() {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sled=warn".into()),
-        )
-        .with_ansi(colours(&std::io::stderr()))
-        .with_writer(std::io::stderr)
-        .init();
+    let asked = std::env::var("RUST_LOG").ok().and_then(|directives| directives.parse().ok());
+    let default = || Targets::new().with_default(LevelFilter::INFO).with_target("sled", LevelFilter::WARN);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(colours(&std::io::stderr())).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(layer.with_filter(asked.unwrap_or_else(default))).init();
 }
 
 /// Tells where a service is. It goes on where nobody can read that.
