@@ -241,8 +241,21 @@ where
     (rate(count, took), delays)
 }
 
+/// The disk that a folder is on, as the system names it: its device, and how it is formatted.
+fn disk_of(folder: &std::path::Path) -> String {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let fields = |line: &str| {
+        let mut fields = line.split(' ').map(str::to_owned);
+        Some((fields.next()?, fields.next()?, fields.next()?))
+    };
+    let holding = mounts.lines().filter_map(fields).filter(|(_, place, _)| folder.starts_with(place));
+    let (device, _, kind) = holding.max_by_key(|(_, place, _)| place.len()).unwrap_or_default();
+    format!("{kind} on {device}")
+}
+
 async fn run(scale: Scale) {
     let folder = tempfile::tempdir().unwrap();
+    println!("client and server on {} cores, {}", rayon::current_num_threads(), disk_of(folder.path()));
     let (address, stop, running) = serve(folder.path()).await;
     let mut client = connect(address).await;
     let bench = set_up(&mut client, folder.path()).await;
