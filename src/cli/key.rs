@@ -12,7 +12,7 @@ use super::{
     who::AccountName,
 };
 use crate::{
-    config::KeyFile,
+    config::{KeyFile, KeyFileError},
     ledger::AccountId,
     proto::{self, event::Kind},
     store::read_text,
@@ -202,7 +202,16 @@ async fn proof(arguments: &ClientArguments, path: &std::path::Path) -> anyhow::R
         let public_key = bytes(Some(public_key), "--public-key", 32).map_err(within)?;
         return Ok((public_key, bytes(Some(possession), "--possession", 64).map_err(within)?));
     }
-    let file = read(path)?;
+    let neither = |error: KeyFileError| {
+        if matches!(error, KeyFileError::Invalid { .. }) {
+            return usage(format!(
+                "{}: neither a key file nor what `timebank key prove` prints of one",
+                path.display()
+            ));
+        }
+        usage(error.to_string())
+    };
+    let file = KeyFile::read(path).map_err(neither)?;
     let origin = if file.origin.is_empty() {
         super::client::status(&mut arguments.connect().await?).await?.origin
     } else {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod demo;
+mod enrolment;
 mod failures;
 mod names;
 mod offline;
