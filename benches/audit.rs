@@ -7,6 +7,7 @@
 use std::{
     fs::File,
     io::{BufReader, Write},
+    ops::ControlFlow,
     path::Path,
     time::{Duration, Instant},
 };
@@ -16,11 +17,14 @@ use timebank::{
     archive::{ArchiveError, Reader, Writer},
     audit::{Audit, AuditError, Scratch},
     checkpoint,
+    demo::DemoOptions,
     ledger::{Millis, Policy, SheetId},
     merkle::{self, Hash},
     pipeline::{self, Keys},
     proto::{self, event::Kind},
+    replay::enrolled_keys,
     signature::{self, Claim, PrivateKey},
+    store::{LogStore, SledStore},
     wire::{self, StoredEntry},
 };
 
@@ -52,6 +56,21 @@ fn main() {
     measure(folder.path(), "services, sheets of 200 events", &district.log(events, BIG_SHEET, District::service));
     measure(folder.path(), "transfers, sheets of 200 events", &district.log(events, BIG_SHEET, District::transfer));
     measure(folder.path(), "services, sheets of 1 event", &district.log(single, 1, District::service));
+    measure(folder.path(), "a year of the demo, all kinds", &demo(&folder.path().join("demo")));
+}
+
+/// What `timebank demo` makes: many kinds of events, in sheets as small as stations hand them in.
+fn demo(folder: &Path) -> Log {
+    let options = DemoOptions { folder: folder.to_owned(), seed: 1, last_day: jiff::civil::date(2026, 10, 31) };
+    let made = timebank::demo::make(&options, |_days| ControlFlow::Continue(())).unwrap();
+    let store = SledStore::open(&folder.join("log")).unwrap();
+    let mut entries = Vec::new();
+    while (entries.len() as u64) < made.size {
+        entries.extend(store.entries(entries.len() as u64, pipeline::CHUNK_BYTES).unwrap());
+    }
+    let decoded: Vec<wire::Decoded> = entries.iter().map(|entry| wire::decode_entry(entry).unwrap()).collect();
+    let note = std::fs::read_to_string(folder.join("checkpoint")).unwrap();
+    Log { origin: made.origin, entries, root: made.root, note, keys: enrolled_keys(&decoded) }
 }
 
 fn bytes(array: &[u8]) -> bytes::Bytes {
@@ -183,11 +202,12 @@ impl District {
         let note = checkpoint::sign(ORIGIN, entries.len() as u64, &root, self.ledger.signing_key());
         let keys = self.stations.iter().map(|(_, key)| key).chain([&self.operator]);
         let keys = keys.map(|key| (key.key_id(), key.public_key())).collect();
-        Log { entries, root, note, keys }
+        Log { origin: ORIGIN.to_owned(), entries, root, note, keys }
     }
 }
 
 struct Log {
+    origin: String,
     entries: Vec<StoredEntry>,
     root: Hash,
     note: String,
@@ -247,7 +267,7 @@ impl Log {
     }
 
     fn write(&self, path: &Path) -> u64 {
-        let mut writer = Writer::new(File::create(path).unwrap(), ORIGIN).unwrap();
+        let mut writer = Writer::new(File::create(path).unwrap(), &self.origin).unwrap();
         self.entries.iter().for_each(|entry| writer.push(entry).unwrap());
         writer.finish(&self.note).unwrap().metadata().unwrap().len()
     }

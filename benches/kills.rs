@@ -27,7 +27,7 @@ const IN_FLIGHT: usize = 16;
 /// Longest wait before a kill: long enough for some hundred commits, and short enough for many kills.
 const KILL_AFTER_MS_MAX: u64 = 400;
 /// A start that takes longer than this is no start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 type Client = LedgerServiceClient<Channel>;
 
