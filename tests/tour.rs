@@ -36,16 +36,33 @@ fn commands(readme: &str) -> Vec<(String, bool)> {
     commands
 }
 
-#[test]
-fn the_tour_of_the_readme_works_as_written() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let commands = commands(&readme);
-    assert!(commands.len() > 15, "the tour has commands");
+const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
+
+fn readme(name: &str) -> Vec<(String, bool)> {
+    commands(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap())
+}
+
+/// A script of the commands, which stops at the first one that doesn't end as it should. `refused`: one that fails although
+/// the tour says that it succeeds.
+fn script(commands: &[(String, bool)], refused: Option<&str>) -> String {
+    let mut script = "set -u\n".to_owned();
+    for (command, succeeds) in commands {
+        let succeeds = *succeeds && Some(command.as_str()) != refused;
+        let check = if succeeds { "|| exit 9" } else { "&& exit 8" };
+        script.extend(["echo '$ ", &command.replace('\'', "'\\''"), "'\n", command, " ", check, "\n"]);
+    }
+    script
+}
+
+/// The tour in an empty home, and once more in the same one.
+fn tour(name: &str) {
+    let commands = readme(name);
     let home = tempfile::tempdir().unwrap();
     let path = format!("{}:{}", Path::new(BINARY).parent().unwrap().display(), std::env::var("PATH").unwrap());
     let prepare = |command: &mut Command| {
         // On a machine whose clocks aren't at UTC, as most aren't.
-        command.current_dir(home.path()).env("HOME", home.path()).env("PATH", &path).env("TZ", "Asia/Shanghai");
+        command.current_dir(home.path()).env("HOME", home.path()).env("TMPDIR", home.path());
+        command.env("PATH", &path).env("TZ", "Asia/Shanghai");
         for setting in ["XDG_DATA_HOME", "TIMEBANK_ZONE", "TIMEBANK_KEY"] {
             command.env_remove(setting);
         }
@@ -57,24 +74,44 @@ fn the_tour_of_the_readme_works_as_written() {
     let url =
         lines.map_while(Result::ok).find_map(|line| line.rsplit_once(" on ").map(|(_, url)| url.to_owned())).unwrap();
 
-    let mut script = "set -u\n".to_owned();
-    for (command, succeeds) in &commands {
-        let check = if *succeeds { "|| exit 9" } else { "&& exit 8" };
-        script.extend(["echo '$ ", &command.replace('\'', "'\\''"), "'\n", command, " ", check, "\n"]);
+    for refused in [None, Some("timebank region define leeds")] {
+        let mut shell = Command::new("bash");
+        prepare(&mut shell);
+        let output = shell.arg("-c").arg(script(&commands, refused)).env("TIMEBANK_SERVER", &url).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}\n{text}\n{errors}", output.status);
+        assert!(errors.contains("[ServiceOverlaps]"), "{errors}");
+        assert_eq!(errors.contains("[RegionExists]"), refused.is_some(), "{errors}");
+        // 2:30 and 3, corrected to 2, less 30 given and an hour booked; half an hour and an hour.
+        let balances: Vec<&str> = text.lines().filter(|line| line.starts_with("balance ")).collect();
+        assert_eq!(balances.len(), 2, "{text}");
+        assert!(balances[0].starts_with("balance 3 h, reserved 0 min, available 3 h ("), "{text}");
+        assert!(balances[1].starts_with("balance 1 h 30 min, reserved 0 min, available 1 h 30 min ("), "{text}");
+        assert!(text.contains("to 11:30 +08:00") && text.contains(" +08:00\n"), "{text}");
+        assert!(text.lines().any(|line| line.starts_with("verified: ")), "{text}");
+        assert!(text.contains("Proved"), "{text}");
+        // A table is as wide as its rules.
+        let tables = text.lines().filter(|line| line.contains('─') || line.contains('═'));
+        for line in tables {
+            assert!(line.chars().count() <= 80, "wider than a terminal: {line}");
+        }
     }
-    let mut shell = Command::new("bash");
-    prepare(&mut shell);
-    let output = shell.arg("-c").arg(&script).env("TIMEBANK_SERVER", url).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{}\n{text}\n{errors}", output.status);
-    assert!(errors.contains("ServiceOverlaps"), "{errors}");
-    assert!(text.contains("balance 4 h 30 min, reserved 0 min, available 4 h 30 min (as of entry 7)"), "{text}");
-    assert!(text.contains("\"available_minutes\":150"), "{text}");
-    assert!(text.contains("09:00 to 11:30 +08:00") && text.contains(" +08:00\n"), "{text}");
-    // A table is as wide as its rules.
-    let tables = text.lines().filter(|line| line.contains('─') || line.contains('═'));
-    for line in tables {
-        assert!(line.chars().count() <= 80, "wider than a terminal: {line}");
-    }
+}
+
+#[test]
+fn the_tour_of_the_readme_works_as_written() {
+    tour(READMES[0]);
+}
+
+#[test]
+fn the_tour_of_the_chinese_readme_works_as_written() {
+    tour(READMES[1]);
+}
+
+#[test]
+fn both_readmes_have_the_same_commands() {
+    let [english, chinese] = READMES.map(readme);
+    assert!(english.len() > 20, "the tour has commands");
+    assert_eq!(english, chinese);
 }
