@@ -77,9 +77,9 @@ pub struct Counts {
     /// Gifts between people, and to pools.
     pub gifts: u64,
     /// Minutes credited, corrections and reversals counted.
-    pub minutes: i64,
+    pub credited_minutes: i64,
     /// Minutes that a payer other than issuance gave for them.
-    pub redeemed: i64,
+    pub redeemed_minutes: i64,
 }
 
 /// What was made.

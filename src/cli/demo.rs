@@ -87,9 +87,9 @@ fn last_day(until: Option<&TypedDate>) -> anyhow::Result<Date> {
 fn text(made: &Made, folder: &std::path::Path, seed: u64, last_day: Date) -> String {
     let Made { origin, size: _, root, pin: _, counts, station, resident } = made;
     let Counts { stations, people, volunteers, households, sheets, records, late, corrections, reversals, .. } = counts;
-    let Counts { bookings, settled, released, expired, gifts, minutes, redeemed, .. } = counts;
+    let Counts { bookings, settled, released, expired, gifts, credited_minutes, redeemed_minutes, .. } = counts;
     let open = bookings - settled - released - expired;
-    let (credited, redeemed) = (hours(*minutes), hours(*redeemed));
+    let (credited, redeemed) = (hours(*credited_minutes), hours(*redeemed_minutes));
     let (root, data) = (hex::encode(root), quoted(folder));
     let key = quoted(&folder.join("keys").join(format!("{station}.key")));
     format!(

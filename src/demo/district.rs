@@ -1,6 +1,8 @@
 //! Who there is: a district with its streets and communities, a station each, and the people that they serve.
 
-use super::ledger::{DemoLedger, bytes, random};
+use std::collections::{BTreeMap, HashSet};
+
+use super::ledger::{DemoLedger, Moment, bytes, random};
 use crate::{
     ledger::AccountId,
     proto::{self, AccountKind, KeyRole, event::Kind},
@@ -31,6 +33,8 @@ pub(super) struct Station {
     pub(super) staff: PrivateKey,
     /// How many have worked there.
     pub(super) staff_count: u32,
+    /// Since when the present one does: nobody signs before they came.
+    pub(super) staff_since: Moment,
     /// Its region's pool.
     pub(super) pool: [u8; 16],
     /// Who belongs there, by number in [`District::people`].
@@ -48,8 +52,8 @@ pub(super) struct Person {
     pub(super) zeal: u32,
     pub(super) key: Option<PrivateKey>,
     pub(super) joined: bool,
-    /// Days since 1970-01-01 of the last service, so that nobody is in two places.
-    pub(super) busy: std::collections::HashSet<i32>,
+    /// Days on which they serve already, since 1970-01-01: nobody is in two places.
+    pub(super) busy: HashSet<i32>,
 }
 
 /// All of them.
@@ -93,6 +97,7 @@ impl District {
             staff: ledger.key_of(&format!("staff 1 of {code}")),
             code,
             staff_count: 1,
+            staff_since: Moment::MIN,
             pool: random(rng),
             people: Vec::new(),
         };
@@ -112,16 +117,7 @@ impl District {
             let zeal = if serves { 1 + rng.u32(0..10) * rng.u32(0..10) * rng.u32(0..10) / 10 } else { 0 };
             let key = (rng.u32(0..100) < WITH_KEY).then(|| ledger.key_of(&number));
             let account = random(rng);
-            people.push(Person {
-                account,
-                number,
-                kind,
-                station,
-                zeal,
-                key,
-                joined: false,
-                busy: std::collections::HashSet::new(),
-            });
+            people.push(Person { account, number, kind, station, zeal, key, joined: false, busy: HashSet::new() });
         }
         Self { stations, people }
     }
@@ -161,12 +157,8 @@ impl District {
     }
 
     /// The day of the year on which each one joins, those of a station and a day together.
-    pub(super) fn joining_days(
-        &self,
-        days: u32,
-        rng: &mut fastrand::Rng,
-    ) -> std::collections::BTreeMap<(u32, usize), Vec<usize>> {
-        let mut joining: std::collections::BTreeMap<(u32, usize), Vec<usize>> = std::collections::BTreeMap::new();
+    pub(super) fn joining_days(&self, days: u32, rng: &mut fastrand::Rng) -> BTreeMap<(u32, usize), Vec<usize>> {
+        let mut joining: BTreeMap<(u32, usize), Vec<usize>> = BTreeMap::new();
         for (number, person) in self.people.iter().enumerate() {
             // Most of the others in the first months: a new station is talked about.
             let founding = rng.u32(0..100) < FOUNDING;

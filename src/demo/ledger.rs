@@ -171,7 +171,7 @@ pub(super) fn random<const LENGTH: usize>(rng: &mut fastrand::Rng) -> [u8; LENGT
 }
 
 /// The place of an event.
-pub(super) fn place(index: LogIndex, event: usize) -> EventRef {
+pub(super) fn place_of(index: LogIndex, event: usize) -> EventRef {
     EventRef { index, event: u16::try_from(event).unwrap_or(u16::MAX) }
 }
 

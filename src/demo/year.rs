@@ -6,7 +6,7 @@ use super::{
     Counts, YearError,
     agenda::{Agenda, Task},
     district::{District, FIRST_COMMUNITY, STATIONS, enrolled},
-    ledger::{DAY_MS, DemoLedger, MINUTE_MS, Moment, OFFSET_SECONDS, bytes, midnight, place},
+    ledger::{DAY_MS, DemoLedger, MINUTE_MS, Moment, OFFSET_SECONDS, bytes, midnight, place_of},
 };
 use crate::{
     ledger::{EventRef, LogIndex},
@@ -233,7 +233,7 @@ impl Year<'_> {
                 let reversed =
                     proto::ServiceReversed { record: Some(event_ref_message(record)), reason: i32::from(reason) };
                 self.counts.reversals += 1;
-                self.counts.minutes -= was;
+                self.counts.credited_minutes -= was;
                 self.by_staff(now, station, vec![Kind::ServiceReversed(reversed)]).map(drop)
             }
             Task::Book { station } => self.book(now, station),
@@ -292,7 +292,8 @@ impl Year<'_> {
         let recorded = |service: &proto::Service| {
             Kind::ServiceRecorded(proto::ServiceRecorded { service: Some(service.clone()), hold: None })
         };
-        let key = self.district.stations[station].staff.clone();
+        let place = &self.district.stations[station];
+        let (key, signed_at) = (place.staff.clone(), signed_at.max(place.staff_since));
         let events = services.iter().map(recorded).collect();
         let index = self.ledger.record(now, signed_at, &key, events, &mut self.rng)?;
         if now - signed_at > DAY_MS || services.iter().any(|service| now - served_at(service) > 2 * DAY_MS) {
@@ -300,9 +301,9 @@ impl Year<'_> {
         }
         for (number, service) in services.into_iter().enumerate() {
             self.counts.records += 1;
-            self.counts.minutes += service.credited_minutes;
+            self.counts.credited_minutes += service.credited_minutes;
             let was = service.credited_minutes;
-            let (record, due) = (place(index, number), now + self.rng.i64(DAY_MS / 2..14 * DAY_MS));
+            let (record, due) = (place_of(index, number), now + self.rng.i64(DAY_MS / 2..14 * DAY_MS));
             let chance = self.rng.u32(0..1_000);
             if chance < 18 {
                 let right = self.righted(service);
@@ -337,7 +338,7 @@ impl Year<'_> {
         was: i64,
     ) -> Result<(), YearError> {
         self.counts.corrections += 1;
-        self.counts.minutes += right.credited_minutes - was;
+        self.counts.credited_minutes += right.credited_minutes - was;
         let (record, reason) = (Some(event_ref_message(record)), i32::from(CorrectionReason::EntryError));
         let corrected = proto::ServiceCorrected { record, reason, service: Some(right) };
         self.by_staff(now, station, vec![Kind::ServiceCorrected(corrected)]).map(drop)
@@ -367,7 +368,7 @@ impl Year<'_> {
         };
         let Some(index) = self.by_resident(now, payer, Kind::HoldPlaced(placed))? else { return Ok(()) };
         self.counts.bookings += 1;
-        let (hold, chance) = (place(index, 0), self.rng.u32(0..100));
+        let (hold, chance) = (place_of(index, 0), self.rng.u32(0..100));
         let (due, task) = if chance < 78 {
             let day = day_of(now) + self.rng.i32(1..10);
             (self.between(day, 20, 22), Task::Settle { station, payer, hold, minutes })
@@ -399,8 +400,8 @@ impl Year<'_> {
         self.by_staff(now, station, vec![Kind::ServiceRecorded(recorded)])?;
         self.counts.records += 1;
         self.counts.settled += 1;
-        self.counts.minutes += minutes;
-        self.counts.redeemed += minutes;
+        self.counts.credited_minutes += minutes;
+        self.counts.redeemed_minutes += minutes;
         Ok(())
     }
 
@@ -431,8 +432,8 @@ impl Year<'_> {
         let Some(service) = done else { return Ok(()) };
         let service = proto::Service { payer: bytes(&pool), ..service };
         self.counts.records += 1;
-        self.counts.minutes += service.credited_minutes;
-        self.counts.redeemed += service.credited_minutes;
+        self.counts.credited_minutes += service.credited_minutes;
+        self.counts.redeemed_minutes += service.credited_minutes;
         let recorded = proto::ServiceRecorded { service: Some(service), hold: None };
         self.by_staff(now, station, vec![Kind::ServiceRecorded(recorded)]).map(drop)
     }
@@ -440,6 +441,7 @@ impl Year<'_> {
     fn replace(&mut self, now: Moment, station: usize) -> Result<(), YearError> {
         let place = &mut self.district.stations[station];
         place.staff_count += 1;
+        place.staff_since = now;
         let next = self.ledger.key_of(&format!("staff {} of {}", place.staff_count, place.code));
         let gone = std::mem::replace(&mut place.staff, next.clone());
         let key_id = bytes(&gone.key_id().0);
