@@ -1,7 +1,7 @@
 //! A district that never was, and a year of it: for whoever wants to look before they have a ledger of their own, and for
 //! pictures, tests and measurements.
 //!
-//! The same seed and last day make the same ledger, to the byte. Every key follows from the seed, so anybody can sign in
+//! The same seed and last day make the same entries, to the byte. Every key follows from the seed, so anybody can sign in
 //! anybody's name: nothing in it is to be taken for real, and its origin says so.
 
 mod agenda;
@@ -22,11 +22,14 @@ use crate::{
     past::PastError,
     pipeline::ReplayError,
     server::{PlaceError, in_place},
-    store::{StoreError, atomic_write},
+    store::StoreError,
 };
 
 /// What its origin begins with. `.invalid` is reserved for names that are none (RFC 2606).
 pub const ORIGIN_PREFIX: &str = "demo.timebank.invalid/";
+
+/// Its local time is that of China, which has no summer time, in seconds east of UTC.
+pub const OFFSET_SECONDS: i32 = 8 * 3_600;
 
 /// Days of the year.
 pub const DAYS: u32 = 365;
@@ -95,9 +98,9 @@ pub struct Made {
     pub pin: Pin,
     /// How much of everything there is.
     pub counts: Counts,
-    /// Code of a station with many records, the name of its key file.
+    /// Code of the station that serves most people; its staff's key file is called so too.
     pub station: String,
-    /// Number of somebody with a key, an open booking, or at least a history.
+    /// Number of the resident there who has a key and most to spend.
     pub resident: String,
 }
 
@@ -120,7 +123,7 @@ pub enum DemoError {
     #[error("interrupted; nothing was made")]
     Interrupted,
     /// The year isn't one that a ledger can hold.
-    #[error("the year up to {last_day} can't be made: it has to begin after 1970-01-01")]
+    #[error("the year up to {last_day} can't be made: it has to begin on 1970-01-02 or later")]
     YearOutOfRange {
         /// Its last day.
         last_day: Date,
@@ -140,12 +143,12 @@ pub enum DemoError {
 /// Makes a data folder with a year of a district in it. `progress` is told the days so far, and may end it.
 ///
 /// # Errors
-/// The folder, then the year, then the disk.
+/// The year, then the folder, then the disk.
 pub fn make(options: &DemoOptions, progress: impl FnMut(u64) -> ControlFlow<()>) -> Result<Made, DemoError> {
     let last_day = options.last_day;
     let days = (last_day - jiff::civil::date(1970, 1, 1)).get_days();
     let first_day = days - i32::try_from(DAYS).unwrap_or(i32::MAX) + 1;
-    if first_day < 2 {
+    if first_day < 1 {
         return Err(DemoError::YearOutOfRange { last_day });
     }
     in_place(&options.folder, |folder| {
@@ -163,8 +166,6 @@ pub fn make(options: &DemoOptions, progress: impl FnMut(u64) -> ControlFlow<()>)
         }
         let (station, resident) = district.shown(&ledger);
         let ended = ledger.end()?;
-        let pin_file = folder.join("ledger.pin");
-        atomic_write(&pin_file, ended.pin.to_text().as_bytes(), 0o644).map_err(PlaceError::at(&pin_file))?;
         name(folder, &ended.pin.genesis_leaf_hash, &district)?;
         let counts = Counts { sheets: ended.size, ..counts };
         Ok(Made { origin, size: ended.size, root: ended.root, pin: ended.pin, counts, station, resident })

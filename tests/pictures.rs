@@ -135,7 +135,7 @@ fn hour() -> Hour {
     let volunteer = name(shown.volunteer);
 
     let place = format!("{}.{}", earned.index.0, earned.event);
-    let served = Ledger::on(folder);
+    let served = Ledger::on_old(folder);
     let balance = |index: u64| {
         let balance = served.json(&["balance", &volunteer, "--at-index", &index.to_string()]);
         balance["balance_minutes"].as_i64().unwrap()

@@ -2,28 +2,28 @@
 
 use std::{ops::ControlFlow, path::PathBuf};
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::Offset};
 use serde_json::json;
 
 use super::{
     moment::TypedDate,
     output::{hours, progress, quoted, tell, usage},
-    process, zone,
+    process,
 };
-use crate::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made};
+use crate::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS};
 
 /// Make a ledger with a year of a district in it, to look around in.
 ///
 /// A district with five streets, 24 communities and 2,000 people: activities, visits, corrections, bookings, gifts. The same
-/// seed and last day make the same ledger, to the byte. Its keys follow from the seed, so anybody can sign in anybody's
-/// name: never use it for hours that somebody really served.
+/// seed and last day make the same ledger: the same entries, to the byte. Its keys follow from the seed, so anybody can
+/// sign in anybody's name: never use it for hours that somebody really served. Two demos of one seed that go on
+/// differently are two histories under one key, which is what audits convict: take another seed for another demo.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   timebank demo town
   timebank demo town --seed 7 --until 2026-10-31
-  timebank serve --data town
-  timebank history P0001 --data town")]
+  timebank serve --data town")]
 pub(crate) struct Arguments {
     /// Data folder to make: not there yet, or empty.
     #[arg(value_name = "DIR")]
@@ -65,13 +65,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "station": made.station,
         "resident": made.resident,
     });
-    tell(json, &value, || text(&made, &folder, seed, last_day));
+    let with = served_with(last_day)?;
+    tell(json, &value, || text(&made, &folder, (seed, last_day), with));
     Ok(())
 }
 
-/// The day that was asked for, or the last one of the month before this one: recent, and the same for a month.
+/// The day that was asked for, or the last one of the month before this one: recent, and the same for a month. Today is
+/// that of the demo's own time: an entry of tomorrow would keep the ledger from being served.
 fn last_day(until: Option<&TypedDate>) -> anyhow::Result<Date> {
-    let today = Timestamp::now().to_zoned(zone::here().map_err(usage)?).date();
+    let today = today()?;
     let Some(until) = until else { return Ok(today.first_of_month().yesterday()?) };
     let (days, _offset) = until.read("--until", None)?;
     let last_day = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(days)?)?;
@@ -79,12 +81,23 @@ fn last_day(until: Option<&TypedDate>) -> anyhow::Result<Date> {
         return Ok(last_day);
     }
     Err(usage(format!(
-        "--until {last_day}: that day isn't over. The year has to end before today, or the ledger's newest entry would lie in \
-         the future"
+        "--until {last_day}: that day isn't over in the demo, whose time is 8 hours ahead of UTC. The year has to end before \
+         {today}, or the ledger's newest entry would lie in the future"
     )))
 }
 
-fn text(made: &Made, folder: &std::path::Path, seed: u64, last_day: Date) -> String {
+fn today() -> anyhow::Result<Date> {
+    Ok(Timestamp::now().to_zoned(Offset::from_seconds(OFFSET_SECONDS)?.to_time_zone()).date())
+}
+
+/// What `serve` needs beside the folder: of a year that ended over a year ago, it wants somebody's word that the clock is
+/// right.
+fn served_with(last_day: Date) -> anyhow::Result<&'static str> {
+    let is_old = (today()? - last_day).get_days() >= i32::try_from(DAYS)?;
+    Ok(if is_old { " --accept-clock now" } else { "" })
+}
+
+fn text(made: &Made, folder: &std::path::Path, (seed, last_day): (u64, Date), with: &str) -> String {
     let Made { origin, size: _, root, pin: _, counts, station, resident } = made;
     let Counts { stations, people, volunteers, households, sheets, records, late, corrections, reversals, .. } = counts;
     let Counts { bookings, settled, released, expired, gifts, credited_minutes, redeemed_minutes, .. } = counts;
@@ -105,8 +118,8 @@ fn text(made: &Made, folder: &std::path::Path, seed: u64, last_day: Date) -> Str
          root       {root}\n\
          Anywhere the same again: timebank demo DIR --seed {seed} --until {last_day}\n\
          Its keys are no secret, so nothing in it is to be taken for real. Look around:\n  \
-           timebank serve --data {data}\n  \
-           timebank history {resident} --data {data}\n  \
+           timebank serve --data {data}{with}\n  \
+           timebank history {resident} --data {data} --zone Asia/Shanghai\n  \
            timebank record --volunteer {resident} --station {station} --date yesterday --hours 2 --data {data} --key {key}"
     )
 }

@@ -191,7 +191,8 @@ impl District {
         let largest = self.stations.iter().max_by_key(|station| station.people.len());
         let people = largest.iter().flat_map(|station| station.people.iter().map(|number| &self.people[*number]));
         let minutes = |person: &&Person| (ledger.available(person.account), person.busy.len());
-        let richest = people.filter(|person| person.key.is_some()).max_by_key(minutes);
+        let residents = people.filter(|person| person.key.is_some() && person.kind == AccountKind::Resident);
+        let richest = residents.max_by_key(minutes);
         (
             largest.map(|station| station.code.clone()).unwrap_or_default(),
             richest.map(|person| person.number.clone()).unwrap_or_default(),

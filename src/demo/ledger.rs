@@ -5,7 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{ORIGIN_PREFIX, YearError};
+use super::{OFFSET_SECONDS, ORIGIN_PREFIX, YearError};
 use crate::{
     audit::Pin,
     checkpoint,
@@ -24,8 +24,6 @@ use crate::{
 /// A moment, in ms since 1970.
 pub(super) type Moment = i64;
 
-/// Local time of the demo is that of China, which has no summer time.
-pub(super) const OFFSET_SECONDS: i32 = 8 * 3_600;
 pub(super) const MINUTE_MS: i64 = 60_000;
 pub(super) const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
@@ -158,8 +156,7 @@ impl DemoLedger {
         let ledger_key = vkey(&self.origin, self.ledger_key.public_key());
         let ledger_key =
             ledger_key.map_err(|_unfit| StoreError::Corrupt { at: self.origin, problem: "it names no ledger" })?;
-        let genesis_leaf_hash = self.building.finish(&note)?;
-        Ok(Ended { size, root, pin: Pin { ledger_key, genesis_leaf_hash } })
+        Ok(Ended { size, root, pin: self.building.finish(&note, ledger_key)? })
     }
 }
 

@@ -1,12 +1,12 @@
 //! What happens in the course of the year, day by day.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use super::{
-    Counts, YearError,
+    Counts, OFFSET_SECONDS, YearError,
     agenda::{Agenda, Task},
     district::{District, FIRST_COMMUNITY, STATIONS, enrolled},
-    ledger::{DAY_MS, DemoLedger, MINUTE_MS, Moment, OFFSET_SECONDS, bytes, midnight, place_of},
+    ledger::{DAY_MS, DemoLedger, MINUTE_MS, Moment, bytes, midnight, place_of},
 };
 use crate::{
     ledger::{EventRef, LogIndex},
@@ -18,16 +18,26 @@ use crate::{
 const SEASON: [u32; 12] = [80, 55, 130, 110, 110, 95, 70, 65, 105, 130, 115, 90];
 /// On how many of a hundred days a community does something together, from Monday to Sunday.
 const GATHERING: [u32; 7] = [22, 22, 22, 22, 22, 75, 40];
-/// What people do together, and how long that takes, in quarters of an hour.
-const ACTIVITIES: [(&str, u32, u32); 6] = [
-    ("cleanup", 4, 8),
-    ("garden", 6, 12),
-    ("patrol", 4, 8),
-    ("canteen", 8, 12),
-    ("teaching", 4, 8),
-    ("festival", 8, 16),
+/// Something that people do together. Times are counted in quarters of an hour; all are over by 20:00, before they are
+/// recorded.
+struct Activity {
+    category: &'static str,
+    /// How long it takes.
+    quarters: RangeInclusive<i64>,
+    /// When it begins, from midnight.
+    begins: RangeInclusive<i64>,
+}
+
+const ACTIVITIES: [Activity; 6] = [
+    Activity { category: "cleanup", quarters: 4..=8, begins: 32..=40 },
+    Activity { category: "garden", quarters: 6..=12, begins: 33..=52 },
+    Activity { category: "patrol", quarters: 4..=8, begins: 68..=71 },
+    Activity { category: "canteen", quarters: 8..=12, begins: 40..=44 },
+    Activity { category: "teaching", quarters: 4..=8, begins: 58..=62 },
+    // Of streets and the district alone.
+    Activity { category: "festival", quarters: 12..=16, begins: 36..=40 },
 ];
-/// What one does for another, in the same way.
+/// What one does for another, and how many quarters of an hour that takes.
 const VISITS: [(&str, u32, u32); 6] =
     [("company", 3, 8), ("shopping", 2, 6), ("escort", 6, 14), ("meals", 2, 4), ("repair", 2, 8), ("phone-help", 2, 4)];
 const QUARTER_MS: i64 = 15 * MINUTE_MS;
@@ -128,7 +138,8 @@ impl Year<'_> {
             self.gather(0, day, (30, 80), date);
             let station = self.rng.usize(FIRST_COMMUNITY..STATIONS);
             if self.happens(35) {
-                let due = self.between(day, 8, 9);
+                // After the founding, which may be of this very day.
+                let due = self.between(day, 11, 12);
                 self.agenda.put(due, Task::Replace { station });
             }
         }
@@ -149,8 +160,9 @@ impl Year<'_> {
 
     /// An activity with several people, recorded as one sheet.
     fn gather(&mut self, station: usize, day: i32, (least, most): (u32, u32), date: jiff::civil::Date) {
-        let (category, from, until) = ACTIVITIES[self.rng.usize(0..ACTIVITIES.len())];
-        let (starts, quarters) = (self.rng.i64(33..60), i64::from(self.rng.u32(from..=until)));
+        let kinds = if station < FIRST_COMMUNITY { ACTIVITIES.len() } else { ACTIVITIES.len() - 1 };
+        let Activity { category, quarters, begins } = &ACTIVITIES[self.rng.usize(0..kinds)];
+        let (starts, quarters) = (self.rng.i64(begins.clone()), self.rng.i64(quarters.clone()));
         let code = &self.district.stations[station].code;
         let activity = format!("{category}-{code}-{}", date.strftime("%Y%m%d"));
         let (asked, mut services) = (self.reach(station), Vec::new());
@@ -303,7 +315,8 @@ impl Year<'_> {
             self.counts.records += 1;
             self.counts.credited_minutes += service.credited_minutes;
             let was = service.credited_minutes;
-            let (record, due) = (place_of(index, number), now + self.rng.i64(DAY_MS / 2..14 * DAY_MS));
+            let (record, later) = (place_of(index, number), day_of(now) + self.rng.i32(1..14));
+            let due = self.between(later, 9, 18);
             let chance = self.rng.u32(0..1_000);
             if chance < 18 {
                 let right = self.righted(service);
@@ -316,10 +329,10 @@ impl Year<'_> {
         Ok(())
     }
 
-    /// The service as it really was: a quarter of an hour shorter, or longer.
+    /// The service as it really was: up to three quarters of an hour shorter, or two longer.
     fn righted(&mut self, mut service: proto::Service) -> proto::Service {
-        let longer = service.payer.is_empty() && self.happens(30);
-        let minutes = service.credited_minutes + if longer { 15 } else { -15 };
+        let by = [-15, -15, -15, -30, -30, -45, 15, 15, 30][self.rng.usize(0..9)];
+        let minutes = (service.credited_minutes + by).max(5);
         service.credited_minutes = minutes;
         match &mut service.served {
             Some(Served::Interval(interval)) => interval.end_ms = interval.start_ms + minutes * MINUTE_MS,
@@ -373,7 +386,8 @@ impl Year<'_> {
             let day = day_of(now) + self.rng.i32(1..10);
             (self.between(day, 20, 22), Task::Settle { station, payer, hold, minutes })
         } else if chance < 90 {
-            (now + self.rng.i64(DAY_MS / 8..7 * DAY_MS), Task::Release { payer, hold })
+            let day = day_of(now) + self.rng.i32(1..7);
+            (self.between(day, 8, 21), Task::Release { payer, hold })
         } else {
             (expires_at_ms + self.rng.i64(0..MINUTE_MS), Task::Expire { hold })
         };

@@ -6,13 +6,15 @@ use std::{
 };
 
 use crate::{
+    audit::Pin,
+    checkpoint::VerifierKey,
     ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime, State},
     merkle::{Hash, stored_hash_count},
     past::{LogPast, PastError},
     pipeline::{self, Prepared, ReplayError, Replayed},
     projection::{Committed, Projection},
     replay::{Past, Replay},
-    store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, sync_folder, unnamed},
+    store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, atomic_write, sync_folder, unnamed},
 };
 
 /// Why there can be no folder at a place.
@@ -24,9 +26,11 @@ pub enum PlaceError {
         /// Which folder.
         path: PathBuf,
     },
-    /// A disk begins where the folder is to be, so nothing that was made elsewhere can be moved there.
-    #[error("{path}: a disk is mounted there. Name a folder inside it that does not exist yet")]
-    MountPoint {
+    /// The system can't put a folder that was made elsewhere at this place.
+    #[error(
+        "{path}: a disk is mounted there, or it is the folder you are in. Name a folder inside it that does not exist yet"
+    )]
+    Unmovable {
         /// Which folder.
         path: PathBuf,
     },
@@ -60,23 +64,48 @@ pub(crate) fn check_free(folder: &Path) -> Result<(), PlaceError> {
 /// Has a folder filled beside its place and moves it there whole, so that what is there is complete or not there.
 ///
 /// # Errors
-/// [`PlaceError`], and those of `fill`; nothing is left then.
+/// [`PlaceError`], and those of `fill`; nothing is left then. Only a kill leaves a `.timebank-unfinished-*` behind.
 pub(crate) fn in_place<T, E: From<PlaceError>>(
     folder: &Path,
     fill: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
     check_free(folder)?;
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A link to an empty folder means that folder.
+    let place = std::fs::canonicalize(folder).unwrap_or_else(|_absent| folder.to_owned());
+    if std::env::current_dir().is_ok_and(|here| here == place) {
+        return Err(PlaceError::Unmovable { path: folder.to_owned() }.into());
+    }
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let absent: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
+    let filled = fill_and_move(&place, parent, fill);
+    if filled.is_err() {
+        for folder in absent {
+            // What somebody else put something into meanwhile stays.
+            let _stays = std::fs::remove_dir(folder);
+        }
+    }
+    filled
+}
+
+fn fill_and_move<T, E: From<PlaceError>>(
+    place: &Path,
+    parent: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     std::fs::create_dir_all(parent).map_err(PlaceError::at(parent))?;
-    let beside = tempfile::Builder::new().prefix(".timebank-").tempdir_in(parent).map_err(PlaceError::at(parent))?;
+    let beside = tempfile::Builder::new().prefix(".timebank-unfinished-").tempdir_in(parent);
+    let beside = beside.map_err(PlaceError::at(parent))?;
     let filled = fill(beside.path())?;
     sync_folder(beside.path()).map_err(PlaceError::at(parent))?;
     // Takes the place of an empty folder, and fails where meanwhile it isn't.
-    std::fs::rename(beside.path(), folder).map_err(|error| {
-        if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) {
-            PlaceError::MountPoint { path: folder.to_owned() }
+    std::fs::rename(beside.path(), place).map_err(|error| {
+        let path = place.to_owned();
+        if error.kind() == ErrorKind::DirectoryNotEmpty {
+            PlaceError::NotEmpty { path }
+        } else if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) {
+            PlaceError::Unmovable { path }
         } else {
-            PlaceError::at(folder)(error)
+            PlaceError::at(place)(error)
         }
     })?;
     let _moved = beside.keep();
@@ -125,7 +154,7 @@ impl Building {
     /// Replays an entry: every signature and rule.
     ///
     /// # Errors
-    /// Those of [`pipeline::replay`]; nothing has changed then.
+    /// Those of [`pipeline::replay`]; it is of no use then.
     pub(crate) fn push(&mut self, prepared: Prepared) -> Result<(), ReplayError<PastError>> {
         let log = LogPast { store: &self.store, times: self.projection.times() };
         let mut past = PendingPast { log, first: self.store.size(), pending: &self.pending };
@@ -153,15 +182,21 @@ impl Building {
         Ok(())
     }
 
-    /// Ends with the signed checkpoint over all that was committed, and gives the genesis' leaf hash.
+    /// Ends with the signed checkpoint over all that was committed, and the pin of a ledger with this key.
     ///
     /// # Errors
     /// The folder can't be written.
-    pub(crate) fn finish(self, note: &str) -> Result<Hash, PastError> {
-        self.projection.save(&self.replay)?;
-        self.store.check_blobs()?;
-        CheckpointFile::new(self.folder.join("checkpoint")).write(note)?;
-        Ok(self.store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
+    pub(crate) fn finish(self, note: &str, ledger_key: VerifierKey) -> Result<Pin, PastError> {
+        let Self { folder, store, projection, replay, .. } = self;
+        projection.save(&replay)?;
+        store.check_blobs()?;
+        CheckpointFile::new(folder.join("checkpoint")).write(note)?;
+        let genesis_leaf_hash = store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?;
+        let pin = Pin { ledger_key, genesis_leaf_hash };
+        let path = folder.join("ledger.pin");
+        let written = atomic_write(&path, pin.to_text().as_bytes(), 0o644);
+        written.map_err(|source| StoreError::Io { path, source })?;
+        Ok(pin)
     }
 }
 

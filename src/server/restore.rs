@@ -216,12 +216,13 @@ fn build(
     for (name, file) in keys {
         file.create(&folder.join(name))?;
     }
+    let pin = building.finish(note, key)?;
     Ok(Restored {
         origin,
         size,
         root,
-        ledger_vkey: key.to_string(),
-        genesis_leaf_hash: building.finish(note)?,
+        ledger_vkey: pin.ledger_key.to_string(),
+        genesis_leaf_hash: pin.genesis_leaf_hash,
         keys: keys.iter().map(|(name, _)| *name).collect(),
     })
 }

@@ -122,6 +122,7 @@ async fn an_archive_restores_a_ledger_that_exports_the_very_same_archive_and_goe
     let back = folder.path().join("back");
     done(&["export", "--data", text(&restored), "--out", text(&back)]);
     assert_eq!(fs::read(&first).unwrap(), fs::read(&back).unwrap());
+    done(&["fsck", "--data", text(&restored)]);
 
     (ledger.server, ledger.client, ledger.url) = serve(&restored).await;
     assert_eq!(ledger.status().await, before);
@@ -186,7 +187,7 @@ async fn without_its_keys_a_restored_folder_is_read_and_not_served() {
     let restored = folder.path().join("restored");
     let report = done(&["restore", "--archive", text(&archive), "--data", text(&restored)]);
     assert!(report.contains("Nothing but the archive itself vouches for its ledger key"), "{report}");
-    assert_eq!(names(&restored), ["checkpoint", "log", "projections"]);
+    assert_eq!(names(&restored), ["checkpoint", "ledger.pin", "log", "projections"]);
 
     let output = command(&restored).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);

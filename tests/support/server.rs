@@ -65,6 +65,12 @@ impl Ledger {
         Self { folder, server, url }
     }
 
+    /// Serves what a folder holds whose newest entry may be years old.
+    pub fn on_old(folder: TempDir) -> Self {
+        let (server, url) = start(serve_command(folder.path()).args(["--accept-clock", "now"]));
+        Self { folder, server, url }
+    }
+
     /// The command as somebody types it who has this ledger's data folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = timebank(arguments);
