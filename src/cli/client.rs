@@ -79,10 +79,10 @@ impl ClientArguments {
 
     /// The signers, the author first.
     pub(crate) fn signers(&self) -> anyhow::Result<Signers> {
-        let path = self.key.clone().unwrap_or_else(|| self.folder().join("operator.key"));
+        let path = self.author_file();
         let read = |path: &Path| {
             let file = KeyFile::read(path).map_err(|error| usage(error.to_string()));
-            file.context("give the author's key with --key FILE")
+            file.context("give the author's key with --key FILE, or name it in TIMEBANK_KEY")
         };
         let author = read(&path)?;
         let origin = author.origin;
@@ -91,6 +91,26 @@ impl ClientArguments {
             keys.push(read(path)?.key);
         }
         Ok(Signers { keys, origin, validity_ms: VALIDITY_MS })
+    }
+
+    /// That the author's key file is of the ledger that answers: it could not sign for another.
+    fn check_origin(&self, signers: &Signers, origin: &str) -> anyhow::Result<()> {
+        if signers.origin.is_empty() || signers.origin == origin {
+            return Ok(());
+        }
+        let (file, own) = (self.author_file(), &signers.origin);
+        let text = format!(
+            "the key file {} is of the ledger {own}, and {} serves {origin}. Give a key of that one with --key FILE or \
+             TIMEBANK_KEY, its data folder with --data DIR, or the other server with --server. [OriginMismatch]",
+            file.display(),
+            self.server
+        );
+        let (code, field) = (Some("OriginMismatch".to_owned()), Some("header.origin".to_owned()));
+        Err(Failure::Refused(Refused { text, code, event: None, field }).into())
+    }
+
+    fn author_file(&self) -> PathBuf {
+        self.key.clone().unwrap_or_else(|| self.folder().join("operator.key"))
     }
 
     /// What the ledger is; remembered in the data folder, for what is signed there without a server later.
@@ -114,8 +134,9 @@ impl ClientArguments {
     ) -> anyhow::Result<proto::SubmitResponse> {
         let several = events.len() > 1;
         let mut signers = self.signers().map_err(nothing_recorded)?;
+        self.check_origin(&signers, &status.origin).map_err(nothing_recorded)?;
         signers.bound_validity(status.policy.as_ref());
-        let sheet = signers.sign(&signers.origin_or(&status.origin), events).map_err(nothing_recorded)?;
+        let sheet = signers.sign(&status.origin, events).map_err(nothing_recorded)?;
         self.submit_or_keep(client, sheet).await.map_err(|error| in_options(error, several))
     }
 
@@ -239,11 +260,6 @@ pub(crate) struct Signers {
 }
 
 impl Signers {
-    /// The ledger the keys are for: what the key file says, or else what the server says.
-    pub(crate) fn origin_or(&self, origin: &str) -> String {
-        if self.origin.is_empty() { origin.to_owned() } else { self.origin.clone() }
-    }
-
     /// Signs no sheet that is valid for longer than the ledger's policy allows.
     pub(crate) fn bound_validity(&mut self, policy: Option<&proto::Policy>) {
         let days = policy.map_or(i64::MAX, |policy| i64::from(policy.validity_days_max));

@@ -196,11 +196,10 @@ fn prove(arguments: &ClientArguments, file: &KeyFile) -> anyhow::Result<()> {
 /// Public key and possession proof out of a file: what `key prove` printed, or a key file.
 async fn proof(arguments: &ClientArguments, path: &std::path::Path) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
     let text = read_text(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
-    let words: Vec<&str> = text.split_whitespace().collect();
-    if let ["--public-key", public_key, "--possession", possession] = words.as_slice() {
+    if let Some((public_key, possession)) = request(&text) {
         let within = |error: anyhow::Error| usage(format!("{}: {error}", path.display()));
-        let public_key = bytes(Some(public_key), "--public-key", 32).map_err(within)?;
-        return Ok((public_key, bytes(Some(possession), "--possession", 64).map_err(within)?));
+        let public_key = bytes(Some(&public_key), "--public-key", 32).map_err(within)?;
+        return Ok((public_key, bytes(Some(&possession), "--possession", 64).map_err(within)?));
     }
     let neither = |error: KeyFileError| {
         if matches!(error, KeyFileError::Invalid { .. }) {
@@ -218,6 +217,19 @@ async fn proof(arguments: &ClientArguments, path: &std::path::Path) -> anyhow::R
         file.origin
     };
     Ok((file.key.public_key().to_vec(), file.key.prove_possession(&origin).to_vec()))
+}
+
+/// Public key and possession proof as `key prove` prints them, for people or as JSON, whatever a mail program or editor put
+/// around them.
+fn request(text: &str) -> Option<(String, String)> {
+    let text = text.trim_start_matches('\u{feff}');
+    if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
+        let field = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
+        return field("public_key").zip(field("possession"));
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let ["--public-key", public_key, "--possession", possession] = words.as_slice() else { return None };
+    Some(((*public_key).to_owned(), (*possession).to_owned()))
 }
 
 fn role_name(role: i32) -> &'static str {

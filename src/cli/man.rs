@@ -23,14 +23,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let path = path.display().to_string();
         move |error: std::io::Error| usage(format!("{path}: {error}"))
     };
-    clap_mangen::generate_to(super::Cli::command(), folder).map_err(wrong(folder))?;
-    for file in std::fs::read_dir(folder).map_err(wrong(folder))? {
-        let path = file.map_err(wrong(folder))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with("timebank") && name.ends_with(".1") {
-            let page = std::fs::read_to_string(&path).map_err(wrong(&path))?;
-            std::fs::write(&path, as_written(&page)).map_err(wrong(&path))?;
-        }
+    // Elsewhere first: in the folder may be pages of others.
+    let made = tempfile::tempdir().map_err(wrong(&std::env::temp_dir()))?;
+    clap_mangen::generate_to(super::Cli::command(), made.path()).map_err(wrong(made.path()))?;
+    for file in std::fs::read_dir(made.path()).map_err(wrong(made.path()))? {
+        let file = file.map_err(wrong(made.path()))?;
+        let page = std::fs::read_to_string(file.path()).map_err(wrong(&file.path()))?;
+        let path = folder.join(file.file_name());
+        std::fs::write(&path, as_written(&page)).map_err(wrong(&path))?;
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ impl<'a> Session<'a> {
         let response = self.record(events).await?;
         if self.offline.is_some_and(|how| how.quiet) {
             for warning in warnings(&response) {
-                note(&warning);
+                note(warning.trim_start_matches("warning: "));
             }
             tell(false, &Value::Null, || first_place(&response));
             return Ok(());

@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -39,6 +42,16 @@ pub(crate) fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
     address.ok_or_else(|| usage(format!("--listen {text}: expected HOST:PORT")))
 }
 
+/// Listens there.
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        let remedy =
+            if in_use { ". Stop the service that listens there, or choose another port with --listen" } else { "" };
+        usage(format!("--listen {address}: {error}{remedy}"))
+    })
+}
+
 /// Until the process is asked to end.
 pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -51,17 +64,18 @@ pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Does long work on a thread of its own. It is given a way to ask whether Ctrl-C was pressed meanwhile, and what it makes
-/// of that is waited for.
+/// Does long work on a thread of its own. It is given a way to ask whether the process was asked to end meanwhile, and what
+/// it makes of that is waited for.
 pub(crate) async fn interruptible<T: Send + 'static>(
     work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
 ) -> anyhow::Result<T> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
+    let asked_to_end = shutdown()?;
     let mut working = tokio::task::spawn_blocking(move || work(&|| stopped.load(Ordering::Relaxed)));
     let done = tokio::select! {
         done = &mut working => done,
-        _ = tokio::signal::ctrl_c() => {
+        () = asked_to_end => {
             stop.store(true, Ordering::Relaxed);
             working.await
         }

@@ -2,9 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use tokio::net::TcpListener;
-
 use super::{
     checkpoint::{read_note, read_policy as read_witness_policy},
     moment::TypedTime,
@@ -20,6 +17,7 @@ use crate::{
     server::{self, Creation, OpenOptions, Witnesses},
     store::read_text,
 };
+use anyhow::Context;
 
 /// Run a ledger.
 ///
@@ -106,7 +104,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         accept_clock: accept_clock.map(|moment| Millis(moment.ms)),
         witnesses: witnesses(arguments.witness, arguments.witness_policy.as_ref())?,
     };
-    let listener = TcpListener::bind(address).await.map_err(|error| usage(format!("--listen {address}: {error}")))?;
+    let listener = process::listen(address).await?;
     let (ledger, creation) = tokio::task::spawn_blocking(move || server::open(&options))
         .await?
         .with_context(|| format!("the ledger in {} was not opened", folder.display()))?;

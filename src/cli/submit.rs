@@ -9,7 +9,7 @@ use super::{
     call::Client,
     client::{self, ClientArguments},
     output::{Failure, error_json, in_local_time, table, tell, usage},
-    receipt::receipt_json,
+    receipt::{receipt_json, warnings},
 };
 use crate::{ledger::Rejection, proto, wire};
 
@@ -47,7 +47,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                     let receipt = response.receipt.clone().unwrap_or_default();
                     let events = receipt.events.len();
                     let more = if events > 1 { format!(" to {}.{}", receipt.index, events - 1) } else { String::new() };
-                    format!("recorded as {}.0{more}", receipt.index)
+                    let warnings = warnings(response).into_iter().map(|warning| format!("\n{warning}"));
+                    format!("recorded as {}.0{more}{}", receipt.index, warnings.collect::<String>())
                 }
                 Err(error) => in_local_time(&format!("{error:#}")),
             };

@@ -195,7 +195,8 @@ impl Who {
         let digits = if name.prefix().is_some() { "no account's id begins with it, and " } else { "" };
         format!(
             "{digits}no import brought an account of this name. Expected an id of 32 hex digits, 6 or more of \
-             its first ones, or the name or number that an import knows; `timebank account list` shows them"
+             its first ones, or the name or number that an import knows; `timebank account list` shows them, and --data DIR \
+             names the data folder that knows them"
         )
     }
 

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use tokio::net::TcpListener;
-
-use super::{output::usage, process};
+use super::process;
 use crate::{
     checkpoint::VerifierKey,
     config,
     witness::{self, WitnessFolder},
 };
+use anyhow::Context;
 
 /// Run a witness for the ledgers of others.
 ///
@@ -45,7 +43,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::log_to_stderr();
     let address = process::listen_address(&arguments.listen)?;
     let data = arguments.data.unwrap_or_else(config::default_witness_folder);
-    let listener = TcpListener::bind(address).await.map_err(|error| usage(format!("--listen {address}: {error}")))?;
+    let listener = process::listen(address).await?;
     let folder = WitnessFolder::open(&data, arguments.name.as_deref(), arguments.ledger)
         .with_context(|| format!("the witness in {} was not opened", data.display()))?;
     let mut lines = vec![format!("witness key   {}", folder.key())];

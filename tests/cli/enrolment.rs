@@ -32,6 +32,9 @@ fn what_a_key_proves_is_enough_to_enrol_it() {
         assert_eq!((found, error.contains(expected)), (Some(code), true), "{text}: {error}");
     };
     check(&changed, 1, "[PossessionInvalid]");
+    let proved = village.ledger.json(&["key", "prove", &elsewhere]);
+    check(&proved.to_string(), 1, "[KeyExists]");
+    check(&format!("\u{feff}{text}\r\n"), 1, "[KeyExists]");
     check(&text, 1, "[KeyExists]");
     check(&text[..text.len() - 3], 2, "--possession");
     check("--public-key zz --possession 11", 2, "clerk.request: --public-key zz: expected 64 hex digits");
@@ -58,4 +61,27 @@ fn a_script_is_told_the_place_and_nothing_else() {
     assert_eq!(village.ledger.json(&["hold", "list"]), json!({"holds": []}));
     let (code, error) = failure(&timebank(&["record", "--quiet", "--to-file", "a.sheet"]).output().unwrap());
     assert_eq!((code, error.contains("cannot be used with")), (Some(2), true), "{error}");
+}
+
+#[test]
+fn a_key_of_another_ledger_is_told_before_anything_is_signed() {
+    let village = Village::new();
+    let key = village.path("other.key");
+    village.ledger.json(&["key", "new", &key, "--origin", "timebank.example/other"]);
+    let output = village.ledger.command(&village.record("30", &["--key", &key])).output().unwrap();
+    let (code, error) = failure(&output);
+    let told = error.contains("other.key is of the ledger timebank.example/other, and http://127.0.0.1:");
+    assert_eq!((code, told, error.contains("[OriginMismatch]")), (Some(1), true, true), "{error}");
+    assert_eq!(village.size(), 5);
+}
+
+#[test]
+fn what_is_submitted_later_warns_as_well() {
+    let village = Village::new();
+    village.ledger.json(&village.record("120", &[]));
+    let sheet = village.path("a.sheet");
+    village.ledger.json(&village.record("120", &["--to-file", &sheet]));
+    let output = village.ledger.command(&["submit", &sheet]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("warning: 5.0") && text.contains("NearDuplicate"), "{text}");
 }
