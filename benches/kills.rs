@@ -64,6 +64,14 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _dead = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
 /// A ledger with one station, which gives a minute to one person again and again.
 struct Town {
     origin: String,
@@ -179,11 +187,16 @@ async fn check(client: &mut Client, sent: Vec<Sent>, lost: &mut usize) -> Vec<(p
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |text: Option<&String>| text.and_then(|text| text.parse().ok());
-    let kills: u64 = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(100);
-    let seed = arguments.iter().position(|argument| argument == "--seed").map(|at| number(arguments.get(at + 1)));
-    let seed = seed.flatten().unwrap_or(1);
+    let (mut kills, mut seed) = (100, 1);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--seed" => seed = arguments.next().unwrap().parse().unwrap(),
+            // What cargo says to every bench.
+            "--bench" => {}
+            count => kills = count.parse().unwrap(),
+        }
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(run(kills, seed));
 }
