@@ -20,7 +20,7 @@ use crate::{
     signature, wire,
 };
 
-/// Whether there is a server to ask, and what it told is printed.
+/// Whether there is a server to ask, and how much of its answer is printed.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct OfflineArguments {
     /// Sign without a server: write the sheet to this file, to be sent with `timebank submit` when there is a network.
