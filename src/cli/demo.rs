@@ -51,7 +51,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         })
     })
     .await?
-    .map_err(|error: DemoError| usage(error.to_string()))?;
+    .map_err(|error| match error {
+        // What the disk refused doesn't say where.
+        DemoError::Past(_) | DemoError::Store(_) => usage(format!("{}: {error}", folder.display())),
+        DemoError::Place(_)
+        | DemoError::KeyFile(_)
+        | DemoError::Interrupted
+        | DemoError::YearOutOfRange { .. }
+        | DemoError::Refused { .. } => usage(error.to_string()),
+    })?;
     let value = json!({
         "data": folder.display().to_string(),
         "seed": seed,
