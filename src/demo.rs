@@ -53,7 +53,7 @@ pub struct DemoOptions {
 pub struct Counts {
     /// Stations, of the district, its streets and their communities.
     pub stations: u64,
-    /// Residents.
+    /// Residents with an account, whether they serve or not.
     pub people: u64,
     /// Residents who served at least once.
     pub volunteers: u64,
@@ -69,7 +69,7 @@ pub struct Counts {
     pub corrections: u64,
     /// Records taken back.
     pub reversals: u64,
-    /// Hours booked.
+    /// Bookings placed.
     pub bookings: u64,
     /// Bookings that were served.
     pub settled: u64,
@@ -88,9 +88,9 @@ pub struct Counts {
 /// What was made.
 #[derive(Debug, Clone)]
 pub struct Made {
-    /// Its origin.
+    /// The ledger's name, which says that it is a demo.
     pub origin: String,
-    /// Entries.
+    /// Entries of the log, the genesis counted.
     pub size: u64,
     /// Root of the tree over them.
     pub root: Hash,

@@ -27,9 +27,9 @@ pub(super) type Moment = i64;
 pub(super) const MINUTE_MS: i64 = 60_000;
 pub(super) const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
-/// Entries kept by one commit: some 2 MiB, and few enough to hold.
+/// Entries kept by one commit: each is synced, and those of a year take fourteen.
 const COMMIT_ENTRIES: usize = 1_000;
-/// How long a sheet may be under way: a month for those that were signed without a network.
+/// How long a sheet may be under way: those signed without a network come up to 40 days later; the policy allows 90.
 const VALIDITY_MS: i64 = 60 * DAY_MS;
 
 /// First moment of a day, given as days since 1970-01-01.
