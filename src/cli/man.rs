@@ -23,6 +23,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let path = path.display().to_string();
         move |error: std::io::Error| usage(format!("{path}: {error}"))
     };
+    // That it is there; a page's name in the error would say less.
+    std::fs::read_dir(folder).map_err(wrong(folder))?;
     // Elsewhere first: in the folder may be pages of others.
     let made = tempfile::tempdir().map_err(wrong(&std::env::temp_dir()))?;
     clap_mangen::generate_to(super::Cli::command(), made.path()).map_err(wrong(made.path()))?;

@@ -42,7 +42,7 @@ pub(crate) fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
     address.ok_or_else(|| usage(format!("--listen {text}: expected HOST:PORT")))
 }
 
-/// Listens there.
+/// A listener at this address. Of a port that is in use it is said what to do.
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let in_use = error.kind() == std::io::ErrorKind::AddrInUse;

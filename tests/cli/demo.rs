@@ -3,8 +3,10 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs,
+    io::{BufRead, BufReader},
     ops::ControlFlow,
     path::Path,
+    process::Stdio,
 };
 
 use serde_json::Value;
@@ -15,7 +17,11 @@ use timebank::{
     wire,
 };
 
-use super::{failure, server::Ledger, timebank};
+use super::{
+    failure,
+    server::{Ledger, serve_command},
+    timebank,
+};
 
 const YEAR: [&str; 2] = ["--until", "2026-10-31"];
 
@@ -93,6 +99,9 @@ impl Held {
 fn one_seed_is_one_ledger_and_its_numbers_are_those_of_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let [first, second, other] = ["first", "second", "other"].map(|name| folder.path().join(name));
+    // A link to an empty folder means that folder.
+    fs::create_dir(folder.path().join("behind")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("behind"), &second).unwrap();
     let made = make(&first, "7");
     assert_eq!(made["root"], make(&second, "7")["root"]);
     let bytes = archive(&first);
@@ -142,6 +151,12 @@ fn one_seed_is_one_ledger_and_its_numbers_are_those_of_the_log() {
 fn a_demo_is_served_says_what_it_is_and_knows_its_people() {
     let folder = tempfile::tempdir().unwrap();
     let made = make(folder.path(), "1");
+    let mut announced =
+        serve_command(folder.path()).args(["--accept-clock", "now"]).stdout(Stdio::piped()).spawn().unwrap();
+    let first = BufReader::new(announced.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    announced.kill().unwrap();
+    announced.wait().unwrap();
+    assert!(first.contains("its keys are no secret, nothing in it is to be taken for real"), "{first}");
     let served = Ledger::on_old(folder);
     let status = served.json(&["status"]);
     assert_eq!((&status["root"], &status["origin"]), (&made["root"], &made["origin"]));

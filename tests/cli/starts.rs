@@ -1,6 +1,6 @@
 //! Starts of the server: where it listens, which policies it takes, which clocks it believes.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use timebank::{
     config::KeyFile,
@@ -169,4 +169,41 @@ fn a_successor_names_the_ledger_that_it_carries_on() {
     new.kill();
     let error = refused_with(old.folder.path(), &["--succeed", folder.join("checkpoint").to_str().unwrap()]);
     assert!(error.contains("--succeed") && error.contains(origin), "{error}");
+}
+
+#[test]
+fn the_version_names_the_commit_that_it_was_built_from() {
+    let version = String::from_utf8(timebank(&["--version"]).output().unwrap().stdout).unwrap();
+    let rest = version.trim().strip_prefix(concat!("timebank ", env!("CARGO_PKG_VERSION"))).unwrap();
+    let head = Command::new("git").args(["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "HEAD"]).output();
+    let head = head.ok().filter(|head| head.status.success()).map(|head| String::from_utf8(head.stdout).unwrap());
+    // From a tarball, or without git, there is none to name.
+    let expected = head.map_or_else(String::new, |head| format!(" ({}", &head[..12]));
+    assert!(rest.starts_with(&expected) && (!expected.is_empty() || rest.is_empty()), "{version}");
+}
+
+#[test]
+fn man_pages_are_written_for_every_command_beside_those_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = folder.path().join("timebank-theirs.1");
+    fs::write(&theirs, ".TH theirs 1\n.SH EXTRA\n").unwrap();
+    assert!(timebank(&["man"]).arg(folder.path()).status().unwrap().success());
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), ".TH theirs 1\n.SH EXTRA\n");
+    for page in ["timebank.1", "timebank-record.1", "timebank-key-enrol.1", "timebank-demo.1"] {
+        let page = fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(page.contains(concat!("\"timebank ", env!("CARGO_PKG_VERSION"), "\"")), "{page}");
+        assert!(!page.contains(".SH EXTRA"), "{page}");
+    }
+    let (code, error) = failure(&timebank(&["man", "/nowhere/at/all"]).output().unwrap());
+    assert_eq!((code, error.contains("/nowhere/at/all: ")), (Some(2), true), "{error}");
+}
+
+#[test]
+fn a_port_in_use_is_told_with_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = timebank(&["serve", "--listen", &address, "--data"]).arg(folder.path()).output().unwrap();
+    let (code, error) = failure(&output);
+    assert_eq!((code, error.contains("or choose another port with --listen")), (Some(2), true), "{error}");
 }
