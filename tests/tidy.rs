@@ -10,7 +10,7 @@ use std::{
 const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
     &["wire", "signature", "checkpoint", "archive", "proof", "replay"],
-    &["store", "projection", "past", "mirror", "pipeline", "audit", "sequencer", "clock", "directory"],
+    &["store", "projection", "past", "mirror", "pipeline", "audit", "sequencer", "clock", "directory", "calendar"],
     &["server", "witness", "demo", "cli", "config"],
 ];
 

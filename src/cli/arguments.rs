@@ -18,30 +18,6 @@ pub(crate) fn event_ref(text: &str) -> Result<EventRef, String> {
     Ok(EventRef { index: LogIndex(index), event })
 }
 
-/// Furthest that an offset may be from UTC, in minutes: no place's clocks are further.
-const OFFSET_MINUTES_MAX: i32 = 14 * 60;
-
-/// A UTC offset in seconds: `+08:00`, `+0800`, `+8`, `-03:30`, `Z`.
-pub(crate) fn offset(text: &str) -> Result<i32, String> {
-    if text == "Z" {
-        return Ok(0);
-    }
-    let wrong = || "expected an offset within 14 hours, as +08:00 or -03:30".to_owned();
-    let (sign, rest) = match text.split_at_checked(1) {
-        Some(("+", rest)) => (1, rest),
-        Some(("-", rest)) => (-1, rest),
-        _ => return Err(wrong()),
-    };
-    let basic = if rest.len() == 4 { rest.split_at_checked(2) } else { None };
-    let (hours, minutes) = rest.split_once(':').or(basic).unwrap_or((rest, "0"));
-    if hours.len() > 2 {
-        return Err(wrong());
-    }
-    let (hours, minutes): (i32, i32) = (digits(hours).ok_or_else(wrong)?, digits(minutes).ok_or_else(wrong)?);
-    let all = hours * 60 + minutes;
-    if minutes >= 60 || all > OFFSET_MINUTES_MAX { Err(wrong()) } else { Ok(sign * all * 60) }
-}
-
 /// Minutes as people type them: a whole number.
 pub(crate) fn whole_minutes(text: &str) -> Result<i64, String> {
     text.parse()

@@ -11,9 +11,9 @@ use super::{
     output::{hours, note, nothing_recorded, usage},
     service::{ServiceArguments, when},
     who::Who,
-    zone,
 };
 use crate::{
+    calendar,
     ledger::EventRef,
     projection::event_ref_message,
     proto::{self, event::Kind},
@@ -159,7 +159,7 @@ fn changes(before: &proto::Service, after: &proto::Service, who: &Who) -> More {
             ("category", word(&service.category)),
             ("activity", word(&service.activity)),
             ("served", when(service)),
-            ("offset", zone::offset_name(service.utc_offset_seconds)),
+            ("offset", calendar::offset_name(service.utc_offset_seconds)),
             ("rounding", rounding(service.rounding).to_owned()),
             ("credited", hours(service.credited_minutes)),
             ("insured", service.insured.to_string()),

@@ -12,7 +12,10 @@ use super::{
     who::{AccountName, Who},
     zone,
 };
-use crate::proto::{self, CorrectionReason, EventKind};
+use crate::{
+    calendar,
+    proto::{self, CorrectionReason, EventKind},
+};
 
 /// Show an account's history with running balance.
 #[derive(Debug, clap::Args)]
@@ -194,7 +197,7 @@ fn service_json(service: &proto::Service) -> Value {
         "payer": hex::encode(&service.payer),
         "category": service.category,
         "activity": service.activity,
-        "utc_offset": zone::offset_name(service.utc_offset_seconds),
+        "utc_offset": calendar::offset_name(service.utc_offset_seconds),
         "credited_minutes": service.credited_minutes,
         "insured": service.insured,
         "imported": service.imported,

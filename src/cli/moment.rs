@@ -10,12 +10,13 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use self::said::{Context, Edge, Said, YEARS, date, said_date};
-pub(crate) use self::said::{day_begins, exact, first_moment};
+pub(crate) use self::said::day_begins;
+use self::said::{Context, Edge, Said, date, said_date};
 use super::{
     output::{Failure, Refused, nothing_recorded, usage},
     zone,
 };
+use crate::calendar::{self, YEARS};
 
 /// Said below the help of commands that take times.
 pub(crate) const TIMES_HELP: &str = "\
@@ -106,11 +107,11 @@ impl TypedTime {
                 return Ok(());
             }
             let here = Timestamp::from_millisecond(start_ms)?.to_zoned(zone::here().map_err(usage)?);
-            let (typed, offset) = (&time.0, zone::offset_name(offset_seconds));
+            let (typed, offset) = (&time.0, calendar::offset_name(offset_seconds));
             let day = zone::at_offset(start_ms, offset_seconds);
             // None where it comes twice here, or never.
             let here = time.read(option, Edge::Begins, Some(&here)).ok();
-            let here = here.map(|here| zone::offset_name(here.offset().seconds())).filter(|here| *here != offset);
+            let here = here.map(|here| calendar::offset_name(here.offset().seconds())).filter(|here| *here != offset);
             let here = here.map_or_else(String::new, |here| format!(", or \"{typed}{here}\" as clocks here show it"));
             Err(usage(format!(
                 "{option} {typed:?}: the record, of {day}, has another offset than the time here. Write which one is meant: \

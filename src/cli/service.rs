@@ -1,7 +1,7 @@
 //! A service as `record` states it whole, and `correct` in what changes.
 
 use super::{
-    arguments::{RoundingName, minutes_of_hours, offset, whole_minutes},
+    arguments::{RoundingName, minutes_of_hours, whole_minutes},
     moment::{TypedDate, TypedTime, day_begins},
     offline::Session,
     output::usage,
@@ -9,6 +9,7 @@ use super::{
     zone,
 };
 use crate::{
+    calendar::offset,
     ledger::{self, Code, Millis, Minutes, Policy, Rounding, Served},
     proto::{self, service},
 };

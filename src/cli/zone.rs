@@ -8,11 +8,10 @@ use std::sync::OnceLock;
 use jiff::{
     Timestamp,
     civil::Date,
-    tz::{Offset, TimeZone, TimeZoneDatabase},
+    tz::{Offset, TimeZone},
 };
 
-use super::arguments::offset;
-use crate::ledger;
+use crate::calendar::{known, offset_name};
 
 /// What the command was told, or what the machine says. Set once, before anything is read or shown.
 static ZONE: OnceLock<Chosen> = OnceLock::new();
@@ -43,17 +42,6 @@ pub(crate) fn choose(named: Option<&str>, is_service: bool) -> Result<(), String
         let _set = ZONE.set(Chosen { zone, is_named: named.is_some() });
     }
     Ok(())
-}
-
-/// A zone by its name in the tz database, or a fixed offset.
-pub(super) fn known(name: &str) -> Option<TimeZone> {
-    let db = jiff::tz::db();
-    // A machine's own data may be newer than ours, or lack a zone that ours has.
-    let found = db.get(name).or_else(|_unknown| TimeZoneDatabase::bundled().get(name)).ok();
-    // `Etc/Unknown` and `Factory` are zones to the database, and UTC in disguise.
-    found
-        .filter(|zone| !zone.is_unknown() && zone.iana_name() != Some("Factory"))
-        .or_else(|| Some(TimeZone::fixed(Offset::from_seconds(offset(name).ok()?).ok()?)))
 }
 
 fn of_machine() -> Result<Option<TimeZone>, String> {
@@ -150,9 +138,4 @@ pub(crate) fn date_of_days(days: i32) -> String {
     let span = jiff::Span::new().try_days(days);
     let date = span.and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
     date.map_or_else(|_| format!("a date outside the calendar ({days} days since 1970)"), |date| date.to_string())
-}
-
-/// An offset as people write it: `+08:00`.
-pub(crate) fn offset_name(seconds: i32) -> String {
-    ledger::Offset(seconds).to_string()
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 
 use crate::{
+    calendar,
     cli::{
         account::Kinds,
         arguments::{self, RoundingName},
@@ -198,7 +199,7 @@ impl Mapping {
                 "categories: codes of 1 to 32 of A-Z a-z 0-9 . _ -",
             ),
             (
-                constants.offset.as_deref().is_none_or(|offset| arguments::offset(offset).is_ok()),
+                constants.offset.as_deref().is_none_or(|offset| calendar::offset(offset).is_ok()),
                 "constants.offset: as +08:00",
             ),
             (

@@ -13,10 +13,8 @@ use super::{
     table::{Line, Table},
 };
 use crate::{
-    cli::{
-        arguments::{self, RoundingName, decimal_millionths},
-        moment,
-    },
+    calendar,
+    cli::arguments::{RoundingName, decimal_millionths},
     ledger::Code,
     proto,
 };
@@ -158,7 +156,7 @@ impl Reader<'_> {
     /// The offset that the mapping names, as a column or for all rows.
     fn offset(&self, line: &Line) -> Result<Option<i32>, String> {
         let Some(column) = &self.mapping.columns.offset else {
-            return self.mapping.constants.offset.as_deref().map(arguments::offset).transpose();
+            return self.mapping.constants.offset.as_deref().map(calendar::offset).transpose();
         };
         let text = self.table.cell(line, column);
         let wrong = || format!("{column}: {text:?}: expected a UTC offset within 14 hours");
@@ -200,7 +198,7 @@ impl Reader<'_> {
             .map_err(|_unread| format!("{column}: {text:?} is no date as {format}; see date_format in the mapping"))?;
         let days = date.since(Date::constant(1970, 1, 1)).map_err(|error| format!("{column}: {error}"))?.get_days();
         let first =
-            moment::first_moment(date, &self.place(stated)?).map_err(|problem| format!("{column}: {problem}"))?;
+            calendar::first_moment(date, &self.place(stated)?).map_err(|problem| format!("{column}: {problem}"))?;
         let (minutes, source_us) = self.amount(line)?;
         let served = proto::ServedOnDate { date: days, minutes };
         Ok((proto::service::Served::OnDate(served), source_us, first.offset().seconds()))
@@ -211,7 +209,8 @@ impl Reader<'_> {
         let text = self.table.cell(line, column);
         let wrong = || format!("{column}: {text:?} is no time; see time_format in the mapping");
         let local = |civil: DateTime| {
-            let zoned = moment::exact(civil, &self.place(stated)?).map_err(|problem| format!("{column}: {problem}"))?;
+            let zoned =
+                calendar::exact(civil, &self.place(stated)?).map_err(|problem| format!("{column}: {problem}"))?;
             Ok((zoned.timestamp().as_millisecond(), zoned.offset().seconds()))
         };
         let own = |ms: i64, offset: Option<Offset>| {
@@ -222,7 +221,7 @@ impl Reader<'_> {
             // A zone of its own, RFC 9557: an hour that comes twice needs its offset beside it.
             let zoned: Zoned = text.parse().map_err(|_unread| wrong())?;
             let pieces = jiff::fmt::temporal::Pieces::parse(text).map_err(|_unread| wrong())?;
-            let exact = moment::exact(zoned.datetime(), zoned.time_zone());
+            let exact = calendar::exact(zoned.datetime(), zoned.time_zone());
             if pieces.offset().is_none() {
                 exact.map_err(|problem| format!("{column}: {problem}"))?;
             }

@@ -4,17 +4,18 @@ use std::sync::OnceLock;
 
 use jiff::{
     Span, Timestamp, Zoned,
-    civil::{Date, DateTime, Time},
-    tz::{AmbiguousOffset, Offset, TimeZone},
+    civil::{Date, Time},
+    tz::{Offset, TimeZone},
 };
 
-use crate::cli::{arguments::offset, zone};
+use crate::{
+    calendar::{self, YEARS, exact, first_moment, offset},
+    cli::zone,
+};
 
 const EXPECTED_TIME: &str = "expected a time as 2026-03-01 09:00, 2026-03-01T09:00+08:00, \"yesterday 09:00\", 15:00, today, now, \
                              -2h or +30d";
 const EXPECTED_DATE: &str = "expected a date as 2026-03-01, or today, yesterday, -3d";
-/// What can be typed: a ledger holds times to the end of the year 9999, and a calendar with time zones ends a day before.
-pub(super) const YEARS: &str = "expected a time from 1970-01-01 to 9999-12-30";
 /// The last millisecond of the year 9999, UTC.
 const TIME_MS_MAX: i64 = 253_402_300_799_999;
 /// Furthest from now that a number of minutes, hours, days or weeks may lead: a century of days.
@@ -123,7 +124,7 @@ impl Said {
         };
         let place = match (fixed, named) {
             (Some(_), Some(_)) => return Err("say either an offset or a zone with a time, not both".to_owned()),
-            (None, Some(name)) => Some(zone::known(name).ok_or_else(|| format!("{name}: no such time zone"))?),
+            (None, Some(name)) => Some(calendar::known(name).ok_or_else(|| format!("{name}: no such time zone"))?),
             (fixed, None) => fixed,
         };
         let clock = time_of_day(clock.trim_end()).ok_or_else(wrong)?;
@@ -241,49 +242,6 @@ fn time_of_day(text: &str) -> Option<Clock> {
     let is_leap = padded.get(6..8) == Some("60");
     let time = padded.parse().ok().filter(|_| is_clock && !is_leap)?;
     Some(Clock { time, day_is_over: false })
-}
-
-/// The one moment at which the clocks of a place show this.
-pub(crate) fn exact(datetime: DateTime, place: &TimeZone) -> Result<Zoned, String> {
-    let ambiguous = place.to_ambiguous_zoned(datetime);
-    let name = place.iana_name().unwrap_or("this time zone");
-    let clock = if datetime.second() == 0 { "%H:%M" } else { "%H:%M:%S" };
-    let written = |offset: Offset| {
-        format!("{}T{}{}", datetime.date(), datetime.strftime(clock), zone::offset_name(offset.seconds()))
-    };
-    let shown = format!("{} {}", datetime.date(), datetime.strftime(clock));
-    match ambiguous.offset() {
-        AmbiguousOffset::Unambiguous { .. } => ambiguous.unambiguous().map_err(|_range| YEARS.to_owned()),
-        AmbiguousOffset::Fold { before, after } => Err(format!(
-            "{shown} comes twice in {name}, as the clocks go back: write {} for the first time, {} for the second",
-            written(before),
-            written(after)
-        )),
-        AmbiguousOffset::Gap { before, after } => {
-            let reading = |offset: Offset| {
-                let moment = offset.to_timestamp(datetime).map_err(|_range| YEARS.to_owned())?;
-                Ok::<_, String>(moment.to_zoned(place.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
-            };
-            Err(format!(
-                "{shown} never comes in {name}, as the clocks go forward over it: write {} if {} is meant, {} if {} is",
-                written(before),
-                reading(before)?,
-                written(after),
-                reading(after)?
-            ))
-        }
-    }
-}
-
-/// The first moment of a date: midnight, or what comes in its place where the clocks go forward over it.
-pub(crate) fn first_moment(date: Date, place: &TimeZone) -> Result<Zoned, String> {
-    let first = place.to_ambiguous_zoned(date.to_datetime(Time::midnight())).compatible();
-    let first = first.map_err(|_range| YEARS.to_owned())?;
-    if first.date() == date {
-        return Ok(first);
-    }
-    let name = place.iana_name().unwrap_or("this time zone");
-    Err(format!("{date} never came in {name}: the calendar went over it"))
 }
 
 /// When a date of a record begins, in ms since 1970: where the reader's clocks had its offset then, as they showed it.
