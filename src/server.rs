@@ -224,6 +224,12 @@ impl LedgerService for Service {
         self.beside(move |service| service.record(&request)).await
     }
 
+    async fn get_records(&self, request: Request<proto::GetRecordsRequest>) -> Answer<proto::GetRecordsResponse> {
+        let request = request.into_inner();
+        self.reach(request.min_index).await?;
+        self.beside(move |service| service.records(&request)).await
+    }
+
     async fn list_accounts(&self, request: Request<proto::ListAccountsRequest>) -> Answer<proto::ListAccountsResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;

@@ -1054,6 +1054,26 @@ pub struct GetRecordResponse {
     #[prost(uint64, tag = "2")]
     pub reflected_index: u64,
 }
+/// Which records.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRecordsRequest {
+    /// 1 to 1,000 places, as in GetRecord. Those of one entry are best asked for together: it is read once.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<EventRef>,
+    /// Answer only once this entry is reflected.
+    #[prost(uint64, tag = "2")]
+    pub min_index: u64,
+}
+/// Records and what became of them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRecordsResponse {
+    /// One for each place, in order, all as of one moment. Where no record is, one without `record`.
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<Record>,
+    /// Last entry reflected.
+    #[prost(uint64, tag = "2")]
+    pub reflected_index: u64,
+}
 /// A service record with its corrections.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Record {
@@ -1954,6 +1974,31 @@ pub mod ledger_service_client {
                 .insert(GrpcMethod::new("timebank.v1.LedgerService", "GetRecord"));
             self.inner.unary(req, path, codec).await
         }
+        /// Several service records at once, as GetRecord: what an import compares its rows with.
+        pub async fn get_records(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRecordsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRecordsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/timebank.v1.LedgerService/GetRecords",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("timebank.v1.LedgerService", "GetRecords"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Accounts in the order they were opened, by kind and station.
         pub async fn list_accounts(
             &mut self,
@@ -2337,6 +2382,14 @@ pub mod ledger_service_server {
             request: tonic::Request<super::GetRecordRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetRecordResponse>,
+            tonic::Status,
+        >;
+        /// Several service records at once, as GetRecord: what an import compares its rows with.
+        async fn get_records(
+            &self,
+            request: tonic::Request<super::GetRecordsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRecordsResponse>,
             tonic::Status,
         >;
         /// Accounts in the order they were opened, by kind and station.
@@ -2991,6 +3044,51 @@ pub mod ledger_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetRecordSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/timebank.v1.LedgerService/GetRecords" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRecordsSvc<T: LedgerService>(pub Arc<T>);
+                    impl<
+                        T: LedgerService,
+                    > tonic::server::UnaryService<super::GetRecordsRequest>
+                    for GetRecordsSvc<T> {
+                        type Response = super::GetRecordsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRecordsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LedgerService>::get_records(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRecordsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -22,6 +22,7 @@ use crate::proto::{self, submit_result::Outcome};
 /// | `GetStatus` | a genesis' policy (its event has at most 1 KiB), origin, key, hashes | 3 |
 /// | `GetCheckpoint` | a note of 1 KiB, one with 100 lines of witnesses, their names from a policy of 64 KiB | 76 |
 /// | `GetAccount`, `GetBalance`, `GetRecord` | one row; a service of 250 bytes at most | 1 |
+/// | `GetRecords` | 1,000 services of at most 250 bytes, places of 40 | 290 |
 /// | `FindAccounts` | 10 rows of at most 130 bytes | 2 |
 /// | `ListAccounts`, `ListHolds`, `ListKeys` | 1,000 rows of at most 130 bytes, a cursor | 128 |
 /// | `ListHistory` | 200 rows of at most 120 bytes, with details two services of 250 and 100 more, a cursor | 144 |

@@ -15,29 +15,59 @@ use crate::{
     store::StoredEntry,
 };
 
+/// Places of one call: as many as a sheet has events, so that an entry is read once for all of its records.
+const RECORDS_MAX: usize = 1_000;
+
 impl Service {
     pub(super) fn record(&self, request: &proto::GetRecordRequest) -> Result<proto::GetRecordResponse, Status> {
         let Some(event) = request.event else { return Err(invalid("event", "a place, INDEX.EVENT")) };
         let at = place(event).ok_or_else(|| invalid("event.event", "an event number below 1,000"))?;
-        let mut log = Log::new(self);
-        let unknown = || {
+        let (mut records, reflected_index) = self.records_at(&[at])?;
+        let record = records.pop().flatten();
+        let record = record.ok_or_else(|| {
             let message = format!(
                 "event {at} neither recorded a service nor corrected or reversed one; histories show the places of records"
             );
             failure(Reason::RecordUnknown, "event", &message)
-        };
-        // What the log has and the readers' tables don't is not answered yet.
-        if at.index.0 >= self.projection.view().size {
-            return Err(unknown());
-        }
-        let original = log.original(at)?.ok_or_else(unknown)?;
-        let (newest, reversed, reflected_index) = {
-            let view = self.projection.view();
-            let (newest, reversed) = view.record(original);
-            (newest, reversed, view.reflected_index())
-        };
-        let record = log.record(original, newest, reversed)?.ok_or_else(unknown)?;
+        })?;
         Ok(proto::GetRecordResponse { record: Some(record), reflected_index })
+    }
+
+    pub(super) fn records(&self, request: &proto::GetRecordsRequest) -> Result<proto::GetRecordsResponse, Status> {
+        if !(1..=RECORDS_MAX).contains(&request.events.len()) {
+            return Err(invalid("events", "1 to 1,000 places"));
+        }
+        let places: Option<Vec<EventRef>> = request.events.iter().copied().map(place).collect();
+        let places = places.ok_or_else(|| invalid("events.event", "event numbers below 1,000"))?;
+        let (records, reflected_index) = self.records_at(&places)?;
+        let records = records.into_iter().map(Option::unwrap_or_default).collect();
+        Ok(proto::GetRecordsResponse { records, reflected_index })
+    }
+
+    /// The records that are recorded, corrected or reversed at these places, as of one moment, and the entry that this
+    /// moment is after. None where no record is.
+    fn records_at(&self, places: &[EventRef]) -> Result<(Vec<Option<proto::Record>>, u64), Status> {
+        let mut log = Log::new(self);
+        // What the log has and the readers' tables don't is not answered yet.
+        let size = self.projection.view().size;
+        let mut originals = Vec::with_capacity(places.len());
+        for at in places {
+            originals.push(if at.index.0 < size { log.original(*at)? } else { None });
+        }
+        let (states, reflected_index) = {
+            let view = self.projection.view();
+            let states: Vec<_> =
+                originals.iter().map(|original| original.map(|original| view.record(original))).collect();
+            (states, view.reflected_index())
+        };
+        let mut records = Vec::with_capacity(places.len());
+        for (original, state) in originals.into_iter().zip(states) {
+            records.push(match original.zip(state) {
+                Some((original, (newest, reversed))) => log.record(original, newest, reversed)?,
+                None => None,
+            });
+        }
+        Ok((records, reflected_index))
     }
 
     /// Puts to each row what its event says. Rows of one entry that follow each other read it once.

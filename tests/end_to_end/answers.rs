@@ -193,6 +193,9 @@ async fn check_single_answers(ledger: &mut Ledger, index: u64) {
     let rows = fits(ledger.client.list_history(history).await.unwrap()).rows;
     if let Some(event) = rows.iter().find(|row| row.details.as_ref().is_some_and(|details| details.record.is_some())) {
         fits(ledger.client.get_record(proto::GetRecordRequest { event: event.event, min_index: 0 }).await.unwrap());
+        let events = vec![event.event.unwrap(); 1_000];
+        let records = ledger.client.get_records(proto::GetRecordsRequest { events, min_index: 0 }).await.unwrap();
+        assert_eq!(fits(records).records.len(), 1_000);
     }
     let request = proto::GetInclusionProofRequest { index, size };
     fits(ledger.client.get_inclusion_proof(request).await.unwrap());

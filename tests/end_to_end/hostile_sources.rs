@@ -123,6 +123,7 @@ forward! {
     get_account(GetAccountRequest) -> GetAccountResponse
     find_accounts(FindAccountsRequest) -> FindAccountsResponse
     get_record(GetRecordRequest) -> GetRecordResponse
+    get_records(GetRecordsRequest) -> GetRecordsResponse
     list_accounts(ListAccountsRequest) -> ListAccountsResponse
     get_balance(GetBalanceRequest) -> GetBalanceResponse
     list_history(ListHistoryRequest) -> ListHistoryResponse

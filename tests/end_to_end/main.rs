@@ -432,6 +432,37 @@ async fn bad_input_is_named_and_the_server_goes_on() {
 }
 
 #[tokio::test]
+async fn records_are_read_several_at_once_and_places_of_none_stay_empty() {
+    let mut ledger = Ledger::new().await;
+    let recorded =
+        ledger.accept(vec![ledger.half_hour(0, 1), ledger.half_hour(0, 2), ledger.half_hour(1, 1)]).await.index;
+    let place = |event| support::at(recorded, event);
+    let Kind::ServiceRecorded(other) = ledger.half_hour(0, 3) else { panic!("it records") };
+    let service = other.service.unwrap();
+    let changed = ledger.accept(vec![support::correct(place(0), service), support::reverse(place(1))]).await.index;
+    let named =
+        [place(0), place(1), place(2), support::at(changed, 0), support::at(changed, 1), support::at(0, 0), place(9)];
+    let mut events: Vec<proto::EventRef> = named.into_iter().flatten().collect();
+    events.push(proto::EventRef { index: changed + 5, event: 0 });
+    let request = proto::GetRecordsRequest { events: events.clone(), min_index: changed };
+    let answer = ledger.client.get_records(request).await.unwrap().into_inner();
+    assert_eq!(answer.reflected_index, changed);
+    let told: Vec<_> = answer.records.iter().map(|record| (record.record, record.newest, record.reversed)).collect();
+    let corrected = (place(0), support::at(changed, 0), false);
+    let reversed = (place(1), place(1), true);
+    let none = (None, None, false);
+    assert_eq!(told, [corrected, reversed, (place(2), place(2), false), corrected, reversed, none, none, none]);
+    for (event, record) in events.iter().zip(&answer.records).filter(|(_, record)| record.record.is_some()) {
+        let alone = proto::GetRecordRequest { event: Some(*event), min_index: 0 };
+        assert_eq!(ledger.client.get_record(alone).await.unwrap().into_inner().record.as_ref(), Some(record));
+    }
+    for events in [Vec::new(), vec![events[0]; 1_001], vec![proto::EventRef { index: 1, event: 70_000 }]] {
+        let status = ledger.client.get_records(proto::GetRecordsRequest { events, min_index: 0 }).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn cursors_of_lists_carry_their_filters() {
     let mut ledger = Ledger::new().await;
     let resident = i32::from(proto::AccountKind::Resident);
