@@ -51,6 +51,13 @@ pub(crate) fn known(name: &str) -> Option<TimeZone> {
         .or_else(|| Some(TimeZone::fixed(Offset::from_seconds(offset(name).ok()?).ok()?)))
 }
 
+/// A zone's name, as --zone takes it.
+pub(crate) fn name(zone: &TimeZone) -> String {
+    let fixed =
+        || zone.to_fixed_offset().map_or_else(|_varies| "TZ".to_owned(), |offset| offset_name(offset.seconds()));
+    zone.iana_name().map_or_else(fixed, str::to_owned)
+}
+
 /// The one moment at which the clocks of a place show this.
 pub(crate) fn exact(datetime: DateTime, place: &TimeZone) -> Result<Zoned, String> {
     let ambiguous = place.to_ambiguous_zoned(datetime);

@@ -20,6 +20,7 @@ const RECORD: u8 = b'r';
 const APPLIED: u8 = b'o';
 const PENDING: u8 = b'p';
 const ZONE: u8 = b'z';
+const KEY: u8 = b'k';
 
 /// What an outside record has become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,22 +119,7 @@ impl Accounts {
     /// # Errors
     /// The store can't be read, or is damaged.
     pub fn find(&self, outsides: &[String]) -> Result<Vec<OutsideAccount>, StoreError> {
-        let mut found = Vec::new();
-        let mut next = vec![ACCOUNT];
-        // From source to source, without going through the links of any.
-        while let Some(first) = self.synced.db.range(next.as_slice()..[ACCOUNT + 1].as_slice()).keys().next() {
-            let first = first.map_err(backend)?;
-            let (_, (source, _)) = parts(&first).ok_or_else(|| damaged("a key"))?;
-            for outside in outsides {
-                let key = [&[ACCOUNT], source.as_bytes(), &[0], outside.as_bytes()].concat();
-                if let Some(value) = self.synced.db.get(key).map_err(backend)? {
-                    let account = decode(&value, "an account")?;
-                    found.push(OutsideAccount { source: source.clone(), outside: outside.clone(), account });
-                }
-            }
-            next = [&[ACCOUNT], source.as_bytes(), &[1]].concat();
-        }
-        Ok(found)
+        find(&self.synced, outsides)
     }
 
     /// The first so many accounts of all sources.
@@ -145,6 +131,26 @@ impl Accounts {
             Some(OutsideAccount { source, outside, account: decode(&value, "an account").ok()? })
         })
     }
+}
+
+/// The accounts that any source calls so.
+fn find(synced: &SyncedDb, outsides: &[String]) -> Result<Vec<OutsideAccount>, StoreError> {
+    let mut found = Vec::new();
+    let mut next = vec![ACCOUNT];
+    // From source to source, without going through the links of any.
+    while let Some(first) = synced.db.range(next.as_slice()..[ACCOUNT + 1].as_slice()).keys().next() {
+        let first = first.map_err(backend)?;
+        let (_, (source, _)) = parts(&first).ok_or_else(|| damaged("a key"))?;
+        for outside in outsides {
+            let key = [&[ACCOUNT], source.as_bytes(), &[0], outside.as_bytes()].concat();
+            if let Some(value) = synced.db.get(key).map_err(backend)? {
+                let account = decode(&value, "an account")?;
+                found.push(OutsideAccount { source: source.clone(), outside: outside.clone(), account });
+            }
+        }
+        next = [&[ACCOUNT], source.as_bytes(), &[1]].concat();
+    }
+    Ok(found)
 }
 
 /// What a directory holds.
@@ -232,6 +238,79 @@ impl Directory {
     pub fn set_zone(&self, zone: &str) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.insert(self.key(ZONE, &[]), encode(&zone, "a zone")?);
+        self.synced.commit(batch)
+    }
+
+    /// The columns whose cells together name the source's records.
+    ///
+    /// # Errors
+    /// The store can't be read, or is damaged.
+    pub fn key_columns(&self) -> Result<Option<Vec<String>>, StoreError> {
+        self.get(KEY, &[], "the columns of a key")
+    }
+
+    /// Remembers these columns; on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store can't be written.
+    pub fn set_key_columns(&self, columns: &[String]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.insert(self.key(KEY, &[]), encode(&columns, "the columns of a key")?);
+        self.synced.commit(batch)
+    }
+
+    /// The account that another source of the same ledger links with an outside id.
+    ///
+    /// # Errors
+    /// The store can't be read, or is damaged.
+    pub fn account_of(&self, source: &str, outside: &str) -> Result<Option<AccountId>, StoreError> {
+        let key = [&[ACCOUNT], source.as_bytes(), &[0], outside.as_bytes()].concat();
+        let value = self.synced.db.get(key).map_err(backend)?;
+        value.map(|value| decode(&value, "an account")).transpose()
+    }
+
+    /// The accounts that any source calls so.
+    ///
+    /// # Errors
+    /// The store can't be read, or is damaged.
+    pub fn accounts_named(&self, outside: &str) -> Result<Vec<OutsideAccount>, StoreError> {
+        find(&self.synced, &[outside.to_owned()])
+    }
+
+    /// Whether any source of this ledger has brought a record.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn has_records(&self) -> Result<bool, StoreError> {
+        let first = self.synced.db.range([RECORD].as_slice()..[RECORD + 1].as_slice()).next();
+        Ok(first.transpose().map_err(backend)?.is_some())
+    }
+
+    /// The records that sources of this ledger have brought, each with the source's name.
+    ///
+    /// # Errors
+    /// The store can't be read, or is damaged.
+    pub fn records_of_all(&self) -> Result<Vec<(String, EventRef)>, StoreError> {
+        let rows = self.synced.db.range([RECORD].as_slice()..[RECORD + 1].as_slice());
+        rows.map(|row| {
+            let (key, value) = row.map_err(backend)?;
+            let (_, (source, _)) = parts(&key).ok_or_else(|| damaged("a key"))?;
+            let link: RecordLink = decode(&value, "a record")?;
+            Ok((source, link.record))
+        })
+        .collect()
+    }
+
+    /// Makes links that no sheet goes with, and takes records' links away, at once; on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store can't be written.
+    pub fn relink(&self, links: &[Link], unlinked: &[String]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for record in unlinked {
+            batch.remove(self.key(RECORD, record.as_bytes()));
+        }
+        self.insert(&mut batch, links, 0)?;
         self.synced.commit(batch)
     }
 
@@ -348,7 +427,12 @@ impl Directory {
     /// The store can't be written.
     pub fn finish(&self, pending: &Pending, index: u64) -> Result<(), StoreError> {
         let mut batch = Batch::default();
-        for link in &pending.links {
+        self.insert(&mut batch, &pending.links, index)?;
+        self.remove(pending, batch)
+    }
+
+    fn insert(&self, batch: &mut Batch, links: &[Link], index: u64) -> Result<(), StoreError> {
+        for link in links {
             match link {
                 Link::Account { outside, account } => {
                     batch.insert(self.key(ACCOUNT, outside.as_bytes()), encode(account, "an account")?);
@@ -360,7 +444,7 @@ impl Directory {
                 Link::Applied { row } => batch.insert(self.key(APPLIED, row), &[]),
             }
         }
-        self.remove(pending, batch)
+        Ok(())
     }
 
     /// The ledger refused a sheet: it is forgotten with its links.
@@ -385,7 +469,7 @@ fn parts(key: &[u8]) -> Option<(u8, (String, String))> {
     let zero = rest.iter().position(|byte| *byte == 0)?;
     let (source, outside) = (rest.get(..zero)?, rest.get(zero + 1..)?);
     let source = std::str::from_utf8(source).ok()?.to_owned();
-    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING | ZONE);
+    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING | ZONE | KEY);
     known.then(|| (*prefix, (source, String::from_utf8_lossy(outside).into_owned())))
 }
 

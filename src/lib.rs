@@ -29,6 +29,8 @@ pub mod demo;
 #[cfg(feature = "service")]
 pub mod directory;
 #[cfg(feature = "service")]
+pub(crate) mod import;
+#[cfg(feature = "service")]
 pub mod mirror;
 #[cfg(feature = "service")]
 pub mod past;

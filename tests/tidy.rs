@@ -10,7 +10,19 @@ use std::{
 const FLOORS: [&[&str]; 4] = [
     &["ledger", "merkle"],
     &["wire", "signature", "checkpoint", "archive", "proof", "replay"],
-    &["store", "projection", "past", "mirror", "pipeline", "audit", "sequencer", "clock", "directory", "calendar"],
+    &[
+        "store",
+        "projection",
+        "past",
+        "mirror",
+        "pipeline",
+        "audit",
+        "sequencer",
+        "clock",
+        "directory",
+        "calendar",
+        "import",
+    ],
     &["server", "witness", "demo", "cli", "config"],
 ];
 

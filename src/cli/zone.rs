@@ -11,7 +11,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use crate::calendar::{known, offset_name};
+use crate::calendar::known;
 
 /// What the command was told, or what the machine says. Set once, before anything is read or shown.
 static ZONE: OnceLock<Chosen> = OnceLock::new();
@@ -74,13 +74,6 @@ pub(crate) fn is_here(ms: i64, offset_seconds: i32) -> bool {
     let time = Timestamp::from_millisecond(ms).ok();
     let here = here().ok().zip(time).map(|(zone, time)| zone.to_offset(time).seconds());
     here == Some(offset_seconds)
-}
-
-/// A zone's name, as --zone takes it.
-pub(crate) fn name(zone: &TimeZone) -> String {
-    let fixed =
-        || zone.to_fixed_offset().map_or_else(|_varies| "TZ".to_owned(), |offset| offset_name(offset.seconds()));
-    zone.iana_name().map_or_else(fixed, str::to_owned)
 }
 
 /// Whether --zone or `TIMEBANK_ZONE` named the zone, and not the machine.

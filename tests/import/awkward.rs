@@ -130,7 +130,7 @@ fn a_full_file_with_new_ids_is_in_step_after_one_import() {
     let ledger = Ledger::new();
     assert_eq!(import(&ledger, TIMES, &times(&[("1", 9, 10), ("2", 10, 11)]), &["--full"]), ([2, 2, 0, 0, 0, 0], 120));
     let renamed = times(&[("a", 9, 10), ("b", 10, 11)]);
-    assert_eq!(import(&ledger, TIMES, &renamed, &["--full"]), ([2, 2, 0, 2, 0, 0], 120));
+    assert_eq!(import(&ledger, TIMES, &renamed, &["--full"]), ([4, 2, 0, 2, 0, 0], 120));
     // The first can only move once the second has.
     let moved = times(&[("a", 10, 11), ("b", 11, 12)]);
     assert_eq!(import(&ledger, TIMES, &moved, &["--full"]), ([2, 0, 2, 0, 0, 0], 120));
@@ -205,21 +205,26 @@ fn times_without_an_offset_are_those_of_one_zone_for_good() {
         (service["start"].as_str().unwrap().to_owned(), service["utc_offset"].as_str().unwrap().to_owned())
     };
     let prague = [("TZ", "Europe/Prague")];
-    assert_eq!(import(&prague, &[]).0, Some(0));
+    // The zone of whichever machine it is tells nothing of the place that the sheet is of.
+    let (code, error) = import(&prague, &[]);
+    assert!(code == Some(2) && error.contains("line 2") && error.contains("zone ="), "{error}");
+    assert_eq!(ledger.status()["size"], 1);
+    assert_eq!(import(&prague, &["--zone", "Europe/Prague"]).0, Some(0));
     assert_eq!(times(), ("2026-07-01T07:00:00.000Z".to_owned(), "+02:00".to_owned()));
-    assert_eq!(import(&prague, &[]).0, Some(0), "the same again");
-    // Another machine, or a task that runs without settings, would move every time.
+    // Another machine, or a task that runs without settings, reads them as they were read.
     let size = ledger.status()["size"].clone();
-    for settings in [[("TZ", "UTC")], [("TZ", "Asia/Shanghai")]] {
-        let (code, error) = import(&settings, &[]);
-        assert!(code == Some(2) && error.contains("--zone Europe/Prague"), "{settings:?}: {error}");
+    for settings in [[("TZ", "UTC")], [("TZ", "Asia/Shanghai")], prague] {
+        assert_eq!(import(&settings, &[]).0, Some(0), "{settings:?}");
     }
-    assert_eq!(ledger.status()["size"], size);
-    assert_eq!(import(&[("TZ", "UTC")], &["--zone", "Europe/Prague"]).0, Some(0));
     assert_eq!(ledger.status()["size"], size);
     // Who names another one means it.
     assert_eq!(import(&prague, &["--zone", "Asia/Shanghai"]).0, Some(0));
     assert_eq!(times(), ("2026-07-01T01:00:00.000Z".to_owned(), "+08:00".to_owned()));
+    // So does the mapping.
+    let named = Files::new(&format!("zone = \"America/New_York\"\n{LOCAL}"));
+    let output = ledger.run(&["import", &file, "--mapping", &named.mapping]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(times(), ("2026-07-01T13:00:00.000Z".to_owned(), "-04:00".to_owned()));
 }
 
 #[test]
@@ -279,7 +284,7 @@ fn a_row_is_named_by_the_line_it_begins_on() {
     for (name, end) in [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")] {
         let files = Files::new(&MAPPING.replace("small", name));
         let file = files.csv(lines.join(end));
-        let rejects = ledger.folder.path().join("rejects.csv");
+        let rejects = ledger.folder.path().join(format!("rejects-{name}.csv"));
         let import =
             ["import", &file, "--mapping", &files.mapping, "--open-accounts", "--rejects", rejects.to_str().unwrap()];
         assert_eq!(ledger.run(&import).status.code(), Some(4), "{name}");
@@ -323,15 +328,19 @@ fn a_file_for_rejects_that_cannot_be_written_neither_hides_nor_costs_anything() 
         output.status.code() == Some(4) && told.contains(r#""unchanged":3"#),
         "a report that can't be printed: {told}"
     );
-    // A pipe is opened once; the rejects of an earlier import give way.
+    // A pipe is opened once; the rejects of an earlier import, half mended perhaps, are left alone.
     let (pipe, earlier) = (path("pipe"), path("rejects.csv"));
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let from = pipe.clone();
     let read = std::thread::spawn(move || std::fs::read_to_string(from).unwrap());
-    for rejects in [&pipe, &earlier, &earlier] {
+    for rejects in [&pipe, &earlier] {
         let (code, _, error) = import(rejects);
         assert_eq!(code, Some(4), "{rejects}: {error}");
     }
+    let before = std::fs::read(&earlier).unwrap();
+    let (code, _, error) = import(&earlier);
+    assert!(code == Some(2) && error.contains("exists") && error.contains("nothing was recorded"), "{error}");
+    assert_eq!(std::fs::read(&earlier).unwrap(), before);
     let rows = [read.join().unwrap(), std::fs::read_to_string(earlier).unwrap()];
     for rows in rows {
         assert!(rows.starts_with("id,person,place,day,minutes,line,reason\nbad,,s1,"), "{rows}");

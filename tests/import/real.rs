@@ -43,8 +43,22 @@ fn the_shifts_of_leeds_2023_come_in_as_operations_and_stay_in_step() {
     assert_eq!(report["credited_minutes"], 1_066_011);
     let mut keys: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    let expected =
-        ["corrected", "credited_minutes", "recorded", "rejected", "reversed", "rows", "source_hours", "unchanged"];
+    let expected = [
+        "corrected",
+        "credited_minutes",
+        "gone",
+        "joined",
+        "left_out",
+        "notices",
+        "recorded",
+        "rejected",
+        "rejects",
+        "reversed",
+        "rows",
+        "source_hours",
+        "totals",
+        "unchanged",
+    ];
     assert_eq!(keys, expected);
 
     let status = ledger.status();
@@ -89,6 +103,7 @@ fn the_sessions_of_zooniverse_come_in_as_history_and_rejects_have_reasons() {
     assert!(reasons.is_empty(), "{reasons:?}");
     eprintln!("Zooniverse: of 3,000 rows 2,653 came to 4,114 minutes, 347 were refused, each with its reason");
     let status = ledger.status();
-    assert_eq!(counts(&ledger.import(import)), [3_000, 0, 0, 0, 2_653, 347]);
+    let again = import.split_last().unwrap().1.split_last().unwrap().1;
+    assert_eq!(counts(&ledger.import(again)), [3_000, 0, 0, 0, 2_653, 347]);
     assert_eq!(ledger.status(), status);
 }

@@ -1,0 +1,267 @@
+//! What an import has to do: the rows in the order of their file, and the records that a full file no longer has.
+
+use std::collections::{HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    grid::Cells,
+    mapping::Mapping,
+    row::{Reader, Row, Wanted, Wish},
+    table::Table,
+};
+use crate::{directory::Directory, proto::service::Served, store::StoreError};
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// What a file has for the same record after a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Later {
+    None,
+    /// Only rows that were not carried out yet.
+    ToDo,
+    /// A row that was carried out in an earlier import.
+    CarriedOut,
+}
+
+/// A row to carry out, or a record that a full file no longer has.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Row {
+        row: Row,
+        digest: [u8; 32],
+        /// Its place among the file's rows.
+        position: usize,
+        /// Where it stands: a line of the file, or a row of the sheet.
+        number: u64,
+        /// An operation that was carried out in an earlier import.
+        applied: bool,
+        later: Later,
+    },
+    Gone {
+        record: String,
+    },
+}
+
+impl Item {
+    pub(crate) fn record(&self) -> &str {
+        match self {
+            Self::Row { row, .. } => &row.record,
+            Self::Gone { record } => record,
+        }
+    }
+
+    /// The service that it wants, if it wants one.
+    pub(crate) fn wanted(&self) -> Option<&Wanted> {
+        match self {
+            Self::Row { row: Row { wish: Ok(Wish::Present(wanted)), .. }, .. } => Some(wanted),
+            Self::Row { .. } | Self::Gone { .. } => None,
+        }
+    }
+
+    /// Where it stands in the source, in words.
+    pub(crate) fn place(&self, table: &Table) -> String {
+        match self {
+            Self::Row { row, number, .. } => format!("{} ({})", table.place(*number), row.record),
+            Self::Gone { record } => format!("record {record}, which is no longer in the file"),
+        }
+    }
+}
+
+/// All that an import has to do.
+#[derive(Debug)]
+pub(crate) struct Items {
+    pub(crate) all: Vec<Item>,
+    /// Services that stood in two or more rows, split at midnight, and how many rows those were.
+    pub(crate) joined: (usize, usize),
+}
+
+impl Items {
+    /// Reads the rows of a table.
+    ///
+    /// # Errors
+    /// The directory can't be read.
+    pub(crate) fn read(
+        reader: &Reader<'_>,
+        mapping: &Mapping,
+        table: &Table,
+        directory: &Directory,
+    ) -> Result<Self, StoreError> {
+        let operations = mapping.is_of_operations();
+        let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
+        let mut all: Vec<Item> = Vec::with_capacity(table.rows.len());
+        for (position, line) in table.rows.iter().enumerate() {
+            // The same operation twice in one file is two operations: the digest counts which one this is.
+            let digest = if operations { operation_digest(&line.cells, &mut seen) } else { [0; 32] };
+            let mut row = reader.row(line);
+            row.record = as_linked(row.record, directory)?;
+            let applied = operations && directory.applied(&digest)?;
+            all.push(Item::Row { row, digest, position, number: line.number, applied, later: Later::None });
+        }
+        let mut joined = (0, 0);
+        if mapping.join_midnight && !operations {
+            joined = join_at_midnight(&mut all);
+        }
+        if operations {
+            mark_later(&mut all);
+        } else {
+            refuse_repeats(&mut all, mapping, table);
+        }
+        Ok(Self { all, joined })
+    }
+
+    /// Puts before the rows the records that the file no longer has, so that what they free can be taken by others.
+    /// Gives their number, and that of all the source's records that stand.
+    ///
+    /// # Errors
+    /// The directory can't be read.
+    pub(crate) fn add_gone(&mut self, directory: &Directory) -> Result<(u64, u64), StoreError> {
+        let live: Vec<String> =
+            directory.records()?.into_iter().filter(|(_, link)| !link.reversed).map(|(record, _)| record).collect();
+        let present: HashSet<&str> = self.all.iter().map(Item::record).collect();
+        let count = live.len() as u64;
+        let mut all: Vec<Item> = live
+            .into_iter()
+            .filter(|record| !present.contains(record.as_str()))
+            .map(|record| Item::Gone { record })
+            .collect();
+        let gone = all.len() as u64;
+        all.append(&mut self.all);
+        self.all = all;
+        Ok((gone, count))
+    }
+}
+
+/// An id as the directory has it: links of earlier versions were not in one normal form.
+fn as_linked(record: String, directory: &Directory) -> Result<String, StoreError> {
+    use unicode_normalization::UnicodeNormalization;
+    if record.is_ascii() || directory.record(&record)?.is_some() {
+        return Ok(record);
+    }
+    let apart: String = record.nfd().collect();
+    Ok(if apart != record && directory.record(&apart)?.is_some() { apart } else { record })
+}
+
+fn operation_digest(cells: &Cells, seen: &mut HashMap<[u8; 32], u32>) -> [u8; 32] {
+    let trimmed: Vec<&str> = cells.iter().map(str::trim).collect();
+    let cells = Sha256::digest(trimmed.join("\u{1f}"));
+    let count = seen.entry(cells.into()).or_insert(0);
+    let digest = Sha256::new().chain_update(cells).chain_update(count.to_be_bytes()).finalize();
+    *count += 1;
+    digest.into()
+}
+
+/// A record has one row; where the mapping says so, rows that are alike are told apart by their order.
+fn refuse_repeats(all: &mut [Item], mapping: &Mapping, table: &Table) {
+    let mut first: HashMap<String, u64> = HashMap::new();
+    let mut times: HashMap<String, u32> = HashMap::new();
+    for item in all {
+        let Item::Row { row, number, .. } = item else { continue };
+        if row.record.is_empty() {
+            continue;
+        }
+        if mapping.number_repeats {
+            let times = times.entry(row.record.clone()).or_insert(0);
+            *times += 1;
+            if *times > 1 {
+                row.record = format!("{} #{times}", row.record);
+            }
+        }
+        let stands = *first.entry(row.record.clone()).or_insert(*number);
+        if stands != *number && row.wish.is_ok() {
+            let column = table.name(super::mapping::Field::Record);
+            row.wish = Err(format!(
+                "{column}: {:?} stands on {} already; a record has one row",
+                row.record,
+                table.place(stands)
+            ));
+        }
+    }
+}
+
+/// What comes later in the file for the same record, from the end.
+fn mark_later(all: &mut [Item]) {
+    let mut later: HashMap<String, Later> = HashMap::new();
+    for item in all.iter_mut().rev() {
+        if let Item::Row { row, applied, later: mine, .. } = item {
+            let known = later.entry(row.record.clone()).or_insert(Later::None);
+            *mine = *known;
+            *known = if *applied || *known == Later::CarriedOut { Later::CarriedOut } else { Later::ToDo };
+        }
+    }
+}
+
+/// What two rows have in common that are parts of one service.
+type Same = (String, String, String, String, i32);
+
+fn parts(item: &Item) -> Option<(Same, i64, i64)> {
+    let wanted = item.wanted()?;
+    let Served::Interval(interval) = wanted.served else { return None };
+    let same = (
+        wanted.volunteer.clone(),
+        wanted.station.clone(),
+        wanted.category.clone(),
+        wanted.activity.clone(),
+        wanted.utc_offset_seconds,
+    );
+    Some((same, interval.start_ms, interval.end_ms))
+}
+
+fn is_midnight(ms: i64, offset_seconds: i32) -> bool {
+    (ms + i64::from(offset_seconds) * 1_000).rem_euclid(DAY_MS) == 0
+}
+
+/// Makes one of the rows that end at midnight and go on at the same moment. The first one's id stands for all.
+fn join_at_midnight(all: &mut Vec<Item>) -> (usize, usize) {
+    let mut begins: HashMap<(Same, i64), usize> = HashMap::new();
+    let mut ends: HashSet<(Same, i64)> = HashSet::new();
+    for (number, item) in all.iter().enumerate() {
+        let Some((same, start, end)) = parts(item) else { continue };
+        if is_midnight(start, same.4) {
+            begins.insert((same.clone(), start), number);
+        }
+        ends.insert((same, end));
+    }
+    let mut taken: HashSet<usize> = HashSet::new();
+    let mut joined = (0, 0);
+    for number in 0..all.len() {
+        let Some((same, start, mut end)) = all.get(number).and_then(parts) else { continue };
+        // A part is reached from its first row, which doesn't begin where another ends.
+        let goes_on = is_midnight(start, same.4) && ends.contains(&(same.clone(), start));
+        if goes_on || taken.contains(&number) {
+            continue;
+        }
+        let mut rows = 1;
+        while is_midnight(end, same.4)
+            && let Some(next) = begins.get(&(same.clone(), end))
+            && let Some((_, _, further)) = all.get(*next).and_then(parts)
+        {
+            taken.insert(*next);
+            end = further;
+            rows += 1;
+        }
+        if rows > 1 {
+            joined = (joined.0 + 1, joined.1 + rows);
+            if let Some(item) = all.get_mut(number) {
+                extend(item, end);
+            }
+        }
+    }
+    let mut number = 0;
+    all.retain(|_| {
+        number += 1;
+        !taken.contains(&(number - 1))
+    });
+    joined
+}
+
+/// Lets a row's service end later.
+fn extend(item: &mut Item, end_ms: i64) {
+    if let Item::Row { row: Row { wish: Ok(Wish::Present(wanted)), .. }, .. } = item
+        && let Served::Interval(interval) = &mut wanted.served
+    {
+        interval.end_ms = end_ms;
+        wanted.source_us = (end_ms - interval.start_ms).saturating_mul(1_000);
+    }
+}

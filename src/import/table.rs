@@ -1,0 +1,287 @@
+//! A file's rows under its header: which cell is which field, what is a row of data and what is a title, a sum or a blank.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use super::{
+    cell::text::{fault, tidy},
+    grid::{Form, Grid, Line, Sheet},
+    mapping::{Condition, Field, Given, Mapping},
+};
+
+/// How far down a header is looked for: titles, logos and notes to whoever fills it in take a few rows.
+const HEADER_ROWS_MAX: usize = 50;
+
+/// A row that is no record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Where it stands.
+    pub(crate) number: u64,
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It begins with a word of `totals`.
+    Total,
+    /// `only_if` doesn't hold.
+    Condition,
+}
+
+/// A file under its mapping.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Names of the columns, as they stand.
+    pub(crate) header: Vec<String>,
+    /// Rows of data, in the order of the file.
+    pub(crate) rows: Vec<Line>,
+    pub(crate) left_out: Vec<LeftOut>,
+    pub(crate) form: Form,
+    positions: BTreeMap<Field, Vec<usize>>,
+    constants: BTreeMap<Field, String>,
+    volunteer_if: Option<(usize, Condition)>,
+}
+
+impl Table {
+    /// Finds the header, and what stands under it.
+    ///
+    /// # Errors
+    /// No row has all the columns that the mapping names, or one of them twice: in words.
+    pub(crate) fn new(grid: Grid, mapping: &Mapping) -> Result<Self, String> {
+        let Grid { rows: lines, form, .. } = grid;
+        let (header, mut rows) = under_header(lines, mapping, &form)?;
+        let names: Vec<String> = header.iter().map(|name| tidy(name)).collect();
+        let position = |name: &String| position(&names, name);
+        let mut positions = BTreeMap::new();
+        for (field, columns) in mapping.in_columns() {
+            positions.insert(field, columns.iter().map(position).collect::<Result<Vec<_>, _>>()?);
+        }
+        let condition = |condition: &Option<Condition>| match condition {
+            Some(condition) => position(&condition.column).map(|column| Some((column, condition.clone()))),
+            None => Ok(None),
+        };
+        let (volunteer_if, only_if) = (condition(&mapping.volunteer_if)?, condition(&mapping.only_if)?);
+        let constants = [
+            Field::Volunteer,
+            Field::Station,
+            Field::Date,
+            Field::Start,
+            Field::End,
+            Field::Interval,
+            Field::Hours,
+            Field::Minutes,
+            Field::Seconds,
+            Field::Break,
+            Field::Offset,
+            Field::Category,
+            Field::Activity,
+        ];
+        let constants = constants.into_iter().filter_map(|field| match mapping.given(field) {
+            Some(Given::Constant(text)) => Some((field, tidy(text))),
+            Some(Given::Columns(_)) | None => None,
+        });
+        let constants = constants.collect();
+        let left_out = leave_out(&mut rows, mapping, only_if.as_ref());
+        let filled: Vec<usize> = mapping.fill_down.iter().map(position).collect::<Result<_, _>>()?;
+        fill_down(&mut rows, &filled);
+        Ok(Self { header, rows, left_out, form, positions, constants, volunteer_if })
+    }
+
+    /// What a row says of a field, tidied, the cells of several columns with a blank between them; nothing where it says
+    /// nothing.
+    ///
+    /// # Errors
+    /// The cell holds no data: an error value, or a formula.
+    pub(crate) fn text(&self, line: &Line, field: Field) -> Result<String, String> {
+        if let Some(constant) = self.constants.get(&field) {
+            return Ok(constant.clone());
+        }
+        let cells: Vec<String> = self.cells(line, field).collect::<Result<_, _>>()?;
+        let filled: Vec<&str> = cells.iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
+        Ok(filled.join(" "))
+    }
+
+    /// The cells of a field, tidied, one for each of its columns.
+    pub(crate) fn cells(&self, line: &Line, field: Field) -> impl Iterator<Item = Result<String, String>> {
+        let positions = self.positions.get(&field).map(Vec::as_slice).unwrap_or_default();
+        positions.iter().map(|position| {
+            let cell = cell_at(line, *position);
+            let name = self.header.get(*position).map(String::as_str).unwrap_or_default();
+            fault(&cell).map_or(Ok(cell), |fault| Err(format!("{name}: {fault}")))
+        })
+    }
+
+    /// What people know a field by: the headers of its columns.
+    pub(crate) fn name(&self, field: Field) -> Cow<'_, str> {
+        let Some(positions) = self.positions.get(&field) else { return Cow::Borrowed(field.name()) };
+        let names: Vec<&str> =
+            positions.iter().filter_map(|position| self.header.get(*position)).map(String::as_str).collect();
+        Cow::Owned(names.join(", "))
+    }
+
+    /// Why nobody is to be credited for a row.
+    pub(crate) fn without_account(&self, line: &Line) -> Option<String> {
+        let (position, condition) = self.volunteer_if.as_ref()?;
+        let found = cell_at(line, *position);
+        let expected = condition.equals.join(", ");
+        let is_met = condition.equals.iter().any(|value| tidy(value) == found);
+        (!is_met).then(|| format!("no account to credit: {} is {found:?}, not {expected:?}", condition.column))
+    }
+
+    /// Why a row doesn't fit under the header: it has more than the header has, and what is more isn't empty.
+    pub(crate) fn shape_fault(&self, line: &Line) -> Option<String> {
+        let cells = line
+            .cells
+            .iter()
+            .zip(1..)
+            .filter(|(cell, _)| !tidy(cell).is_empty())
+            .map(|(_, count)| count)
+            .last()
+            .unwrap_or(0);
+        (cells > self.header.len()).then(|| {
+            format!(
+                "the row has {cells} cells, the header {}: a cell that holds what separates the columns needs quotes",
+                self.header.len()
+            )
+        })
+    }
+
+    /// Whether the file can be trusted to hold every record: what it lacks is taken back.
+    pub(crate) fn check_full(&self) -> Result<(), String> {
+        if self.rows.is_empty() {
+            return Err("the file has no rows; every record of its source would be taken back".to_owned());
+        }
+        let fault = self.rows.iter().find_map(|line| self.shape_fault(line).map(|fault| (line.number, fault)));
+        fault.map_or(Ok(()), |(number, fault)| {
+            Err(format!("{}: {fault}. What the file lacks would be taken back, so mend it first", self.place(number)))
+        })
+    }
+
+    /// A row's place in words: as an editor, or a spreadsheet, counts.
+    pub(crate) fn place(&self, number: u64) -> String {
+        match &self.form {
+            Form::Text { .. } => format!("line {number}"),
+            Form::Workbook { sheet, .. } => format!("sheet {sheet:?}, row {number}"),
+        }
+    }
+}
+
+fn cell_at(line: &Line, position: usize) -> String {
+    line.cells.get(position).map(tidy).unwrap_or_default()
+}
+
+/// The one column of a name.
+fn position(names: &[String], name: &str) -> Result<usize, String> {
+    let name = tidy(name);
+    let mut found = names.iter().zip(0..).filter(|(column, _)| **column == name).map(|(_, position)| position);
+    match (found.next(), found.next()) {
+        (Some(position), None) => Ok(position),
+        (Some(first), Some(second)) => Err(format!(
+            "the header names {name:?} twice, as columns {} and {}: which one is meant? Rename one of them",
+            first + 1,
+            second + 1
+        )),
+        (None, _) => Err(format!("the file has no column {name:?}")),
+    }
+}
+
+fn names(line: &Line) -> Vec<String> {
+    line.cells.iter().map(str::to_owned).collect()
+}
+
+/// The header, and the rows under it.
+fn under_header(mut lines: Vec<Line>, mapping: &Mapping, form: &Form) -> Result<(Vec<String>, Vec<Line>), String> {
+    let wanted: Vec<String> = mapping.column_names().map(tidy).collect();
+    let tidied = |line: &Line| -> Vec<String> { line.cells.iter().map(tidy).collect() };
+    let is_header = |line: &Line| {
+        let cells = tidied(line);
+        wanted.iter().all(|name| cells.contains(name))
+    };
+    if let Some(header) = &mapping.header {
+        let named: Vec<String> = header.iter().map(|name| tidy(name)).collect();
+        let lacking: Vec<&String> = wanted.iter().filter(|name| !named.contains(name)).collect();
+        if let Some(name) = lacking.first() {
+            return Err(format!("the mapping's `header` has no column {name:?}"));
+        }
+        // A file of rejects of such a file says what its columns are.
+        let own = lines.first().filter(|line| tidied(line).starts_with(&named)).map(names);
+        if own.is_some() {
+            lines.remove(0);
+        }
+        return Ok((own.unwrap_or_else(|| header.clone()), lines));
+    }
+    if let Some(at) = lines.iter().take(HEADER_ROWS_MAX).position(is_header) {
+        let rows = lines.split_off(at + 1);
+        let header = lines.pop().as_ref().map(names).unwrap_or_default();
+        return Ok((header, rows));
+    }
+    // What comes nearest to the header that is looked for.
+    let nearest = lines.iter().take(HEADER_ROWS_MAX).max_by_key(|line| {
+        let cells = tidied(line);
+        (wanted.iter().filter(|name| cells.contains(name)).count(), std::cmp::Reverse(line.number))
+    });
+    let cells = nearest.map(tidied).unwrap_or_default();
+    let mut missing: Vec<&str> = wanted.iter().filter(|name| !cells.contains(name)).map(String::as_str).collect();
+    missing.dedup();
+    let advice = match form {
+        Form::Text { delimiter, .. } if cells.len() == 1 => {
+            format!(" Is {delimiter:?} what separates the columns? If not, set `delimiter` in the mapping")
+        }
+        Form::Workbook { sheet, others } if !others.is_empty() => {
+            format!(" This is sheet {sheet:?}; others are {}: set `sheet` in the mapping", sheets(others))
+        }
+        Form::Text { .. } | Form::Workbook { .. } => String::new(),
+    };
+    Err(format!(
+        "the mapping names columns that the file doesn't have: {}. It has: {}.{advice}",
+        missing.join(", "),
+        cells.join(", ")
+    ))
+}
+
+/// Takes rows away that are no records, and says which.
+fn leave_out(rows: &mut Vec<Line>, mapping: &Mapping, only_if: Option<&(usize, Condition)>) -> Vec<LeftOut> {
+    let totals: Vec<String> = mapping.totals.iter().map(|word| tidy(word).to_lowercase()).collect();
+    let why = |line: &Line| {
+        let first = line.cells.iter().map(|cell| tidy(cell).to_lowercase()).find(|cell| !cell.is_empty());
+        if first.is_some_and(|first| totals.iter().any(|word| first.starts_with(word))) {
+            return Some(Why::Total);
+        }
+        let (position, condition) = only_if?;
+        let found = cell_at(line, *position);
+        let is_met = condition.equals.iter().any(|value| tidy(value) == found);
+        (!is_met).then_some(Why::Condition)
+    };
+    let mut left_out = Vec::new();
+    rows.retain(|line| {
+        let why = why(line);
+        left_out.extend(why.map(|why| LeftOut { number: line.number, why }));
+        why.is_none()
+    });
+    left_out
+}
+
+/// Writes into blanks of these columns what stands above them.
+fn fill_down(rows: &mut [Line], columns: &[usize]) {
+    let mut above: BTreeMap<usize, String> = BTreeMap::new();
+    for line in rows.iter_mut().filter(|_| !columns.is_empty()) {
+        let mut cells = names(line);
+        for column in columns {
+            if cells.len() <= *column {
+                cells.resize(column + 1, String::new());
+            }
+            let Some(cell) = cells.get_mut(*column) else { continue };
+            if tidy(cell).is_empty() {
+                above.get(column).map(String::as_str).unwrap_or_default().clone_into(cell);
+            } else {
+                above.insert(*column, cell.clone());
+            }
+        }
+        line.cells = cells.into_iter().collect();
+    }
+}
+
+/// Names of sheets.
+fn sheets(sheets: &[Sheet]) -> String {
+    let names: Vec<&str> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
+    names.join(", ")
+}
