@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod awkward;
+mod random;
 mod real;
 #[path = "../support/server.rs"]
 mod server;

@@ -15,6 +15,9 @@ const EXPECTED: &str = "expected a start and an end as 14:00-16:30, 9点-11点�
 /// What may stand between start and end; words stand between blanks.
 const DASHES: [&str; 17] = ["-", "--", "–", "—", "——", "‒", "−", "~", "～", "〜", "∼", "→", "->", "至", "到", "/", "―"];
 const WORDS: [&str; 7] = [" to ", " till ", " until ", " bis ", " à ", " a ", " do "];
+/// What says that an end is on the day after its start.
+const NEXT_DAY: [&str; 9] = ["次日", "翌日", "第二天", "隔天", "隔日", "明天", "next day ", "(次日)", "(翌日)"];
+const NEXT_DAY_BEHIND: [&str; 5] = ["(次日)", "(翌日)", "(+1)", "+1d", " next day"];
 /// What may stand in front of a span.
 const STARTS: [&str; 6] = ["from ", "von ", "de ", "od ", "从", "自"];
 /// Where one span ends and another begins.
@@ -49,8 +52,13 @@ fn single(text: &str, forms: Forms<'_>) -> Option<Result<(Said, Said), String>> 
     let mut problem = None;
     for (before, behind) in sides(bare) {
         let Ok(start) = parts(before, forms) else { continue };
+        let (behind, is_on_next_day) = next_day(behind);
         let Ok(end) = parts(behind, Forms { is_behind_dash: true, ..forms }) else { continue };
         match resolved(&start, &end) {
+            Ok((from, to)) if is_on_next_day && (to.date.is_some() || to.clock >= from.clock) => {
+                problem =
+                    problem.or(Some("the end is on the next day, and not earlier on it than the start".to_owned()));
+            }
             Ok(span) => match &found {
                 Some(other) if *other != span => return Some(Err("could be several spans".to_owned())),
                 Some(_) | None => found = Some(span),
@@ -66,6 +74,14 @@ fn single(text: &str, forms: Forms<'_>) -> Option<Result<(Said, Said), String>> 
         return Some(Err(problem.to_owned()));
     }
     Some(Ok(span))
+}
+
+/// The end of a span without what says that it is on the day after its start, and whether it says so.
+fn next_day(behind: &str) -> (&str, bool) {
+    let bare = behind.trim();
+    let front = NEXT_DAY.iter().find_map(|word| bare.strip_prefix(word));
+    let rest = front.or_else(|| NEXT_DAY_BEHIND.iter().find_map(|word| bare.strip_suffix(word)));
+    rest.map_or((behind, false), |rest| (rest.trim(), true))
 }
 
 /// Both sides with what each has from the other.

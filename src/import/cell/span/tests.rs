@@ -152,3 +152,13 @@ fn what_is_no_single_span() {
         check(input, &[], &[], expected);
     }
 }
+
+#[test]
+fn an_end_that_says_it_is_on_the_next_day() {
+    for input in ["22:00-次日1:00", "22:00～翌日01:00", "22:00 - 第二天 1:00", "22:00-1:00（次日）", "22:00-01:00 (+1)"] {
+        check(input, &[], &[], "- 22:00 - | - 01:00 -");
+    }
+    for input in ["22:00-次日22:00", "9:00-次日10:00"] {
+        check(input, &[], &[], "!next day");
+    }
+}
