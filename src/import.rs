@@ -33,7 +33,7 @@ use self::{
     carry_out::CarryOut,
     items::{Item, Items},
     mapping::Mapping,
-    plan::{Allowed, Planner},
+    plan::Planner,
     remote::{Remote, RemoteError},
     report::Report,
     row::{Reader, Zones},
@@ -93,6 +93,8 @@ pub(crate) struct Options {
     /// Records may change volunteer and date.
     pub(crate) renumbered: bool,
     pub(crate) by_hand: ByHandChanges,
+    /// Only link rows with records that say the same.
+    pub(crate) adopt: bool,
     /// The rows were never imported before, although the ledger has imported records and the directory is empty.
     pub(crate) first: bool,
     /// Where times without an offset are meant, if whoever imports says so.
@@ -129,33 +131,25 @@ impl<R: Remote> Import<'_, R> {
     ) -> Result<Report, ImportError> {
         self.check_outbox().await?;
         let zones = self.zones()?;
-        let reader = Reader::new(self.mapping, self.table, &zones);
-        let mut items = Items::read(&reader, self.mapping, self.table, self.directory)?;
-        self.check_zone(&reader, &zones)?;
-        self.check_key()?;
-        if self.options.full {
-            let (gone, live) = items.add_gone(self.directory)?;
-            self.check_taken_back(gone, live)?;
-        }
-        let allowed = Allowed {
-            open_accounts: self.options.open_accounts,
-            renumbered: self.options.renumbered,
-            by_hand: self.options.by_hand,
-        };
+        let (items, is_zone_used) = self.items(&zones)?;
         let mut planner = Planner::new(
             (self.mapping, self.table),
             self.directory,
             &self.about.policy,
-            allowed,
+            self.options,
             self.about.regions.clone(),
-            self.options.dry_run,
         );
         let known = look_up(&mut self.remote, (self.mapping, self.directory), &items.all).await?;
         self.check_first(&items.all, &known).await?;
         let standings = standings(&mut self.remote, self.directory, &items.all).await?;
         planner.learn(&items.all, known, standings);
-        planner.is_paid_by_person = self.is_paid_by_person().await?;
-        self.keep(&reader, &zones)?;
+        let payer = self.payer().await?;
+        planner.is_paid_by_person = payer
+            .as_ref()
+            .is_some_and(|payer| matches!(payer.kind(), proto::AccountKind::Resident | proto::AccountKind::Household));
+        let available = payer.and_then(|payer| payer.available_minutes);
+        let is_payer_short = available.is_some_and(|available| planner.wanted_minutes(&items.all) > available);
+        self.keep(is_zone_used, &zones)?;
         begin(items.all.len());
         let mut carry_out = CarryOut {
             remote: &mut self.remote,
@@ -166,7 +160,7 @@ impl<R: Remote> Import<'_, R> {
             trial: self.options.dry_run.then(Vec::new),
         };
         if self.options.dry_run {
-            for window in windows::windows(carry_out.planner, &items.all) {
+            for window in windows::windows(carry_out.planner, &items.all, is_payer_short) {
                 carry_out.run(&window, progress).await?;
                 carry_out.trial = Some(Vec::new());
                 carry_out.planner.end_window();
@@ -177,6 +171,21 @@ impl<R: Remote> Import<'_, R> {
         }
         let (outcomes, notices) = (carry_out.outcomes, carry_out.notices);
         Ok(Report::new(self.table, &items, outcomes, notices, &planner)?)
+    }
+
+    /// What there is to do, if nothing says that it is not what was meant; and whether some of it hangs on the zone.
+    fn items(&self, zones: &Zones) -> Result<(Items, bool), ImportError> {
+        let reader = Reader::new(self.mapping, self.table, zones);
+        let mut items = Items::read(&reader, self.mapping, self.table, self.directory)?;
+        self.check_zone(&reader, zones)?;
+        if !self.options.adopt {
+            self.check_key()?;
+        }
+        if self.options.full {
+            let (gone, live) = items.add_gone(self.directory)?;
+            self.check_taken_back(gone, live)?;
+        }
+        Ok((items, reader.is_zone_used.get()))
     }
 
     /// Sends what an import that was interrupted left; a dry run can't know what became of it.
@@ -267,22 +276,18 @@ impl<R: Remote> Import<'_, R> {
         )))
     }
 
-    async fn is_paid_by_person(&mut self) -> Result<bool, ImportError> {
-        let Some(payer) = self.mapping.payer else { return Ok(false) };
-        let found = self.remote.find(&hex::encode(payer)).await?;
-        Ok(found.accounts.first().is_some_and(|account| {
-            matches!(account.kind(), proto::AccountKind::Resident | proto::AccountKind::Household)
-        }))
+    /// The account that pays, where the mapping names one.
+    async fn payer(&mut self) -> Result<Option<proto::Account>, ImportError> {
+        let Some(payer) = self.mapping.payer else { return Ok(None) };
+        Ok(self.remote.find(&hex::encode(payer)).await?.accounts.into_iter().next())
     }
 
     /// Remembers what the next import of this source has to know.
-    fn keep(&self, reader: &Reader<'_>, zones: &Zones) -> Result<(), ImportError> {
+    fn keep(&self, is_zone_used: bool, zones: &Zones) -> Result<(), ImportError> {
         if self.options.dry_run {
             return Ok(());
         }
-        if reader.is_zone_used.get()
-            && let Some(zone) = zones.named.as_ref().or(zones.machine.as_ref().ok())
-        {
+        if is_zone_used && let Some(zone) = zones.named.as_ref().or(zones.machine.as_ref().ok()) {
             let name = calendar::name(zone);
             if self.directory.zone()?.as_ref() != Some(&name) {
                 self.directory.set_zone(&name)?;

@@ -212,6 +212,7 @@ fn options(arguments: &Arguments) -> Options {
             ByHand::Mend => ByHandChanges::Mend,
             ByHand::Leave => ByHandChanges::Leave,
         },
+        adopt: arguments.adopt,
         first: arguments.first,
         zone: zone::is_named().then(|| zone::here().ok()).flatten(),
         machine_zone: Some(zone::here()),

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{
     Import, ImportError,
     accounts::{Accounts, Found, Party, look_up},
-    items::{Item, Items},
+    items::Item,
     remote::Remote,
-    row::{Reader, Wanted},
+    row::Wanted,
     standing::digest,
 };
 use crate::{
@@ -157,9 +157,7 @@ impl<R: Remote> Import<'_, R> {
     pub(crate) async fn adopt(&mut self) -> Result<Adoption, ImportError> {
         self.check_outbox().await?;
         let zones = self.zones()?;
-        let reader = Reader::new(self.mapping, self.table, &zones);
-        let items = Items::read(&reader, self.mapping, self.table, self.directory)?;
-        self.check_zone(&reader, &zones)?;
+        let (items, is_zone_used) = self.items(&zones)?;
         if self.mapping.is_of_operations() {
             return Err(ImportError::Stopped(
                 "--adopt: a file of operations can't be linked by what its records say now".to_owned(),
@@ -183,7 +181,7 @@ impl<R: Remote> Import<'_, R> {
             let old = self.directory.records()?.into_iter().filter(|(_, link)| adopted.contains(&link.record));
             let old: Vec<String> = old.map(|(record, _)| record).collect();
             self.directory.relink(&links, &old)?;
-            self.keep(&reader, &zones)?;
+            self.keep(is_zone_used, &zones)?;
         }
         Ok(adoption)
     }

@@ -23,6 +23,11 @@ use crate::{
 /// than this are found by the next import.
 const ROUNDS_MAX: usize = 50;
 
+/// Sheets of one trial, and their bytes: what the server takes in one call. A window that needs more is one volunteer's
+/// tens of thousands of rows, or that many paid by one who can't pay for all.
+const TRIAL_SHEETS_MAX: usize = 64;
+const TRIAL_BYTES_MAX: usize = 4 * 1_024 * 1_024 - 64 * 1_024;
+
 /// What became of an attempt to record a chunk.
 pub(crate) enum Attempt {
     Recorded,
@@ -181,6 +186,14 @@ impl<R: Remote> CarryOut<'_, '_, R> {
         let before = self.trial.as_deref().unwrap_or_default();
         let sheets: Vec<proto::Sheet> =
             before.iter().map(|(sheet, _)| sheet.clone()).chain(std::iter::once(sheet.clone())).collect();
+        let bytes: usize = sheets.iter().map(Message::encoded_len).sum();
+        if sheets.len() > TRIAL_SHEETS_MAX || bytes > TRIAL_BYTES_MAX {
+            return Err(ImportError::Stopped(
+                "these rows hang together, by their volunteer or by a payer who can't pay for all, and are more than a trial holds: \
+                 import them in parts"
+                    .to_owned(),
+            ));
+        }
         let from = u32::try_from(before.len()).unwrap_or(u32::MAX);
         let (results, size) = self.remote.try_sheets(&sheets, from).await?;
         let result = results.into_iter().next().unwrap_or_default();

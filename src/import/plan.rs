@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    ByHandChanges,
+    ByHandChanges, Options,
     accounts::{Accounts, Found, Party},
     items::{Item, Later},
     mapping::{Field, Mapping},
@@ -58,21 +58,13 @@ pub(crate) struct Chunk {
     bytes: usize,
 }
 
-/// What the import was told to do beside what the rows say.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Allowed {
-    pub(crate) open_accounts: bool,
-    pub(crate) renumbered: bool,
-    pub(crate) by_hand: ByHandChanges,
-}
-
 /// What holds for the whole import.
 pub(crate) struct Planner<'a> {
     pub(crate) mapping: &'a Mapping,
     pub(crate) table: &'a Table,
     pub(crate) directory: &'a Directory,
     pub(crate) policy: &'a Policy,
-    pub(crate) allowed: Allowed,
+    pub(crate) options: &'a Options,
     /// The payer is one whose consent a record needs.
     pub(crate) is_paid_by_person: bool,
     /// Whose the names of the file are.
@@ -102,23 +94,22 @@ impl<'a> Planner<'a> {
         (mapping, table): (&'a Mapping, &'a Table),
         directory: &'a Directory,
         policy: &'a Policy,
-        allowed: Allowed,
+        options: &'a Options,
         regions: HashSet<String>,
-        is_trial: bool,
     ) -> Self {
         Self {
             mapping,
             table,
             directory,
             policy,
-            allowed,
+            options,
             is_paid_by_person: false,
             accounts: Accounts::new(),
             standings: HashMap::new(),
             gaining: HashSet::new(),
             regions,
             fresh: Overlay::default(),
-            tried: is_trial.then(Overlay::default),
+            tried: options.dry_run.then(Overlay::default),
         }
     }
 
@@ -140,6 +131,12 @@ impl<'a> Planner<'a> {
         let is_station = |account: &Bytes| self.standings.values().any(|stands| stands.station == *account);
         let owed = receipt.postings.iter().filter(|posting| posting.minutes < 0 && is_station(&posting.account));
         owed.map(|posting| -posting.minutes).sum()
+    }
+
+    /// Minutes that all rows together ask for.
+    pub(crate) fn wanted_minutes(&self, items: &[Item]) -> i64 {
+        let credited = |wanted| self.credit(wanted).map_or(0, Minutes::get);
+        items.iter().filter_map(Item::wanted).map(credited).fold(0, i64::saturating_add)
     }
 
     /// An empty chunk.
@@ -417,7 +414,7 @@ impl<'a> Planner<'a> {
             }
             return Ok(self.renumbered(record, &service, stands).map(Outcome::Rejected));
         };
-        Ok(match self.allowed.by_hand {
+        Ok(match self.options.by_hand {
             ByHandChanges::Mend => None,
             ByHandChanges::Leave => {
                 chunk.notices.push(Notice { item: number, text: format!("its record {place} {what}"), other: None });
@@ -441,7 +438,7 @@ impl<'a> Planner<'a> {
         let (now, before) = (date(service), stands.date);
         let is_same = stands.volunteer == service.volunteer || now == before;
         let is_gone = matches!(stands.by_hand, ByHand::Missing);
-        if self.allowed.renumbered || self.mapping.is_of_operations() || is_same || is_gone {
+        if self.options.renumbered || self.mapping.is_of_operations() || is_same || is_gone {
             return None;
         }
         let column = self.table.name(Field::Record);
@@ -503,7 +500,7 @@ impl<'a> Planner<'a> {
         match self.known(party, name) {
             Found::Account(account) => return Ok(account),
             Found::Unclear(problem) => return Err(Rejected::row(problem)),
-            Found::Nobody if self.allowed.open_accounts => {}
+            Found::Nobody if self.options.open_accounts => {}
             Found::Nobody => {
                 return Err(Rejected::row(format!(
                     "{} {name:?} has no account here: open accounts with --open-accounts, or name one under [{}s] in the mapping",

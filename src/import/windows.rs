@@ -15,7 +15,12 @@ use super::{
 const ITEMS_MAX: usize = 180;
 
 /// Groups of items that are tried together, each in the order of the file.
-pub(crate) fn windows(planner: &Planner<'_>, items: &[Item]) -> Vec<Vec<usize>> {
+///
+/// `is_payer_short`: the payer can't pay for all rows, so that each may stand in the way of any that comes later.
+pub(crate) fn windows(planner: &Planner<'_>, items: &[Item], is_payer_short: bool) -> Vec<Vec<usize>> {
+    if is_payer_short {
+        return vec![(0..items.len()).collect()];
+    }
     let mut group_of: HashMap<String, usize> = HashMap::new();
     let mut parents: Vec<usize> = Vec::new();
     for item in items {

@@ -187,7 +187,8 @@ fn mend_by_hand(ledger: &Ledger, random: &mut Random, runtime: &tokio::runtime::
         if random.below(2) == 0 {
             ledger.json(&["correct", "reverse", &place, "--reason", "not-served"]);
         } else {
-            let end = format!("2026-10-{:02}T{:02}:{:02}+08:00", service.day + 1, service.to / 4, service.to % 4 * 15 + 5);
+            let end =
+                format!("2026-10-{:02}T{:02}:{:02}+08:00", service.day + 1, service.to / 4, service.to % 4 * 15 + 5);
             // Another may be in the way.
             let _ = ledger.run(&["correct", "service", &place, "--end", &end, "--rounding", "down"]);
         }
