@@ -9,7 +9,6 @@ pub(crate) mod accounts;
 pub(crate) mod adopt;
 mod carry_out;
 pub(crate) mod cell;
-#[allow(dead_code, unused_imports, reason = "guesses of encodings and delimiters are for suggested mappings")]
 pub(crate) mod grid;
 pub(crate) mod items;
 pub(crate) mod mapping;
@@ -21,6 +20,7 @@ pub(crate) mod remote;
 pub(crate) mod report;
 mod row;
 mod standing;
+pub(crate) mod suggest;
 pub(crate) mod table;
 mod windows;
 

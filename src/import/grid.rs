@@ -25,13 +25,10 @@ use std::path::Path;
 
 use encoding_rs::Encoding;
 
-pub(crate) use cells::{CELLS_MAX, COLUMNS_MAX, Cells, ROWS_MAX, TEXT_BYTES_MAX};
+pub(crate) use cells::Cells;
 pub(crate) use encoding::guess_encoding;
-pub(crate) use file::FILE_BYTES_MAX;
-pub(crate) use parts::UNZIPPED_BYTES_MAX;
 pub(crate) use problem::{GridError, Problem};
 pub(crate) use text::guess_delimiter;
-pub(crate) use xls::XLS_CELLS_MAX;
 
 /// How to read a file; what is None is found out. What doesn't concern a kind of file is passed over: a workbook has no
 /// encoding, a text no sheets.
@@ -104,8 +101,8 @@ pub(crate) struct Sheet {
     pub(crate) hidden: bool,
 }
 
-/// Reads a file into memory: at most [`FILE_BYTES_MAX`], and of a workbook [`UNZIPPED_BYTES_MAX`], [`CELLS_MAX`],
-/// [`TEXT_BYTES_MAX`], and of an `.xls` [`XLS_CELLS_MAX`].
+/// Reads a file into memory: at most [`file::FILE_BYTES_MAX`], and of a workbook [`parts::UNZIPPED_BYTES_MAX`], [`cells::CELLS_MAX`],
+/// [`cells::TEXT_BYTES_MAX`], and of an `.xls` [`xls::XLS_CELLS_MAX`].
 ///
 /// # Errors
 ///
@@ -128,19 +125,6 @@ fn read_bytes(bytes: Vec<u8>, options: &Options) -> Result<(Vec<Line>, Form), Pr
         Content::Workbook => workbook::read(&bytes, options.sheet.as_deref()),
         Content::Text => read_text(bytes, options),
     }
-}
-
-/// The sheets of a workbook in their order, hidden ones too; none of a text, which is read no further than its bytes.
-///
-/// # Errors
-///
-/// Those of [`read`] up to the choice of a sheet, except those of texts.
-pub(crate) fn sheets(path: &Path) -> Result<Vec<Sheet>, GridError> {
-    let found = file::read(path).and_then(|bytes| match Content::of(&bytes)? {
-        Content::Workbook => workbook::sheets(&bytes),
-        Content::Text => Ok(Vec::new()),
-    });
-    found.map_err(|problem| GridError { path: path.to_owned(), problem })
 }
 
 /// What the first bytes of a file show.

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod awkward;
+mod kinds;
 mod random;
 mod real;
 #[path = "../support/server.rs"]
 mod server;
 mod step;
+mod suggest;
 
 use std::{fs, process::Stdio};
 

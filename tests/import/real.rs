@@ -8,7 +8,7 @@ use std::{
 use crate::{counts, server::Ledger};
 
 /// A real file, or nothing where the real input isn't on this machine.
-fn data(name: &str) -> Option<String> {
+pub(crate) fn data(name: &str) -> Option<String> {
     let root = std::env::var_os("TIMEBANK_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let path = root.join(name);

@@ -40,12 +40,6 @@ impl Cells {
         self.ends.len()
     }
 
-    /// Whether it has no cells at all.
-    #[must_use]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     /// The cells from the left.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).filter_map(|position| self.get(position))

@@ -44,11 +44,6 @@ pub(super) fn read(bytes: &[u8], wanted: Option<&str>) -> Result<(Vec<Line>, For
     })
 }
 
-/// The sheets of a workbook; errors are those of opening it.
-pub(super) fn sheets(bytes: &[u8]) -> Result<Vec<Sheet>, Problem> {
-    guarded(|| list(&open(bytes)?))
-}
-
 /// calamine (0.36.1) panics on some damaged files: on a cell reference with too many letters or a range that ends
 /// before it begins (arithmetic, xlsx/mod.rs 2837 and 2792), on a relationship that is missing (xlsb/mod.rs 309), on
 /// records that are short (slices, xls.rs). The message goes to standard error all the same.

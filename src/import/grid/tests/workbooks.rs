@@ -72,9 +72,6 @@ fn sheets_are_taken_by_name_or_the_first_that_is_shown() {
     assert!(found.contains("no sheet \"Hour\"; it has: \"Old\" (hidden), \"Hours\", \"Très\" (hidden)"), "{found}");
     let Form::Workbook { sheet, others } = read_bytes(book.clone(), &named("Old")).unwrap().1 else { panic!("a text") };
     assert_eq!((sheet.as_str(), others.len(), others[1].hidden), ("Old", 2, true));
-    let folder = tempfile::tempdir().unwrap();
-    let path = super::written(folder.path(), "x.csv", &book);
-    assert_eq!(sheets(&path).unwrap().iter().map(|sheet| sheet.hidden).collect::<Vec<_>>(), [true, false, true]);
     let hidden = xlsx_with(&[("Old", "hidden", &one)], "", "<sst/>");
     assert!(
         error_of(hidden, &Options::default()).contains("shows no sheet with cells; name one with `sheet`, of: \"Old\"")
