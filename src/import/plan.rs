@@ -399,7 +399,10 @@ impl<'a> Planner<'a> {
         let service = self.service(wanted, volunteer.unwrap_or(nobody), station.unwrap_or(nobody), credited);
         let now = digest(&service);
         let what = match &stands.by_hand {
-            ByHand::Nothing if now == link.digest => return Ok(None),
+            ByHand::Nothing if now == link.digest => {
+                // As it was: what most rows of most imports are.
+                return Ok((link.source_us == wanted.source_us).then_some(Outcome::Unchanged));
+            }
             ByHand::Corrected(digest, _) if *digest == now => return Ok(None),
             ByHand::Nothing => None,
             ByHand::Corrected(..) => Some("was corrected in the ledger, by hand"),

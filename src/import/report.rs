@@ -8,7 +8,7 @@ use super::{
     plan::Planner,
     table::{Table, Why},
 };
-use crate::{ledger::EventRef, store::StoreError};
+use crate::{directory::RecordLink, ledger::EventRef, store::StoreError};
 
 /// What an import did.
 #[derive(Debug, Default)]
@@ -62,7 +62,9 @@ impl Report {
         notices: Vec<Notice>,
         planner: &Planner<'_>,
     ) -> Result<Self, StoreError> {
-        let words = Words::new(table, &items.all, planner)?;
+        let links: Vec<Option<RecordLink>> =
+            items.all.iter().map(|item| planner.link(item.record())).collect::<Result<_, _>>()?;
+        let words = Words::new(table, &items.all, &links);
         let mut report = Self {
             rows: items.all.len(),
             gone: items.all.iter().filter(|item| matches!(item, Item::Gone { .. })).count(),
@@ -96,11 +98,9 @@ impl Report {
             report.notices.push(told(&items.all, notice.item, text));
         }
         // What the file's records add up to now, in the source and in the ledger.
-        let records: HashSet<&str> = items.all.iter().map(Item::record).collect();
-        let mut records: Vec<&str> = records.into_iter().collect();
-        records.sort_unstable();
-        for record in records {
-            if let Some(link) = planner.link(record)?.filter(|link| !link.reversed) {
+        let mut seen: HashSet<&str> = HashSet::new();
+        for (item, link) in items.all.iter().zip(&links) {
+            if let Some(link) = link.as_ref().filter(|link| !link.reversed && seen.insert(item.record())) {
                 report.source_us = report.source_us.saturating_add(link.source_us);
                 report.credited_minutes = report.credited_minutes.saturating_add(link.credited_minutes);
             }
@@ -132,17 +132,16 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn new(table: &'a Table, items: &'a [Item], planner: &Planner<'_>) -> Result<Self, StoreError> {
+    fn new(table: &'a Table, items: &'a [Item], links: &[Option<RecordLink>]) -> Self {
         let (mut places, mut rows) = (HashMap::new(), HashMap::new());
-        for (number, item) in items.iter().enumerate() {
+        for (number, link) in links.iter().enumerate() {
             // A record of a trial stands nowhere.
-            let link = planner.link(item.record())?.filter(|link| link.record.index.0 <= u64::MAX / 2);
-            if let Some(link) = link {
+            if let Some(link) = link.as_ref().filter(|link| link.record.index.0 <= u64::MAX / 2) {
                 places.insert(number, link.record);
                 rows.insert(link.record, number);
             }
         }
-        Ok(Self { table, items, places, rows })
+        Self { table, items, places, rows }
     }
 
     /// A sentence with the other row, and the record as it stands in the log, for what the ledger named.

@@ -110,6 +110,11 @@ pub(super) fn is_blank(character: char) -> bool {
 /// otherwise; `#12` and `#A7` are ids.
 #[must_use]
 pub(crate) fn fault(tidied: &str) -> Option<String> {
+    // Most cells are neither, and this is asked of every one.
+    let is_suspect = |first: char| matches!(first, '#' | '=' | 'C' | 'E' | 'F' | 'L' | 'l');
+    if !tidied.starts_with(|first: char| !first.is_ascii() || is_suspect(first)) {
+        return None;
+    }
     // Errors are short, and a formula is told by its first sign.
     let shown: String = tidied.chars().take(60).collect();
     if tidied.starts_with('=') {

@@ -122,6 +122,10 @@ pub(super) fn month_named_parts(text: &str) -> Option<(u32, u32, &str)> {
 }
 
 fn month_number(word: &str) -> Option<u32> {
+    // Most words are numbers, and this is asked of every cell.
+    if !word.starts_with(char::is_alphabetic) {
+        return None;
+    }
     let lower = word.to_lowercase();
     let found = MONTHS.iter().zip(1..).find(|(names, _)| names.split(' ').any(|name| name == lower));
     found.map(|(_, number)| number)
