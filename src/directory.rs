@@ -21,6 +21,7 @@ const APPLIED: u8 = b'o';
 const PENDING: u8 = b'p';
 const ZONE: u8 = b'z';
 const KEY: u8 = b'k';
+const DAYS: u8 = b'd';
 
 /// What an outside record has become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,6 +239,24 @@ impl Directory {
     pub fn set_zone(&self, zone: &str) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.insert(self.key(ZONE, &[]), encode(&zone, "a zone")?);
+        self.synced.commit(batch)
+    }
+
+    /// The time zone that the source's dates were read in, where nobody named one: a date is the same day on any machine near.
+    ///
+    /// # Errors
+    /// The store can't be read, or is damaged.
+    pub fn zone_of_days(&self) -> Result<Option<String>, StoreError> {
+        self.get(DAYS, &[], "a zone")
+    }
+
+    /// Remembers that zone; on the disk when this returns.
+    ///
+    /// # Errors
+    /// The store can't be written.
+    pub fn set_zone_of_days(&self, zone: &str) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.insert(self.key(DAYS, &[]), encode(&zone, "a zone")?);
         self.synced.commit(batch)
     }
 
@@ -469,7 +488,7 @@ fn parts(key: &[u8]) -> Option<(u8, (String, String))> {
     let zero = rest.iter().position(|byte| *byte == 0)?;
     let (source, outside) = (rest.get(..zero)?, rest.get(zero + 1..)?);
     let source = std::str::from_utf8(source).ok()?.to_owned();
-    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING | ZONE | KEY);
+    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING | ZONE | KEY | DAYS);
     known.then(|| (*prefix, (source, String::from_utf8_lossy(outside).into_owned())))
 }
 

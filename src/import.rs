@@ -209,8 +209,9 @@ impl<R: Remote> Import<'_, R> {
         let known = |name: &String| calendar::known(name);
         let named = self.mapping.zone.as_ref().and_then(known).or_else(|| self.options.zone.clone());
         let named = named.or_else(|| kept.as_ref().and_then(known));
+        let of_days = self.directory.zone_of_days()?;
         let machine = self.options.machine_zone.clone().unwrap_or_else(|| Err("no time zone is known here".to_owned()));
-        Ok(Zones { named, machine })
+        Ok(Zones { named, of_days: of_days.as_ref().and_then(known).map_or(machine, Ok) })
     }
 
     /// Stops where a clock time could be any moment, and where dates would move that were read in another zone before.
@@ -222,7 +223,8 @@ impl<R: Remote> Import<'_, R> {
                 self.table.place(number)
             )));
         }
-        if reader.is_zone_used.get() && zones.named.is_none() && !self.directory.records()?.is_empty() {
+        let is_new = self.directory.zone_of_days()?.is_none();
+        if reader.is_zone_used.get() && zones.named.is_none() && is_new && !self.directory.records()?.is_empty() {
             return Err(ImportError::Stopped(
                 "the file names no offset, and this source's dates were taken for UTC's before: say --zone UTC to keep them, or \
                  another zone to have them corrected"
@@ -287,11 +289,17 @@ impl<R: Remote> Import<'_, R> {
         if self.options.dry_run {
             return Ok(());
         }
-        if is_zone_used && let Some(zone) = zones.named.as_ref().or(zones.machine.as_ref().ok()) {
-            let name = calendar::name(zone);
-            if self.directory.zone()?.as_ref() != Some(&name) {
-                self.directory.set_zone(&name)?;
+        match (&zones.named, &zones.of_days) {
+            (Some(zone), _) if is_zone_used => {
+                let name = calendar::name(zone);
+                if self.directory.zone()?.as_ref() != Some(&name) {
+                    self.directory.set_zone(&name)?;
+                }
             }
+            (None, Ok(zone)) if is_zone_used && self.directory.zone_of_days()?.is_none() => {
+                self.directory.set_zone_of_days(&calendar::name(zone))?;
+            }
+            (Some(_) | None, _) => {}
         }
         let columns = self.mapping.record_columns();
         if self.directory.key_columns()?.as_deref() != Some(columns) {

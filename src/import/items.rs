@@ -1,6 +1,6 @@
 //! What an import has to do: the rows in the order of their file, and the records that a full file no longer has.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -63,7 +63,9 @@ impl Item {
     /// Where it stands in the source, in words.
     pub(crate) fn place(&self, table: &Table) -> String {
         match self {
-            Self::Row { row, number, .. } => format!("{} ({})", table.place(*number), row.record),
+            Self::Row { row, number, .. } => {
+                format!("{} ({})", table.place(*number), row.record.trim_end_matches([' ', '|']))
+            }
             Self::Gone { record } => format!("record {record}, which is no longer in the file"),
         }
     }
@@ -73,8 +75,8 @@ impl Item {
 #[derive(Debug)]
 pub(crate) struct Items {
     pub(crate) all: Vec<Item>,
-    /// Services that stood in two or more rows, split at midnight, and how many rows those were.
-    pub(crate) joined: (usize, usize),
+    /// Services that stood in several rows, split at midnight: of the first row's place among the file's those of the others.
+    pub(crate) joined: BTreeMap<usize, Vec<usize>>,
 }
 
 impl Items {
@@ -99,7 +101,7 @@ impl Items {
             let applied = operations && directory.applied(&digest)?;
             all.push(Item::Row { row, digest, position, number: line.number, applied, later: Later::None });
         }
-        let mut joined = (0, 0);
+        let mut joined = BTreeMap::new();
         if mapping.join_midnight && !operations {
             joined = join_at_midnight(&mut all);
         }
@@ -213,7 +215,7 @@ fn is_midnight(ms: i64, offset_seconds: i32) -> bool {
 }
 
 /// Makes one of the rows that end at midnight and go on at the same moment. The first one's id stands for all.
-fn join_at_midnight(all: &mut Vec<Item>) -> (usize, usize) {
+fn join_at_midnight(all: &mut Vec<Item>) -> BTreeMap<usize, Vec<usize>> {
     let mut begins: HashMap<(Same, i64), usize> = HashMap::new();
     let mut ends: HashSet<(Same, i64)> = HashSet::new();
     for (number, item) in all.iter().enumerate() {
@@ -224,7 +226,11 @@ fn join_at_midnight(all: &mut Vec<Item>) -> (usize, usize) {
         ends.insert((same, end));
     }
     let mut taken: HashSet<usize> = HashSet::new();
-    let mut joined = (0, 0);
+    let mut joined = BTreeMap::new();
+    let position = |item: Option<&Item>| match item {
+        Some(Item::Row { position, .. }) => *position,
+        Some(Item::Gone { .. }) | None => usize::MAX,
+    };
     for number in 0..all.len() {
         let Some((same, start, mut end)) = all.get(number).and_then(parts) else { continue };
         // A part is reached from its first row, which doesn't begin where another ends.
@@ -232,17 +238,17 @@ fn join_at_midnight(all: &mut Vec<Item>) -> (usize, usize) {
         if goes_on || taken.contains(&number) {
             continue;
         }
-        let mut rows = 1;
+        let mut others = Vec::new();
         while is_midnight(end, same.4)
             && let Some(next) = begins.get(&(same.clone(), end))
             && let Some((_, _, further)) = all.get(*next).and_then(parts)
         {
             taken.insert(*next);
             end = further;
-            rows += 1;
+            others.push(position(all.get(*next)));
         }
-        if rows > 1 {
-            joined = (joined.0 + 1, joined.1 + rows);
+        if !others.is_empty() {
+            joined.insert(position(all.get(number)), others);
             if let Some(item) = all.get_mut(number) {
                 extend(item, end);
             }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
-use super::cell::{amount::Decimal, clock, date::DateForm, offset::OffsetUnit};
+use super::cell::{amount::Decimal, clock, date::DateForm, offset::OffsetUnit, text::tidy};
 use crate::{
     calendar,
     ledger::{Code, Rounding},
@@ -111,7 +111,22 @@ pub(crate) struct AccountIds {
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
     pub(crate) column: String,
-    pub(crate) equals: Vec<String>,
+    pub(crate) values: Vec<String>,
+    /// It holds for all other values.
+    pub(crate) is_excluding: bool,
+}
+
+impl Condition {
+    /// Whether it holds for a tidied cell.
+    pub(crate) fn holds(&self, cell: &str) -> bool {
+        self.values.iter().any(|value| tidy(value) == cell) != self.is_excluding
+    }
+
+    /// What it asks for, in words.
+    pub(crate) fn expected(&self) -> String {
+        let values = self.values.join(", ");
+        if self.is_excluding { format!("anything but {values:?}") } else { format!("{values:?}") }
+    }
 }
 
 /// Words of the operation column.
@@ -310,7 +325,8 @@ struct Written {
 #[serde(deny_unknown_fields)]
 struct WrittenCondition {
     column: String,
-    equals: OneOrMany,
+    equals: Option<OneOrMany>,
+    not: Option<OneOrMany>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -375,8 +391,25 @@ impl Default for AccountIdsName {
     }
 }
 
-/// Largest number of columns that one field may be read from: a date in three, and its clock.
-const COLUMNS_MAX: usize = 8;
+impl Field {
+    /// Most columns that it is read from: a key or a name may be in many, a moment in a date and a clock, hours and minutes in
+    /// two; of all else two columns would say two things.
+    const fn columns_max(self) -> usize {
+        match self {
+            Self::Record | Self::Volunteer | Self::Station => 8,
+            Self::Start | Self::End | Self::Interval => 3,
+            Self::Hours => 2,
+            Self::Date
+            | Self::Minutes
+            | Self::Seconds
+            | Self::Break
+            | Self::Offset
+            | Self::Category
+            | Self::Activity
+            | Self::Operation => 1,
+        }
+    }
+}
 
 impl Written {
     fn check(self) -> Result<Mapping, String> {
@@ -384,7 +417,8 @@ impl Written {
         let stated = stated(&given)?;
         self.check_words(&given)?;
         let forms = |written: Option<OneOrMany>| written.map(OneOrMany::into_vec).unwrap_or_default();
-        let date_forms = forms(self.date_format).iter().map(|form| DateForm::named(form)).collect::<Result<_, _>>();
+        let date_forms =
+            forms(self.date_format).iter().map(|form| DateForm::named(form)).collect::<Result<_, String>>();
         let time_forms = forms(self.time_format).iter().map(|form| clock::form(form)).collect::<Result<_, String>>();
         let ids = match self.account_ids {
             AccountIdsName::All(all) => AccountIds { volunteers: all, stations: all },
@@ -403,7 +437,7 @@ impl Written {
                 None => Decimal::Either,
             },
             zone: self.zone,
-            date_forms: date_forms.map_err(|problem| format!("date_format: {problem}"))?,
+            date_forms: date_forms?,
             time_forms: time_forms?,
             offset_unit: match self.offset_unit {
                 OffsetUnitName::Seconds => OffsetUnit::Seconds,
@@ -429,8 +463,8 @@ impl Written {
             join_midnight: self.join_midnight,
             number_repeats: self.number_repeats,
             stated,
-            volunteer_if: self.volunteer_if.map(WrittenCondition::checked),
-            only_if: self.only_if.map(WrittenCondition::checked),
+            volunteer_if: self.volunteer_if.map(|written| written.checked("volunteer_if")).transpose()?,
+            only_if: self.only_if.map(|written| written.checked("only_if")).transpose()?,
             categories: self.categories,
             volunteers: self.volunteers,
             stations: self.stations,
@@ -444,8 +478,14 @@ impl Written {
         let mut given = BTreeMap::new();
         for (field, columns) in &self.columns {
             let columns = columns.clone().into_vec();
-            if columns.is_empty() || columns.len() > COLUMNS_MAX || columns.iter().any(|name| name.trim().is_empty()) {
-                return Err(format!("columns.{}: expected the names of 1 to {COLUMNS_MAX} columns", field.name()));
+            let max = field.columns_max();
+            if columns.is_empty() || columns.len() > max || columns.iter().any(|name| name.trim().is_empty()) {
+                let expected = if max == 1 {
+                    "the name of one column".to_owned()
+                } else {
+                    format!("the names of 1 to {max} columns")
+                };
+                return Err(format!("columns.{}: expected {expected}", field.name()));
             }
             given.insert(*field, Given::Columns(columns));
         }
@@ -525,8 +565,16 @@ impl Written {
 }
 
 impl WrittenCondition {
-    fn checked(self) -> Condition {
-        Condition { column: self.column, equals: self.equals.into_vec() }
+    /// `name`: the key that it stands under.
+    fn checked(self, name: &str) -> Result<Condition, String> {
+        let (values, is_excluding) = match (self.equals, self.not) {
+            (Some(values), None) => (values, false),
+            (None, Some(values)) => (values, true),
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(format!("{name}: expected either equals or not, with one value or several"));
+            }
+        };
+        Ok(Condition { column: self.column, values: values.into_vec(), is_excluding })
     }
 }
 

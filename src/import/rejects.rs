@@ -8,7 +8,13 @@ use std::{
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::{cell::text::guard, grid::Form, mapping::Mapping, report::RejectedRow, table::Table};
+use super::{
+    cell::text::guard,
+    grid::{Form, Line},
+    mapping::Mapping,
+    report::RejectedRow,
+    table::Table,
+};
 
 /// What a file of rejects has beside the columns of its source.
 const ADDED: [&str; 2] = ["line", "reason"];
@@ -84,18 +90,20 @@ fn rows(table: &Table, mapping: &Mapping, rejected: &[RejectedRow]) -> Vec<Vec<S
         cells
     };
     let header = added(own(&|column| table.header.get(column).cloned()), ADDED.map(str::to_owned));
-    let rejected = rejected.iter().map(|rejected| {
-        let cells = if let Some(line) = rejected.position.and_then(|position| table.rows.get(position)) {
-            own(&|column| line.cells.get(column).map(str::to_owned))
-        } else {
+    let mut rows = vec![header];
+    for rejected in rejected {
+        let lines: Vec<&Line> = rejected.positions.iter().filter_map(|position| table.rows.get(*position)).collect();
+        if lines.is_empty() {
             // A record that the file no longer has: its id is all there is.
             let cells = named(table, mapping, &rejected.told.record);
-            own(&|column| cells.get(column).cloned())
-        };
-        let number = rejected.told.number.map_or_else(String::new, |number| number.to_string());
-        added(cells, [number, rejected.told.text.clone()])
-    });
-    std::iter::once(header).chain(rejected).collect()
+            rows.push(added(own(&|column| cells.get(column).cloned()), [String::new(), rejected.told.text.clone()]));
+        }
+        for line in lines {
+            let cells = own(&|column| line.cells.get(column).map(str::to_owned));
+            rows.push(added(cells, [line.number.to_string(), rejected.told.text.clone()]));
+        }
+    }
+    rows
 }
 
 /// A row that has nothing but the id of its record.

@@ -38,8 +38,9 @@ pub(crate) struct Report {
 /// A row that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RejectedRow {
-    /// Its place among the table's rows; none for a record that the file no longer has.
-    pub(crate) position: Option<usize>,
+    /// Its place among the table's rows, with those of the rows that it was joined with; none for a record that the file no
+    /// longer has.
+    pub(crate) positions: Vec<usize>,
     pub(crate) told: Told,
     /// The rule of the ledger that refused it.
     pub(crate) code: Option<String>,
@@ -68,7 +69,7 @@ impl Report {
         let mut report = Self {
             rows: items.all.len(),
             gone: items.all.iter().filter(|item| matches!(item, Item::Gone { .. })).count(),
-            joined: items.joined,
+            joined: (items.joined.len(), items.joined.values().map(|others| 1 + others.len()).sum()),
             totals: table.left_out.iter().filter(|row| row.why == Why::Total).map(|row| row.number).collect(),
             left_out: table.left_out.iter().filter(|row| row.why == Why::Condition).count(),
             ..Self::default()
@@ -81,12 +82,13 @@ impl Report {
                 Outcome::Unchanged => report.unchanged += 1,
                 Outcome::Rejected(rejected) => {
                     let text = words.with_other(&rejected.text, rejected.other.as_ref());
-                    let position = match items.all.get(number) {
-                        Some(Item::Row { position, .. }) => Some(*position),
-                        Some(Item::Gone { .. }) | None => None,
-                    };
+                    let mut positions = Vec::new();
+                    if let Some(Item::Row { position, .. }) = items.all.get(number) {
+                        positions.push(*position);
+                        positions.extend(items.joined.get(position).into_iter().flatten());
+                    }
                     report.rejected.push(RejectedRow {
-                        position,
+                        positions,
                         told: told(&items.all, number, text),
                         code: rejected.code,
                     });

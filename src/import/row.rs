@@ -74,8 +74,9 @@ pub(crate) struct Row {
 pub(crate) struct Zones {
     /// The zone that the mapping names, or whoever imports, or that this source's times were always read in.
     pub(crate) named: Option<TimeZone>,
-    /// The machine's, or why it has none: good enough for a date, which is the same day anywhere near.
-    pub(crate) machine: Result<TimeZone, String>,
+    /// That in which this source's dates were read before, else the machine's, or why there is none: good enough for a date,
+    /// which is the same day anywhere near.
+    pub(crate) of_days: Result<TimeZone, String>,
 }
 
 /// Reads rows.
@@ -108,6 +109,9 @@ impl<'a> Reader<'a> {
     fn key(&self, line: &Line) -> Result<String, String> {
         let cells: Vec<String> = self.table.cells(line, Field::Record).collect::<Result<_, _>>()?;
         let named = || self.table.name(Field::Record);
+        if let Some(cell) = cells.iter().find(|cell| is_rounded(cell)) {
+            return Err(format!("{}: {}", named(), rounded(cell)));
+        }
         if cells.iter().all(String::is_empty) {
             let what = if cells.len() == 1 { "the cell is empty" } else { "the cells are empty" };
             return Err(format!("{}: {what}, so the row can't be told from others", named()));
@@ -135,10 +139,15 @@ impl<'a> Reader<'a> {
             Some(Given::Columns(columns)) => columns.iter().any(|name| name == column),
             Some(Given::Constant(_)) | None => false,
         };
-        if !([Field::Date, Field::Start, Field::End].into_iter().any(is_of)) {
+        let (dates, times) = (&self.mapping.date_forms, &self.mapping.time_forms);
+        if is_of(Field::Date)
+            && let Ok(date) = date(cell, dates)
+        {
+            return date.to_string();
+        }
+        if !is_of(Field::Start) && !is_of(Field::End) {
             return cell.to_owned();
         }
-        let (dates, times) = (&self.mapping.date_forms, &self.mapping.time_forms);
         let said = moment(cell, dates, times).map(|said| match said.date {
             Some(date) => format!("{date} {}", shown(said.clock)),
             None => shown(said.clock),
@@ -183,6 +192,9 @@ impl<'a> Reader<'a> {
         let id = self.table.text(line, field)?;
         if id.is_empty() {
             return Err(format!("{}: the cell is empty", self.table.name(field)));
+        }
+        if is_rounded(&id) {
+            return Err(format!("{}: {}", self.table.name(field), rounded(&id)));
         }
         if id.len() > OUTSIDE_ID_BYTES_MAX {
             return Err(format!("{}: {}", self.table.name(field), too_long()));
@@ -381,7 +393,7 @@ impl<'a> Reader<'a> {
             Place::Zone(zone) => zone.clone(),
             Place::Unstated => {
                 self.is_zone_used.set(true);
-                self.zones.named.clone().map_or_else(|| self.zones.machine.clone(), Ok)?
+                self.zones.named.clone().map_or_else(|| self.zones.of_days.clone(), Ok)?
             }
         };
         let first = calendar::first_moment(date, &zone);
@@ -423,6 +435,22 @@ impl<'a> Reader<'a> {
         };
         Ok((whole + i64::from(up), source_us))
     }
+}
+
+/// Whether a spreadsheet shows a long number so, of which it has not kept every digit: several ids would be one.
+fn is_rounded(id: &str) -> bool {
+    let Some((digits, exponent)) = id.split_once("E+") else { return false };
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
+    is_number && !exponent.is_empty() && exponent.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn rounded(id: &str) -> String {
+    format!(
+        "{id:?} is a number of which the spreadsheet has not kept every digit: format the column as text there, and enter the ids \
+         again"
+    )
 }
 
 fn too_long() -> String {

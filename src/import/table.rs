@@ -122,9 +122,8 @@ impl Table {
     pub(crate) fn without_account(&self, line: &Line) -> Option<String> {
         let (position, condition) = self.volunteer_if.as_ref()?;
         let found = cell_at(line, *position);
-        let expected = condition.equals.join(", ");
-        let is_met = condition.equals.iter().any(|value| tidy(value) == found);
-        (!is_met).then(|| format!("no account to credit: {} is {found:?}, not {expected:?}", condition.column))
+        (!condition.holds(&found))
+            .then(|| format!("no account to credit: {} is {found:?}, not {}", condition.column, condition.expected()))
     }
 
     /// Why a row doesn't fit under the header: it has more than the header has, and what is more isn't empty.
@@ -222,7 +221,13 @@ fn under_header(mut lines: Vec<Line>, mapping: &Mapping, form: &Form) -> Result<
     let cells = nearest.map(tidied).unwrap_or_default();
     let mut missing: Vec<&str> = wanted.iter().filter(|name| !cells.contains(name)).map(String::as_str).collect();
     missing.dedup();
+    let below = nearest.map_or(0, |line| line.number);
+    let beside = lines.iter().filter(|line| line.number.abs_diff(below) <= 2).flat_map(tidied).collect::<Vec<_>>();
     let advice = match form {
+        _ if cells.len() > 1 && missing.iter().all(|name| beside.iter().any(|cell| cell == name)) => {
+            " They stand in a row beside it: a header of several rows has to be named in the mapping, as header = [\"...\", \"...\"]"
+                .to_owned()
+        }
         Form::Text { delimiter, .. } if cells.len() == 1 => {
             format!(" Is {delimiter:?} what separates the columns? If not, set `delimiter` in the mapping")
         }
@@ -243,13 +248,11 @@ fn leave_out(rows: &mut Vec<Line>, mapping: &Mapping, only_if: Option<&(usize, C
     let totals: Vec<String> = mapping.totals.iter().map(|word| tidy(word).to_lowercase()).collect();
     let why = |line: &Line| {
         let first = line.cells.iter().map(|cell| tidy(cell).to_lowercase()).find(|cell| !cell.is_empty());
-        if first.is_some_and(|first| totals.iter().any(|word| first.starts_with(word))) {
+        if first.is_some_and(|first| totals.iter().any(|word| begins_with(&first, word))) {
             return Some(Why::Total);
         }
         let (position, condition) = only_if?;
-        let found = cell_at(line, *position);
-        let is_met = condition.equals.iter().any(|value| tidy(value) == found);
-        (!is_met).then_some(Why::Condition)
+        (!condition.holds(&cell_at(line, *position))).then_some(Why::Condition)
     };
     let mut left_out = Vec::new();
     rows.retain(|line| {
@@ -258,6 +261,14 @@ fn leave_out(rows: &mut Vec<Line>, mapping: &Mapping, only_if: Option<&(usize, C
         why.is_none()
     });
     left_out
+}
+
+/// Whether a cell begins with a word, as "Total:" and "合计人数" do, and "Totalski" doesn't: scripts with an alphabet part words.
+fn begins_with(cell: &str, word: &str) -> bool {
+    let Some(rest) = cell.strip_prefix(word) else { return false };
+    let is_alphabetic =
+        |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphabetic() && u32::from(letter) < 0x2e80);
+    !(is_alphabetic(word.chars().next_back()) && is_alphabetic(rest.chars().next()))
 }
 
 /// Writes into blanks of these columns what stands above them.

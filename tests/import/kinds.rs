@@ -187,6 +187,18 @@ fn what_says_two_things_or_nothing_is_never_taken() {
     for (top, columns, text, expected) in cases {
         kinds.check((top, columns), text.as_bytes(), &expected);
     }
+    // Numbers of which the spreadsheet has not kept every digit would be one person.
+    for who in ["3.20115E+15", "4,40301E+17", "1E+15"] {
+        let text = format!("id,who,day,h\n1,\"{who}\",2026-03-05,1\n");
+        kinds.check(("", dated), text.as_bytes(), &Err("every digit"));
+        let text = format!("id,who,day,h\n\"{who}\",a,2026-03-05,1\n");
+        kinds.check(("", dated), text.as_bytes(), &Err("every digit"));
+    }
+    kinds.check(
+        ("", "date = \"day\"\nminutes = [\"h\", \"m\"]"),
+        b"id,who,day,h,m\n1,a,2026-03-05,6,30\n",
+        &Err("one column"),
+    );
     // What keeps its zeros, or is kept from being run, is what it was.
     let wrapped = ["0042", "=\"0042\"", "\"=\"\"0042\"\"\"", "'+0042", "+0042"];
     for (number, who) in wrapped.iter().enumerate() {
@@ -349,4 +361,107 @@ fn rejects_keep_their_form_and_come_in_when_they_are_mended() {
         let after = kinds.ledger.json(&["account", "list", "--kind", "resident"])["accounts"].as_array().unwrap().len();
         assert_eq!(people, after, "{label}: nobody new is opened");
     }
+}
+
+#[test]
+fn a_row_is_the_same_however_its_file_was_saved() {
+    let kinds = Kinds::new();
+    let columns = "record = [\"who\", \"day\"]\ndate = \"day\"\nhours = \"h\"";
+    for (number, day) in
+        ["2026-10-05", "2026/10/5", "2026-10-05 00:00", "2026-10-05T00:00:00", "2026年10月5日"].iter().enumerate()
+    {
+        let text = format!("id,who,day,h\n,a,{day},2\n");
+        let report = kinds.import(&mapping("saved", "", columns), text.as_bytes(), &[]).unwrap();
+        assert_eq!(counts(&report)[1], u64::from(number == 0), "{day}: {report}");
+    }
+    let columns = "record = [\"who\", \"day\", \"from\"]\ndate = \"day\"\nstart = \"from\"\nhours = \"h\"";
+    for (number, from) in ["9:00", "09:00", "0900", "9:00 AM", "上午9:00"].iter().enumerate() {
+        let text = format!("id,who,day,from,h\n,a,2026-10-06,{from},2\n");
+        let report =
+            kinds.import(&mapping("clocks", "zone = \"Asia/Shanghai\"", columns), text.as_bytes(), &[]).unwrap();
+        assert_eq!(counts(&report)[1], u64::from(number == 0), "{from}: {report}");
+    }
+}
+
+#[test]
+fn sums_are_told_by_whole_words_and_states_by_what_they_are_or_are_not() {
+    let kinds = Kinds::new();
+    let dated = "date = \"day\"\nhours = \"h\"";
+    let rows = [
+        ("Summer", true),
+        ("Sum", false),
+        ("sum:", false),
+        ("SUM of all", false),
+        ("Sum2", false),
+        ("合计", false),
+        ("合计：", false),
+        ("小计人数", false),
+        ("合 计", true),
+        ("Assum", true),
+        ("Sümmer", true),
+    ];
+    let row = |(day, (id, _)): (usize, &(&str, bool))| format!("{id},a,2026-03-{:02},1,ok\n", day + 1);
+    let text: String = rows.iter().enumerate().map(row).collect();
+    let text = format!("id,who,day,h,state\n{text}");
+    let top = "totals = [\"Sum\", \"合计\", \"小计\"]";
+    let report = kinds.import(&mapping(&kinds.source(), top, dated), text.as_bytes(), &[]).unwrap();
+    let taken = rows.iter().filter(|(_, taken)| *taken).count();
+    assert_eq!(
+        (counts(&report)[0], report["totals"].as_array().unwrap().len()),
+        (taken as u64, rows.len() - taken),
+        "{report}"
+    );
+    let text = "id,who,day,h,state\n1,b,2026-03-01,1,done\n2,b,2026-03-02,1, open \n3,b,2026-03-03,1,\n";
+    for (condition, left_out) in [
+        ("equals = \"done\"", 2),
+        ("not = \"open\"", 1),
+        ("equals = [\"done\", \"\"]", 1),
+        ("not = [\"done\", \"open\"]", 2),
+    ] {
+        let mapping = mapping(&kinds.source(), "", dated) + &format!("[only_if]\ncolumn = \"state\"\n{condition}\n");
+        assert_eq!(kinds.import(&mapping, text.as_bytes(), &[]).unwrap()["left_out"], left_out, "{condition}");
+    }
+    let both = mapping(&kinds.source(), "", dated) + "[only_if]\ncolumn = \"state\"\nequals = \"a\"\nnot = \"b\"\n";
+    assert!(kinds.import(&both, text.as_bytes(), &[]).unwrap_err().contains("either equals or not"));
+}
+
+#[test]
+fn a_joined_service_that_is_rejected_keeps_all_of_its_rows() {
+    let kinds = Kinds::new();
+    let mapping = mapping("split", "zone = \"Asia/Shanghai\"\njoin_midnight = true", "start = \"from\"\nend = \"to\"");
+    let first = "id,who,from,to\n0,a,2026-10-01 23:00,2026-10-01 23:30\n";
+    assert_eq!(counts(&kinds.import(&mapping, first.as_bytes(), &[]).unwrap())[1], 1);
+    let split = "id,who,from,to\n1,a,2026-10-01 22:00:00,2026-10-01 23:59:59\n2,b,2026-10-01 08:00,2026-10-01 09:00\n\
+                 3,a,2026-10-02 00:00:00,2026-10-02 01:30:00\n";
+    let rejects = kinds.ledger.folder.path().join("split.csv");
+    let report = kinds.import(&mapping, split.as_bytes(), &["--rejects", rejects.to_str().unwrap()]).unwrap();
+    assert_eq!((counts(&report), &report["joined"]), ([2, 1, 0, 0, 0, 1], &Value::from(1)), "{report}");
+    let written = std::fs::read_to_string(&rejects).unwrap();
+    assert!(written.contains("1,a,2026-10-01 22:00:00,2026-10-01 23:59:59,2,"), "{written}");
+    assert!(written.contains("3,a,2026-10-02 00:00:00,2026-10-02 01:30:00,4,"), "{written}");
+    // Mended: somebody else had served then.
+    let mended = written.replace(",a,", ",c,");
+    assert_eq!(counts(&kinds.import(&mapping, mended.as_bytes(), &[]).unwrap())[1], 1);
+    assert_eq!(kinds.ledger.json(&["balance", "c"])["balance_minutes"], 210);
+}
+
+#[test]
+fn the_zone_of_a_machine_that_read_dates_is_none_for_clocks() {
+    let kinds = Kinds::new();
+    let dates = mapping("days", "", "date = \"day\"\nhours = \"h\"");
+    assert_eq!(counts(&kinds.import(&dates, b"id,who,day,h\n1,a,2026-10-01,1\n", &[]).unwrap())[1], 1);
+    let clocks = mapping("days", "", "start = \"day\"\nhours = \"h\"");
+    let error = kinds.import(&clocks, b"id,who,day,h\n2,a,2026-10-03 09:00,1\n", &[]).unwrap_err();
+    assert!(error.contains("zone ="), "{error}");
+    // Another machine reads the dates as this one did.
+    let files = Files::new(&dates);
+    let file = files.csv("id,who,day,h\n1,a,2026-10-01,1\n");
+    let output = kinds
+        .ledger
+        .command(&["import", &file, "--mapping", &files.mapping, "--json"])
+        .env("TZ", "UTC")
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(counts(&report)[4], 1, "{report}");
 }

@@ -5,8 +5,10 @@ mod awkward;
 mod kinds;
 mod random;
 mod real;
+mod reference;
 #[path = "../support/server.rs"]
 mod server;
+mod shapes;
 mod step;
 mod suggest;
 

@@ -100,7 +100,7 @@ fn in_words(arguments: &Arguments, table: &Table, report: &Report, written: Opti
     }
     let (services, rows) = report.joined;
     if services > 0 {
-        text = format!("{text}\njoined at midnight: {rows} rows are {services} services");
+        text = format!("{text}\njoined at midnight: {services} of {rows} rows");
     }
     if !report.totals.is_empty() {
         let places: Vec<String> = report.totals.iter().take(SHOWN_MAX).map(|number| table.place(*number)).collect();
@@ -111,7 +111,7 @@ fn in_words(arguments: &Arguments, table: &Table, report: &Report, written: Opti
     }
     let place = |told: &Told| match told.number {
         Some(number) if told.record.is_empty() => table.place(number),
-        Some(number) => format!("{} ({})", table.place(number), told.record),
+        Some(number) => format!("{} ({})", table.place(number), told.record.trim_end_matches([' ', '|'])),
         None => format!("record {} (no longer in the file)", told.record),
     };
     let list = |mut text: String, rows: Vec<&Told>, more: &str| {

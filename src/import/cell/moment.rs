@@ -100,6 +100,9 @@ pub(super) fn parts(text: &str, forms: Forms<'_>) -> Result<Parts, String> {
     if text.chars().nth(CHARS_MAX).is_some() {
         return Err(EXPECTED.to_owned());
     }
+    if let Some(parts) = iso::plain(text).filter(|_| forms.date.is_empty() && forms.time.is_empty()) {
+        return Ok(parts);
+    }
     let mut problem = None;
     for found in [by_pattern(text, forms), serial(text, forms.date), iso::bracketed(text, forms), iso::basic(text)] {
         match found {

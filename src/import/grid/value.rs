@@ -14,6 +14,12 @@ const SERIAL_MAX: f64 = 2_958_466.0;
 
 /// A number in the fewest digits that tell it from all others, without an exponent: `42`, `0.1`, `0.30000000000000004`.
 pub(super) fn number(value: f64) -> String {
+    if (1e15..1e300).contains(&value.abs()) {
+        // A spreadsheet keeps 15 digits: what it has of more is not what was typed, and is shown so that this can be seen.
+        let scientific = format!("{value:.14E}");
+        let (digits, exponent) = scientific.split_once('E').unwrap_or((&scientific, "15"));
+        return format!("{}E+{exponent}", digits.trim_end_matches('0').trim_end_matches('.'));
+    }
     // Adding zero takes the sign of zero away.
     (value + 0.0).to_string()
 }

@@ -65,7 +65,7 @@ pub(super) fn preview(grid: Grid, mapping: &Mapping) -> Result<Preview, String> 
     let table = Table::new(grid, mapping)?;
     let named = mapping.zone.as_deref().and_then(calendar::known);
     let has_zone = named.is_some();
-    let zones = Zones { named: Some(named.unwrap_or(TimeZone::UTC)), machine: Ok(TimeZone::UTC) };
+    let zones = Zones { named: Some(named.unwrap_or(TimeZone::UTC)), of_days: Ok(TimeZone::UTC) };
     let reader = Reader::new(mapping, &table, &zones);
     let mut preview = Preview { left_out: table.left_out.len(), ..Preview::default() };
     let mut told = HashSet::new();

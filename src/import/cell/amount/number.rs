@@ -95,7 +95,11 @@ fn lone(text: &str, mark: char, decimal: Decimal) -> Result<Marks, String> {
         ))
     };
     match (decimal, mark) {
-        (Decimal::Comma, '.') | (Decimal::Either, ',') if looks_grouped => ambiguous(),
+        (Decimal::Either, ',') if looks_grouped => ambiguous(),
+        (Decimal::Comma, '.') if looks_grouped => Err(format!(
+            "could be {before}{after}, or {before},{after} with a point in place of the comma: write it without the point, or with \
+             a comma"
+        )),
         (Decimal::Point, ',') if looks_grouped => Ok(Marks { decimal: None, group: Some(mark) }),
         (Decimal::Point, ',') | (Decimal::Comma, '.') => Err(contrary(mark)),
         (Decimal::Point | Decimal::Comma | Decimal::Either, _) => Ok(Marks { decimal: Some(mark), group: None }),

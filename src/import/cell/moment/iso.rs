@@ -11,6 +11,38 @@ use super::super::{
 };
 use super::{Clock, EXPECTED, Forms, Parts, Place, Told, civil};
 
+/// `2026-03-05T14:00`, `2026-03-05 14:00:00+08:00`, `2026-03-05T06:00Z`: what programs write, read at once, as it can mean
+/// one moment alone and most cells with moments are such.
+pub(super) fn plain(text: &str) -> Option<Parts> {
+    let (date, rest) = (text.get(..10)?, text.get(10..)?.strip_prefix(['T', ' '])?);
+    let is_date = date.bytes().zip(0..).all(|(byte, at)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    let end = rest.bytes().position(|byte| !byte.is_ascii_digit() && byte != b':').unwrap_or(rest.len());
+    let (clock, behind) = rest.split_at_checked(end)?;
+    let digits = |from: usize| clock.get(from..from + 2)?.parse::<i64>().ok();
+    let seconds = match (clock.len(), clock.as_bytes().get(2), clock.as_bytes().get(5)) {
+        (5, Some(b':'), None) => 0,
+        (8, Some(b':'), Some(b':')) => digits(6)?,
+        _ => return None,
+    };
+    let (hours, minutes) = (digits(0)?, digits(3)?);
+    let place = match behind {
+        "" => Place::Unstated,
+        "Z" => Place::Fixed(Offset::UTC),
+        offset if offset.len() == 6 && !offset.starts_with('-') => {
+            Place::Fixed(Offset::from_seconds(crate::calendar::offset(offset).ok()?).ok()?)
+        }
+        _ => return None,
+    };
+    if !is_date || hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let date: Date = date.parse().ok()?;
+    Parts::exact(date, Clock { us: ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 }, place).ok()
+}
+
 /// `20260305T140000`, with an offset or none.
 pub(super) fn basic(text: &str) -> Option<Result<Parts, String>> {
     let (date, rest) = text.split_once(['T', 't'])?;
