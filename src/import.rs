@@ -10,6 +10,7 @@ pub(crate) mod adopt;
 mod carry_out;
 pub(crate) mod cell;
 pub(crate) mod grid;
+mod groups;
 pub(crate) mod items;
 pub(crate) mod mapping;
 mod mend;
@@ -32,7 +33,7 @@ use self::{
     accounts::look_up,
     carry_out::CarryOut,
     items::{Item, Items},
-    mapping::Mapping,
+    mapping::{FORM, Mapping},
     plan::Planner,
     remote::{Remote, RemoteError},
     report::Report,
@@ -176,12 +177,15 @@ impl<R: Remote> Import<'_, R> {
     /// What there is to do, if nothing says that it is not what was meant; and whether some of it hangs on the zone.
     fn items(&self, zones: &Zones) -> Result<(Items, bool), ImportError> {
         let reader = Reader::new(self.mapping, self.table, zones);
-        let mut items = Items::read(&reader, self.mapping, self.table, self.directory)?;
+        let mut items = Items::read(&reader, self.mapping, self.table, self.directory, self.options.full)?;
         self.check_zone(&reader, zones)?;
         if !self.options.adopt {
             self.check_key()?;
         }
         if self.options.full {
+            let full = |problem: String| ImportError::Stopped(format!("--full: {problem}"));
+            self.table.check_full().map_err(full)?;
+            items.check_full(self.table).map_err(full)?;
             let (gone, live) = items.add_gone(self.directory)?;
             self.check_taken_back(gone, live)?;
         }
@@ -236,17 +240,23 @@ impl<R: Remote> Import<'_, R> {
 
     /// Stops where rows have other names than those that the source's links go by: each would be recorded a second time.
     fn check_key(&self) -> Result<(), ImportError> {
-        let columns = self.mapping.record_columns();
-        let Some(kept) = self.directory.key_columns()?.filter(|kept| kept != columns) else { return Ok(()) };
+        let form = self.mapping.key_form();
+        let Some(kept) = self.directory.key_columns()?.filter(|kept| *kept != form) else { return Ok(()) };
         if self.directory.records()?.is_empty() {
             return Ok(());
         }
+        let columns = |form: &[String]| {
+            let (read, columns): (Vec<&String>, Vec<&String>) = form.iter().partition(|part| part.starts_with(FORM));
+            let columns: Vec<&str> = columns.into_iter().map(String::as_str).collect();
+            let read = if read.is_empty() { "" } else { ", with dates and times in certain forms" };
+            format!("{}{read}", columns.join(", "))
+        };
         Err(ImportError::Stopped(format!(
             "the records of this source go by {}, and the mapping now names them by {}: each row would be recorded a second time. \
-             Change `record` back, or link the rows anew with --adopt, or give them a `source` of their own with accounts_of = \
+             Change it back, or link the rows anew with --adopt, or give them a `source` of their own with accounts_of = \
              {:?}",
-            kept.join(", "),
-            columns.join(", "),
+            columns(&kept),
+            columns(&form),
             self.mapping.source
         )))
     }
@@ -268,13 +278,21 @@ impl<R: Remote> Import<'_, R> {
         if self.options.first || self.directory.has_records()? {
             return Ok(());
         }
-        let Some((station, record)) = adopt::first_imported(&mut self.remote, items, known).await? else {
-            return Ok(());
+        let Some(before) = adopt::imported_before(&mut self.remote, items, known).await? else { return Ok(()) };
+        let found = match before {
+            adopt::Before::Imported(record) => format!("the ledger has imported records already, as {record}"),
+            adopt::Before::Alike(record) => {
+                format!("the ledger has records that say what half of these rows say, as {record}")
+            }
+            adopt::Before::Unknown => {
+                "the ledger has more accounts than can be looked through for earlier imports".to_owned()
+            }
         };
+        let adopt = if self.mapping.is_of_operations() { "" } else { "link them with --adopt, " };
         Err(ImportError::Stopped(format!(
-            "this folder knows of no earlier import, and the ledger has imported records of {station} already, as {record}: rows that \
-             were imported before would be recorded a second time. Use the `directory` folder that they were imported with \
-             (--directory), link them with --adopt, or say --first if none of these rows was ever imported"
+            "this folder knows of no earlier import, and {found}: rows that were imported before would be recorded a second time. Use \
+             the `directory` folder that they were imported with (--directory), {adopt}or say --first if none of these rows was ever \
+             imported"
         )))
     }
 
@@ -301,9 +319,9 @@ impl<R: Remote> Import<'_, R> {
             }
             (Some(_) | None, _) => {}
         }
-        let columns = self.mapping.record_columns();
-        if self.directory.key_columns()?.as_deref() != Some(columns) {
-            self.directory.set_key_columns(columns)?;
+        let form = self.mapping.key_form();
+        if self.directory.key_columns()?.as_ref() != Some(&form) {
+            self.directory.set_key_columns(&form)?;
         }
         Ok(())
     }

@@ -173,9 +173,6 @@ fn read(arguments: &Arguments) -> anyhow::Result<Files> {
         super::output::note(&format!("{} {program}", file.display()));
     }
     let table = Table::new(grid, &mapping).map_err(in_file)?;
-    if arguments.full {
-        table.check_full().map_err(|problem| usage(format!("--full: {problem}")))?;
-    }
     let rejects = match &arguments.rejects {
         // A dry run writes nothing at all.
         Some(path) if !arguments.dry_run => {

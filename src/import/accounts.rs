@@ -119,7 +119,8 @@ async fn account<R: Remote>(
     }
     if party == Party::Station {
         // A station is named by whoever writes the mapping: that another spreadsheet of this folder calls one so is enough.
-        let others = directory.accounts_named(&party.outside(name))?;
+        let mut others = directory.accounts_named(&party.outside(name))?;
+        others.dedup_by_key(|other| other.account);
         return Ok(match others.as_slice() {
             [] => Found::Nobody,
             [only] => Found::Account(only.account),

@@ -9,7 +9,7 @@ use super::{
     items::Item,
     remote::Remote,
     row::Wanted,
-    standing::digest,
+    standing::{date, digest},
 };
 use crate::{
     directory::{Link, RecordLink},
@@ -20,6 +20,13 @@ use crate::{
 /// Accounts and rows of one and the same content that are compared with one another: more of them, a whole festival at the
 /// same hours say, tell nobody from anybody.
 const ALIKE_MAX: usize = 300;
+
+/// Accounts whose records are looked at, for one that an earlier import may have brought: some seconds' worth.
+const LOOKED_AT_MAX: usize = 20_000;
+/// So many rows alike are no chance any more.
+const ALIKE_MIN: usize = 5;
+/// So many records of one account say that it is the one of a name: a single one may be anybody's.
+const RECORDS_MIN: usize = 2;
 
 /// What a service says beside whom it credits.
 type Content = (Vec<u8>, String, String);
@@ -76,11 +83,12 @@ fn stations(items: &[Item], known: &Accounts) -> Option<Vec<AccountId>> {
     Some(found)
 }
 
-/// Calls for each record that credits somebody of these stations, or anybody at all, until it answers that it has enough.
+/// Calls for each account of these stations, or each at all, and for each record in its history, until it answers that it has
+/// enough.
 async fn each_record<R: Remote>(
     remote: &mut R,
     stations: Option<Vec<AccountId>>,
-    enough: &mut dyn FnMut(AccountId, proto::Record) -> bool,
+    enough: &mut dyn FnMut(AccountId, Option<proto::Record>) -> bool,
 ) -> Result<(), ImportError> {
     let stations = stations.map_or_else(|| vec![None], |stations| stations.into_iter().map(Some).collect());
     for station in stations {
@@ -89,11 +97,14 @@ async fn each_record<R: Remote>(
             let page = remote.accounts(station, cursor).await?;
             for account in page.accounts.iter().filter(|account| Party::Volunteer.takes(account.kind())) {
                 let Ok(id) = <[u8; 16]>::try_from(account.account.as_ref()) else { continue };
+                if enough(AccountId(id), None) {
+                    return Ok(());
+                }
                 let mut cursor = String::new();
                 loop {
                     let services = remote.services(&id, cursor).await?;
                     for record in services.rows.into_iter().filter_map(|row| row.details?.record) {
-                        if enough(AccountId(id), record) {
+                        if enough(AccountId(id), Some(record)) {
                             return Ok(());
                         }
                     }
@@ -112,37 +123,53 @@ async fn each_record<R: Remote>(
     Ok(())
 }
 
-/// A record that an earlier import may have brought: one that is marked as imported, or, where half of the rows have one that
-/// says the same, any of these. With its station, in words.
-pub(crate) async fn first_imported<R: Remote>(
+/// What makes it likely that rows were imported before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// A record that is marked as imported.
+    Imported(EventRef),
+    /// Half of the rows, and not just a few, have records that say the same; this is one.
+    Alike(EventRef),
+    /// There are more accounts than are looked at.
+    Unknown,
+}
+
+/// Whether an earlier import may have brought records of the stations that rows name, or of any where one of them is new.
+pub(crate) async fn imported_before<R: Remote>(
     remote: &mut R,
     items: &[Item],
     known: &Accounts,
-) -> Result<Option<(String, EventRef)>, ImportError> {
+) -> Result<Option<Before>, ImportError> {
     let rows: HashSet<Content> = items.iter().filter_map(Item::wanted).map(content_of_row).collect();
     if rows.is_empty() {
         return Ok(None);
     }
     let stations = stations(items, known);
-    let (mut alike, mut first): (HashSet<Content>, _) = (HashSet::new(), None);
-    let mut enough = |_: AccountId, record: proto::Record| {
-        let Some(service) = record.service.filter(|_| !record.reversed) else { return false };
+    let (mut alike, mut accounts, mut found): (HashSet<Content>, usize, _) = (HashSet::new(), 0, None);
+    let mut enough = |_: AccountId, record: Option<proto::Record>| {
+        let Some(record) = record else {
+            accounts += 1;
+            if accounts > LOOKED_AT_MAX {
+                found = Some(Before::Unknown);
+            }
+            return found.is_some();
+        };
+        let (Some(at), Some(service), false) = (record.record.map(event_ref), record.service, record.reversed) else {
+            return false;
+        };
         let content = content_of_record(&service);
-        let is_alike = rows.contains(&content);
-        if is_alike {
+        if rows.contains(&content) {
             alike.insert(content);
         }
-        let is_found = service.imported || (is_alike && alike.len() * 2 >= rows.len());
-        if is_found && let Some(at) = record.record {
-            first = Some((service.station, at));
+        if service.imported {
+            found = Some(Before::Imported(at));
+        } else if alike.len() >= ALIKE_MIN && alike.len() * 2 >= rows.len() {
+            found = Some(Before::Alike(at));
         }
-        is_found
+        found.is_some()
     };
     each_record(remote, stations, &mut enough).await?;
-    Ok(first.map(|(station, at)| {
-        let station = hex::encode(station.get(..4).unwrap_or_default());
-        (format!("station {station}…"), event_ref(at))
-    }))
+    Ok(found)
 }
 
 fn event_ref(at: proto::EventRef) -> EventRef {
@@ -196,7 +223,8 @@ impl<R: Remote> Import<'_, R> {
             .map(|(_, record)| record)
             .collect();
         let (mut candidates, mut seen) = (Vec::new(), HashSet::new());
-        let mut take = |account, record: proto::Record| {
+        let mut take = |account, record: Option<proto::Record>| {
+            let Some(record) = record else { return false };
             let (Some(at), Some(service), false) = (record.record.map(event_ref), record.service, record.reversed)
             else {
                 return false;
@@ -234,8 +262,18 @@ fn match_rows(
         let (Item::Row { number, .. }, Some(wanted)) = (item, item.wanted()) else { continue };
         adoption.rows += 1;
         let account = volunteers.get(&wanted.volunteer).copied();
-        let candidate =
-            account.and_then(|account| by_content.get_mut(&(account.0, content_of_row(wanted)))).and_then(Vec::pop);
+        let station = match known.get(&(Party::Station, wanted.station.clone())) {
+            Some(Found::Account(station)) => Some(*station),
+            Some(Found::Nobody | Found::Unclear(_)) | None => stations.get(&wanted.station).copied(),
+        };
+        let station = station.map(account_bytes);
+        let alike = account.and_then(|account| by_content.get_mut(&(account.0, content_of_row(wanted))));
+        let candidate = alike.and_then(|alike| {
+            // The first of those that are left, of the row's station where that is known by now.
+            let fits =
+                |candidate: &Candidate| station.as_ref().is_none_or(|station| candidate.service.station == *station);
+            alike.iter().rposition(fits).map(|place| alike.remove(place))
+        });
         let Some(candidate) = candidate else {
             adoption.unmatched.push(*number);
             continue;
@@ -271,12 +309,17 @@ fn match_rows(
     links
 }
 
+/// The local date of what a row wants, in days since 1970-01-01.
+fn day(served: Option<&proto::service::Served>, utc_offset_seconds: i32) -> i64 {
+    date(&proto::Service { served: served.copied(), utc_offset_seconds, ..proto::Service::default() })
+}
+
 fn account_bytes(account: AccountId) -> bytes::Bytes {
     bytes::Bytes::copy_from_slice(&account.0)
 }
 
 /// Whose the names of rows are: those that are known, and those of whom one account's records say most of what the rows say,
-/// and no other's as much. And the names of which several accounts say as much.
+/// no other's as much, and of the days that the file is about little else. And the names of which that can't be said.
 fn people(items: &[Item], known: &Accounts, candidates: &[Candidate]) -> (BTreeMap<String, AccountId>, Vec<String>) {
     let mut whose: BTreeMap<String, AccountId> = BTreeMap::new();
     let mut rows: BTreeMap<Content, BTreeMap<String, usize>> = BTreeMap::new();
@@ -287,8 +330,15 @@ fn people(items: &[Item], known: &Accounts, candidates: &[Candidate]) -> (BTreeM
             *rows.entry(content_of_row(wanted)).or_default().entry(wanted.volunteer.clone()).or_insert(0) += 1;
         }
     }
+    // Records of each account on days that the file is about.
+    let days = items.iter().filter_map(Item::wanted).map(|wanted| day(Some(&wanted.served), wanted.utc_offset_seconds));
+    let (first, last) = days.fold((i64::MAX, i64::MIN), |(first, last), day| (first.min(day), last.max(day)));
+    let mut own: HashMap<[u8; 16], usize> = HashMap::new();
     let mut records: HashMap<Content, BTreeMap<[u8; 16], usize>> = HashMap::new();
     for candidate in candidates {
+        if (first..=last).contains(&date(&candidate.service)) {
+            *own.entry(candidate.account.0).or_insert(0) += 1;
+        }
         *records.entry(content_of_record(&candidate.service)).or_default().entry(candidate.account.0).or_insert(0) += 1;
     }
     let mut scores: BTreeMap<String, BTreeMap<[u8; 16], usize>> = BTreeMap::new();
@@ -321,7 +371,9 @@ fn people(items: &[Item], known: &Accounts, candidates: &[Candidate]) -> (BTreeM
             open.sort_unstable_by_key(|(score, account)| (std::cmp::Reverse(*score), *account));
             let Some((score, account)) = open.first().copied() else { continue };
             let next = open.get(1).map_or(0, |(score, _)| *score);
-            let is_most = score * 2 >= totals.get(name.as_str()).copied().unwrap_or(0);
+            let is_most = score >= RECORDS_MIN
+                && score * 2 >= totals.get(name.as_str()).copied().unwrap_or(0)
+                && score * 2 >= own.get(&account).copied().unwrap_or(0);
             if score > next && is_most && best.as_ref().is_none_or(|(other, ..)| score > *other) {
                 best = Some((score, name.clone(), account));
             }

@@ -63,12 +63,18 @@ impl<R: Remote> CarryOut<'_, '_, R> {
         let mut left: Vec<usize> = numbers.to_vec();
         // Operations are carried out in their order or not at all.
         let rounds = if self.planner.mapping.is_of_operations() { 1 } else { ROUNDS_MAX };
+        let mut is_backwards = false;
         for _ in 0..rounds {
             let refused = self.round(&left, progress).await?;
             let stalled = refused.len() >= left.len();
             left = refused;
             if left.is_empty() || stalled {
                 break;
+            }
+            // Rows that wait for one another in a chain are through in one round, from one end or the other.
+            is_backwards = !is_backwards;
+            if is_backwards {
+                left.reverse();
             }
         }
         if !left.is_empty() && !self.planner.mapping.is_of_operations() {
@@ -110,8 +116,7 @@ impl<R: Remote> CarryOut<'_, '_, R> {
         if chunk.events.is_empty() {
             if !chunk.links.is_empty() && self.trial.is_none() {
                 // Rows that change nothing, but must not be carried out again: no sheet, hence nothing to send.
-                let pending = self.planner.directory.put_pending(Vec::new(), chunk.links.clone())?;
-                self.planner.directory.finish(&pending, 0)?;
+                self.planner.directory.relink(&chunk.links, &[])?;
             }
             self.planner.recorded(0);
             return Ok(Attempt::Recorded);
@@ -311,7 +316,7 @@ pub(crate) async fn resend<R: Remote>(remote: &mut R, directory: &Directory) -> 
 }
 
 /// Why rows are not corrected one by one that take from somebody what other rows give back.
-const SPENT: &str = "the minutes that this row no longer gives were spent, and the station would owe them";
+pub(super) const SPENT: &str = "the minutes that this row no longer gives were spent, and the station would owe them";
 
 fn sentence(refusal: &proto::Refusal) -> String {
     format!("{}. {} [{}]", refusal.message, refusal.remedy, refusal.code)

@@ -1,12 +1,12 @@
 //! What an import has to do: the rows in the order of their file, and the records that a full file no longer has.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use sha2::{Digest, Sha256};
 
 use super::{
     grid::Cells,
-    mapping::Mapping,
+    mapping::{Field, Mapping},
     row::{Reader, Row, Wanted, Wish},
     table::Table,
 };
@@ -89,28 +89,53 @@ impl Items {
         mapping: &Mapping,
         table: &Table,
         directory: &Directory,
+        is_full: bool,
     ) -> Result<Self, StoreError> {
         let operations = mapping.is_of_operations();
         let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
         let mut all: Vec<Item> = Vec::with_capacity(table.rows.len());
         for (position, line) in table.rows.iter().enumerate() {
             // The same operation twice in one file is two operations: the digest counts which one this is.
-            let digest = if operations { operation_digest(&line.cells, &mut seen) } else { [0; 32] };
+            let (digest, as_before) =
+                if operations { operation_digests(&line.cells, &mut seen) } else { ([0; 32], [0; 32]) };
             let mut row = reader.row(line);
             row.record = as_linked(row.record, directory)?;
-            let applied = operations && directory.applied(&digest)?;
+            // Those of earlier versions had the empty cells at a row's end in them.
+            let applied = operations && (directory.applied(&digest)? || directory.applied(&as_before)?);
             all.push(Item::Row { row, digest, position, number: line.number, applied, later: Later::None });
         }
         let mut joined = BTreeMap::new();
+        let mut gone = Vec::new();
         if mapping.join_midnight && !operations {
-            joined = join_at_midnight(&mut all);
+            let others;
+            (joined, others) = join_at_midnight(&mut all);
+            for record in others {
+                // It was a record of its own before.
+                if directory.record(&record)?.is_some_and(|link| !link.reversed) {
+                    gone.push(Item::Gone { record });
+                }
+            }
         }
         if operations {
             mark_later(&mut all);
         } else {
-            refuse_repeats(&mut all, mapping, table);
+            refuse_repeats(&mut all, mapping, table, directory, is_full)?;
         }
-        Ok(Self { all, joined })
+        gone.append(&mut all);
+        Ok(Self { all: gone, joined })
+    }
+
+    /// Whether every row says whose it is: the record of one that doesn't would be taken back.
+    pub(crate) fn check_full(&self, table: &Table) -> Result<(), String> {
+        let unnamed = self.all.iter().find_map(|item| match item {
+            Item::Row { row: Row { record, wish: Err(fault) }, number, .. } if record.is_empty() => {
+                Some((*number, fault))
+            }
+            Item::Row { .. } | Item::Gone { .. } => None,
+        });
+        unnamed.map_or(Ok(()), |(number, fault)| {
+            Err(format!("{}: {fault}. Its record would be taken back, so mend it first", table.place(number)))
+        })
     }
 
     /// Puts before the rows the records that the file no longer has, so that what they free can be taken by others.
@@ -145,41 +170,79 @@ fn as_linked(record: String, directory: &Directory) -> Result<String, StoreError
     Ok(if apart != record && directory.record(&apart)?.is_some() { apart } else { record })
 }
 
-fn operation_digest(cells: &Cells, seen: &mut HashMap<[u8; 32], u32>) -> [u8; 32] {
-    let trimmed: Vec<&str> = cells.iter().map(str::trim).collect();
+/// Digests of an operation's row: without and with the empty cells at its end, which a spreadsheet writes or not.
+fn operation_digests(cells: &Cells, seen: &mut HashMap<[u8; 32], u32>) -> ([u8; 32], [u8; 32]) {
+    let mut trimmed: Vec<&str> = cells.iter().map(str::trim).collect();
+    let whole = Sha256::digest(trimmed.join("\u{1f}"));
+    while trimmed.last().is_some_and(|cell| cell.is_empty()) {
+        trimmed.pop();
+    }
     let cells = Sha256::digest(trimmed.join("\u{1f}"));
     let count = seen.entry(cells.into()).or_insert(0);
-    let digest = Sha256::new().chain_update(cells).chain_update(count.to_be_bytes()).finalize();
+    let counted =
+        |digest: &[u8]| Sha256::new().chain_update(digest).chain_update(count.to_be_bytes()).finalize().into();
+    let digests = (counted(&cells), counted(&whole));
     *count += 1;
-    digest.into()
+    digests
 }
 
 /// A record has one row; where the mapping says so, rows that are alike are told apart by their order.
-fn refuse_repeats(all: &mut [Item], mapping: &Mapping, table: &Table) {
+fn refuse_repeats(
+    all: &mut [Item],
+    mapping: &Mapping,
+    table: &Table,
+    directory: &Directory,
+    is_full: bool,
+) -> Result<(), StoreError> {
     let mut first: HashMap<String, u64> = HashMap::new();
     let mut times: HashMap<String, u32> = HashMap::new();
-    for item in all {
-        let Item::Row { row, number, .. } = item else { continue };
+    for item in all.iter_mut() {
+        let Item::Row { row, number, position, .. } = item else { continue };
         if row.record.is_empty() {
             continue;
         }
         if mapping.number_repeats {
             let times = times.entry(row.record.clone()).or_insert(0);
             *times += 1;
-            if *times > 1 {
-                row.record = format!("{} #{times}", row.record);
+            // A row that was rejected before says which of the rows that are alike it was.
+            let time = table.rows.get(*position).and_then(|line| table.repeat(line)).unwrap_or(*times);
+            if time > 1 {
+                row.record = repeated(&row.record, time);
             }
         }
         let stands = *first.entry(row.record.clone()).or_insert(*number);
         if stands != *number && row.wish.is_ok() {
-            let column = table.name(super::mapping::Field::Record);
+            let column = table.name(Field::Record);
+            let place = table.place(stands);
+            row.wish = Err(format!("{column}: {:?} stands on {place} already; a record has one row", row.record));
+        }
+    }
+    if !mapping.number_repeats || is_full || table.is_of_rejects() {
+        return Ok(());
+    }
+    // With one of them gone, the others would take its name, and the last one's record stay.
+    for item in all.iter_mut() {
+        let Item::Row { row, .. } = item else { continue };
+        let name = row.record.split(REPEAT).next().unwrap_or_default();
+        let Some(times) = times.get(name) else { continue };
+        let further = repeated(name, times + 1);
+        if directory.record(&further)?.is_some_and(|link| !link.reversed) {
             row.wish = Err(format!(
-                "{column}: {:?} stands on {} already; a record has one row",
-                row.record,
-                table.place(stands)
+                "earlier imports brought more rows that are alike in {} than this file has, and which of them is gone can't be told: \
+                 import the whole file with --full",
+                table.name(Field::Record)
             ));
         }
     }
+    Ok(())
+}
+
+/// What stands before the number of a row that is like another.
+pub(super) const REPEAT: &str = " #";
+
+/// The name of a row that is like others, by its number among them.
+fn repeated(name: &str, time: u32) -> String {
+    format!("{name}{REPEAT}{time}")
 }
 
 /// What comes later in the file for the same record, from the end.
@@ -214,14 +277,15 @@ fn is_midnight(ms: i64, offset_seconds: i32) -> bool {
     (ms + i64::from(offset_seconds) * 1_000).rem_euclid(DAY_MS) == 0
 }
 
-/// Makes one of the rows that end at midnight and go on at the same moment. The first one's id stands for all.
-fn join_at_midnight(all: &mut Vec<Item>) -> BTreeMap<usize, Vec<usize>> {
-    let mut begins: HashMap<(Same, i64), usize> = HashMap::new();
+/// Makes one of the rows that end at midnight and go on at the same moment. The first one's id stands for all; gives the
+/// others' ids, too.
+fn join_at_midnight(all: &mut Vec<Item>) -> (BTreeMap<usize, Vec<usize>>, Vec<String>) {
+    let mut begins: HashMap<(Same, i64), VecDeque<usize>> = HashMap::new();
     let mut ends: HashSet<(Same, i64)> = HashSet::new();
     for (number, item) in all.iter().enumerate() {
         let Some((same, start, end)) = parts(item) else { continue };
         if is_midnight(start, same.4) {
-            begins.insert((same.clone(), start), number);
+            begins.entry((same.clone(), start)).or_default().push_back(number);
         }
         ends.insert((same, end));
     }
@@ -240,12 +304,13 @@ fn join_at_midnight(all: &mut Vec<Item>) -> BTreeMap<usize, Vec<usize>> {
         }
         let mut others = Vec::new();
         while is_midnight(end, same.4)
-            && let Some(next) = begins.get(&(same.clone(), end))
-            && let Some((_, _, further)) = all.get(*next).and_then(parts)
+            // Of several that begin then, each goes on from one: people of a group may serve side by side.
+            && let Some(next) = begins.get_mut(&(same.clone(), end)).and_then(VecDeque::pop_front)
+            && let Some((_, _, further)) = all.get(next).and_then(parts)
         {
-            taken.insert(*next);
+            taken.insert(next);
             end = further;
-            others.push(position(all.get(*next)));
+            others.push(position(all.get(next)));
         }
         if !others.is_empty() {
             joined.insert(position(all.get(number)), others);
@@ -254,12 +319,14 @@ fn join_at_midnight(all: &mut Vec<Item>) -> BTreeMap<usize, Vec<usize>> {
             }
         }
     }
-    let mut number = 0;
-    all.retain(|_| {
+    let (mut number, mut others) = (0, Vec::new());
+    all.retain(|item| {
+        let is_taken = taken.contains(&number);
+        others.extend(is_taken.then(|| item.record().to_owned()));
         number += 1;
-        !taken.contains(&(number - 1))
+        !is_taken
     });
-    joined
+    (joined, others)
 }
 
 /// Lets a row's service end later.

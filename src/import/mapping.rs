@@ -264,11 +264,38 @@ impl Mapping {
         }
     }
 
+    /// The columns that tell a record from others, and how their cells are read where several are one key: another form makes
+    /// another key of the same cell.
+    pub(crate) fn key_form(&self) -> Vec<String> {
+        let columns = self.record_columns();
+        let mut form = columns.to_vec();
+        if columns.len() < 2 {
+            return form;
+        }
+        let mut are_read = false;
+        for (field, mapped) in self.in_columns() {
+            if matches!(field, Field::Date | Field::Start | Field::End) {
+                for column in mapped.iter().filter(|column| columns.contains(column)) {
+                    are_read = true;
+                    form.push(format!("{FORM}{} {column}", field.name()));
+                }
+            }
+        }
+        if are_read {
+            form.extend(self.date_forms.iter().map(|read| format!("{FORM}{}", read.name())));
+            form.extend(self.time_forms.iter().map(|read| format!("{FORM}{read}")));
+        }
+        form
+    }
+
     /// Rows are operations: each is carried out once, ever.
     pub(crate) fn is_of_operations(&self) -> bool {
         self.given.contains_key(&Field::Operation)
     }
 }
+
+/// What begins the parts of a key's form that are no columns.
+pub(crate) const FORM: char = '\u{1f}';
 
 /// A mapping as it is written.
 #[derive(Debug, Deserialize)]

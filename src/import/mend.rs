@@ -5,14 +5,11 @@
 //! cap don't allow it, reversals come first, unless a volunteer has spent the minutes, which a station would then owe, or a
 //! resident paid, whose consent was to the old record.
 
-use std::collections::HashMap;
-
 use super::{
     ImportError,
-    accounts::{Found, Party},
-    carry_out::{Attempt, CarryOut},
-    items::Item,
-    outcome::{Outcome, Rejected},
+    carry_out::{self, Attempt, CarryOut},
+    groups::groups,
+    outcome::Outcome,
     plan::{Chunk, reversal},
     remote::Remote,
 };
@@ -27,7 +24,8 @@ enum Order {
     ReversalsFirst,
 }
 
-/// Why rows stay as they are.
+/// Why rows stay as they are, behind the reason for which each was refused.
+const MANY: &str = "more rows than one sheet holds stand in each other's way: import them in parts";
 const SPENT: &str = "these rows exchanged times or people, and a volunteer among them has spent minutes that would have to be \
                      taken back first, so that the station would owe them: they stay as they are. Reverse and record them by \
                      hand, if the station is to answer for it";
@@ -36,8 +34,12 @@ const PAID: &str = "these rows exchanged times or people, and a resident or hous
 
 impl<R: Remote> CarryOut<'_, '_, R> {
     /// Mends what is left when no row can go first.
-    pub(crate) async fn mend(&mut self, left: Vec<usize>) -> Result<(), ImportError> {
+    pub(crate) async fn mend(&mut self, mut left: Vec<usize>) -> Result<(), ImportError> {
+        left.retain(|number| self.is_mendable(*number));
         for mut group in self.groups(&left)? {
+            if group.len() > ROWS_MAX {
+                self.add_reason(&group, MANY);
+            }
             while group.len() > 1 && group.len() <= ROWS_MAX {
                 match self.mend_group(&group).await? {
                     None => break,
@@ -52,95 +54,83 @@ impl<R: Remote> CarryOut<'_, '_, R> {
                 }
             }
         }
+        // What was only tried to be mended is in no link.
+        self.planner.begin();
         Ok(())
+    }
+
+    /// Whether an item was refused for what others hold, and not for what it is.
+    fn is_mendable(&self, number: usize) -> bool {
+        let is_wanted = self.items.get(number).is_some_and(|item| item.wanted().is_some());
+        let Some(Some(Outcome::Rejected(rejected))) = self.outcomes.get(number) else { return false };
+        let code = rejected.code.as_deref();
+        let by_others = ["ServiceOverlaps", "DayLimitExceeded", "BalanceBelowFloor"];
+        is_wanted && (rejected.text == carry_out::SPENT || code.is_some_and(|code| by_others.contains(&code)))
+    }
+
+    /// Says of refused items what else stands in the way of mending them.
+    fn add_reason(&mut self, group: &[usize], reason: &str) {
+        for number in group {
+            if let Some(Some(Outcome::Rejected(rejected))) = self.outcomes.get_mut(*number) {
+                rejected.text = format!("{}; {reason}", rejected.text);
+            }
+        }
     }
 
     /// Items that are about the same people, and at least one of which has a record.
     fn groups(&self, left: &[usize]) -> Result<Vec<Vec<usize>>, ImportError> {
-        let mut group_of: HashMap<Vec<u8>, usize> = HashMap::new();
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        for number in left {
-            let Some(item) = self.items.get(*number).filter(|item| item.wanted().is_some()) else { continue };
-            let mut into: Vec<usize> =
-                self.people(item).iter().filter_map(|account| group_of.get(account)).copied().collect();
-            into.sort_unstable();
-            into.dedup();
-            let mut members = vec![*number];
-            for group in into {
-                members.extend(groups.get_mut(group).map(std::mem::take).unwrap_or_default());
-            }
-            members.sort_unstable();
-            for account in
-                members.iter().filter_map(|number| self.items.get(*number)).flat_map(|item| self.people(item))
-            {
-                group_of.insert(account, groups.len());
-            }
-            groups.push(members);
-        }
+        let item = |place: usize| left.get(place).and_then(|number| self.items.get(*number));
         let mut mendable = Vec::new();
-        for group in groups {
+        for group in groups(left.len(), |place| item(place).map(|item| self.planner.people(item)).unwrap_or_default()) {
             let mut has_record = false;
-            for item in group.iter().filter_map(|number| self.items.get(*number)) {
+            for item in group.iter().filter_map(|place| item(*place)) {
                 has_record |= self.planner.link(item.record())?.is_some_and(|link| !link.reversed);
             }
             if has_record {
-                mendable.push(group);
+                mendable.push(group.iter().filter_map(|place| left.get(*place)).copied().collect());
             }
         }
         Ok(mendable)
-    }
-
-    /// Whom a row credits, and whom its record credits.
-    fn people(&self, item: &Item) -> Vec<Vec<u8>> {
-        let now = item.wanted().and_then(|wanted| {
-            match self.planner.accounts.get(&(Party::Volunteer, wanted.volunteer.clone())) {
-                Some(Found::Account(account)) => Some(account.0.to_vec()),
-                Some(Found::Nobody | Found::Unclear(_)) | None => None,
-            }
-        });
-        let before = self.planner.standings.get(item.record()).map(|stands| stands.volunteer.clone());
-        now.into_iter().chain(before).collect()
     }
 
     /// Mends a group in one order or the other. Gives the items that stand in the way, if that is why it can't be; nothing
     /// where it is done, or can't be for another reason.
     async fn mend_group(&mut self, group: &[usize]) -> Result<Option<Vec<usize>>, ImportError> {
         let first = self.mended(group, Order::RecordsFirst)?;
-        if let Some(attempt) = self.attempt_mended(first).await?
-            && matches!(attempt, Attempt::Recorded)
-        {
+        if self.attempt_mended(first).await? {
+            return Ok(None);
+        }
+        if self.planner.is_paid_by_person {
+            self.add_reason(group, PAID);
             return Ok(None);
         }
         let second = self.mended(group, Order::ReversalsFirst)?;
         let sheet = self.remote.sign(second.events.iter().map(|(kind, _)| kind.clone()).collect())?;
         let tried = self.try_sheet(&sheet, &second).await?;
         if !tried.refused.is_empty() {
-            return Ok(Some(tried.refused.into_iter().map(|(number, _)| number).collect()));
+            let refused: Vec<usize> = tried.refused.iter().map(|(number, _)| *number).collect();
+            for (number, rejected) in tried.refused.into_iter().filter(|(_, rejected)| rejected.other.is_none()) {
+                // Recorded anew it meets rules that its correction didn't: its age, say.
+                self.add_reason(&[number], &format!("mended together with others: {}", rejected.text));
+            }
+            return Ok(Some(refused));
         }
         let owed: i64 = tried.receipts.values().map(|receipt| self.planner.owed_minutes(receipt)).sum();
-        let why = match (owed, self.planner.is_paid_by_person) {
-            (0, false) => {
-                self.attempt_mended(second).await?;
-                return Ok(None);
-            }
-            (0, true) => PAID,
-            (_, _) => SPENT,
-        };
-        for number in group {
-            if let Some(outcome) = self.outcomes.get_mut(*number) {
-                *outcome = Some(Outcome::Rejected(Rejected::row(why)));
-            }
+        if owed == 0 {
+            self.attempt_mended(second).await?;
+        } else {
+            self.add_reason(group, SPENT);
         }
         Ok(None)
     }
 
-    /// Records a mended group if all of it is taken and no station would owe anything.
-    async fn attempt_mended(&mut self, chunk: Chunk) -> Result<Option<Attempt>, ImportError> {
-        let attempt = self.attempt(&chunk).await?;
-        if matches!(attempt, Attempt::Recorded) {
+    /// Records a mended group if the ledger takes all of it.
+    async fn attempt_mended(&mut self, chunk: Chunk) -> Result<bool, ImportError> {
+        let is_recorded = matches!(self.attempt(&chunk).await?, Attempt::Recorded);
+        if is_recorded {
             self.take(chunk);
         }
-        Ok(Some(attempt))
+        Ok(is_recorded)
     }
 
     /// The events that set a group right, all in one sheet.
@@ -163,7 +153,7 @@ impl<R: Remote> CarryOut<'_, '_, R> {
             let Some((item, wanted)) = self.items.get(*number).and_then(|item| Some((item, item.wanted()?))) else {
                 continue;
             };
-            let (service, fresh) = match self.planner.wanted_service(wanted, *number, &mut chunk) {
+            let (service, fresh) = match self.planner.wanted_service(wanted, *number, &mut chunk)? {
                 Ok(made) => made,
                 Err(rejected) => {
                     chunk.outcomes.push((*number, Outcome::Rejected(rejected)));

@@ -73,6 +73,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) standings: HashMap<String, Stands>,
     /// Accounts that rows of this import give minutes to which others had before.
     pub(crate) gaining: HashSet<Vec<u8>>,
+    /// Stations of records that earlier imports brought.
+    stations: HashSet<Vec<u8>>,
     /// Regions that the ledger has.
     pub(crate) regions: HashSet<String>,
     /// Links of the chunk at hand.
@@ -107,6 +109,7 @@ impl<'a> Planner<'a> {
             accounts: Accounts::new(),
             standings: HashMap::new(),
             gaining: HashSet::new(),
+            stations: HashSet::new(),
             regions,
             fresh: Overlay::default(),
             tried: options.dry_run.then(Overlay::default),
@@ -116,6 +119,7 @@ impl<'a> Planner<'a> {
     /// What earlier imports and the ledger have of these items.
     pub(crate) fn learn(&mut self, items: &[Item], accounts: Accounts, standings: HashMap<String, Stands>) {
         (self.accounts, self.standings) = (accounts, standings);
+        self.stations = self.standings.values().map(|stands| stands.station.clone()).collect();
         for item in items {
             let (Some(wanted), Some(stands)) = (item.wanted(), self.standings.get(item.record())) else { continue };
             if let Some(Found::Account(account)) = self.accounts.get(&(Party::Volunteer, wanted.volunteer.clone()))
@@ -128,9 +132,20 @@ impl<'a> Planner<'a> {
 
     /// Minutes that stations would have to give for an event, because a volunteer has spent what it takes back.
     pub(crate) fn owed_minutes(&self, receipt: &proto::EventReceipt) -> i64 {
-        let is_station = |account: &Bytes| self.standings.values().any(|stands| stands.station == *account);
+        let is_station = |account: &Bytes| self.stations.contains(account.as_ref());
         let owed = receipt.postings.iter().filter(|posting| posting.minutes < 0 && is_station(&posting.account));
         owed.map(|posting| -posting.minutes).sum()
+    }
+
+    /// Whom a row credits, and whom its record credits: keys of what it has in common with others.
+    pub(crate) fn people(&self, item: &Item) -> Vec<String> {
+        let now = item.wanted().map(|wanted| match self.accounts.get(&(Party::Volunteer, wanted.volunteer.clone())) {
+            Some(Found::Account(account)) => format!("account {}", hex::encode(account.0)),
+            Some(Found::Nobody | Found::Unclear(_)) | None => format!("name {}", wanted.volunteer),
+        });
+        let before =
+            self.standings.get(item.record()).map(|stands| format!("account {}", hex::encode(&stands.volunteer)));
+        now.into_iter().chain(before).collect()
     }
 
     /// Minutes that all rows together ask for.
@@ -204,6 +219,15 @@ impl<'a> Planner<'a> {
             return self.absent(item.record(), number, chunk);
         };
         let operations = self.mapping.is_of_operations();
+        if let (true, Later::None, Ok(Wish::Present(wanted))) = (*applied, *later, &row.wish)
+            && self.standings.get(&row.record).is_some_and(|stands| stands.by_hand != ByHand::Nothing)
+        {
+            // It was carried out, and somebody changed the record by hand since.
+            return match self.unsettled(&row.record, wanted, number, chunk)? {
+                Some(outcome) => Ok(outcome),
+                None => self.present(&row.record, wanted, number, chunk),
+            };
+        }
         if *applied {
             let stands = *later != Later::None || row.wish.as_ref().map_or(Ok(true), |wish| self.stands(row, wish))?;
             return Ok(if stands { Outcome::Unchanged } else { Outcome::Rejected(Rejected::row(NOT_CUMULATIVE)) });
@@ -228,8 +252,8 @@ impl<'a> Planner<'a> {
         let (Some(link), Wish::Present(wanted)) = (&link, wish) else {
             return Ok(link.is_none() && matches!(wish, Wish::Absent));
         };
-        let station = self.known(Party::Station, &wanted.station);
-        let volunteer = self.known(Party::Volunteer, &wanted.volunteer);
+        let station = self.known(Party::Station, &wanted.station)?;
+        let volunteer = self.known(Party::Volunteer, &wanted.volunteer)?;
         let (Found::Account(station), Found::Account(volunteer), Ok(credited)) =
             (station, volunteer, self.credit(wanted))
         else {
@@ -289,6 +313,10 @@ impl<'a> Planner<'a> {
             }
             return Ok(Outcome::Unchanged);
         }
+        if self.standings.get(record).is_some_and(|stands| matches!(stands.by_hand, ByHand::Corrected(..))) {
+            let text = format!("its record {} was corrected in the ledger, by hand", link.record);
+            chunk.notices.push(Notice { item: number, text, other: None });
+        }
         self.push(chunk, reversal(&link), number, Some(record));
         self.keep(chunk, record, RecordLink { reversed: true, ..link });
         Ok(Outcome::Reversed)
@@ -304,7 +332,7 @@ impl<'a> Planner<'a> {
         if let Some(outcome) = self.unsettled(record, wanted, number, chunk)? {
             return Ok(outcome);
         }
-        let (service, fresh) = match self.wanted_service(wanted, number, chunk) {
+        let (service, fresh) = match self.wanted_service(wanted, number, chunk)? {
             Ok(made) => made,
             Err(rejected) => return Ok(Outcome::Rejected(rejected)),
         };
@@ -358,11 +386,19 @@ impl<'a> Planner<'a> {
         wanted: &Wanted,
         number: usize,
         chunk: &mut Chunk,
-    ) -> Result<(proto::Service, RecordLink), Rejected> {
-        let credited =
-            self.credit(wanted).map_err(|rejection| Rejected::row(format!("{rejection}. {}", rejection.remedy())))?;
-        let station = self.party((Party::Station, &wanted.station), None, number, chunk)?;
-        let volunteer = self.party((Party::Volunteer, &wanted.volunteer), Some(station), number, chunk)?;
+    ) -> Result<Result<(proto::Service, RecordLink), Rejected>, StoreError> {
+        let credited = match self.credit(wanted) {
+            Ok(credited) => credited,
+            Err(rejection) => return Ok(Err(Rejected::row(format!("{rejection}. {}", rejection.remedy())))),
+        };
+        let station = match self.party((Party::Station, &wanted.station), None, number, chunk)? {
+            Ok(station) => station,
+            Err(rejected) => return Ok(Err(rejected)),
+        };
+        let volunteer = match self.party((Party::Volunteer, &wanted.volunteer), Some(station), number, chunk)? {
+            Ok(volunteer) => volunteer,
+            Err(rejected) => return Ok(Err(rejected)),
+        };
         let service = self.service(wanted, volunteer, station, credited);
         let fresh = RecordLink {
             record: EventRef { index: LogIndex(0), event: 0 },
@@ -371,7 +407,7 @@ impl<'a> Planner<'a> {
             credited_minutes: credited.get(),
             source_us: wanted.source_us,
         };
-        Ok((service, fresh))
+        Ok(Ok((service, fresh)))
     }
 
     /// What becomes of a row where it can't be told what the ledger is to have, before any account is opened for it: its record
@@ -388,12 +424,14 @@ impl<'a> Planner<'a> {
         };
         let Some(link) = self.directory.record(record)?.filter(|link| !link.reversed) else { return Ok(None) };
         let Ok(credited) = self.credit(wanted) else { return Ok(None) };
-        let known = |party, name| match self.known(party, name) {
-            Found::Account(account) => Some(account),
-            Found::Nobody | Found::Unclear(_) => None,
+        let known = |party, name| -> Result<Option<AccountId>, StoreError> {
+            Ok(match self.known(party, name)? {
+                Found::Account(account) => Some(account),
+                Found::Nobody | Found::Unclear(_) => None,
+            })
         };
-        let volunteer = known(Party::Volunteer, &wanted.volunteer);
-        let station = known(Party::Station, &wanted.station);
+        let volunteer = known(Party::Volunteer, &wanted.volunteer)?;
+        let station = known(Party::Station, &wanted.station)?;
         // Somebody who has no account yet is none of those that records credit.
         let nobody = AccountId([0; 16]);
         let service = self.service(wanted, volunteer.unwrap_or(nobody), station.unwrap_or(nobody), credited);
@@ -412,13 +450,14 @@ impl<'a> Planner<'a> {
         let place = link.record;
         let Some(what) = what.filter(|_| now == link.digest) else {
             // The row says something new: that is what the ledger is to have.
-            if let Some(what) = what {
+            let rejected = self.renumbered(record, &service, stands).map(Outcome::Rejected);
+            if let Some(what) = what.filter(|_| rejected.is_none()) {
                 chunk.notices.push(Notice { item: number, text: format!("its record {place} {what}"), other: None });
             }
-            return Ok(self.renumbered(record, &service, stands).map(Outcome::Rejected));
+            return Ok(rejected);
         };
         Ok(match self.options.by_hand {
-            ByHandChanges::Mend => None,
+            ByHandChanges::Mend => self.renumbered(record, &service, stands).map(Outcome::Rejected),
             ByHandChanges::Leave => {
                 chunk.notices.push(Notice { item: number, text: format!("its record {place} {what}"), other: None });
                 Some(Outcome::Unchanged)
@@ -499,17 +538,17 @@ impl<'a> Planner<'a> {
         served_by: Option<AccountId>,
         number: usize,
         chunk: &mut Chunk,
-    ) -> Result<AccountId, Rejected> {
-        match self.known(party, name) {
-            Found::Account(account) => return Ok(account),
-            Found::Unclear(problem) => return Err(Rejected::row(problem)),
+    ) -> Result<Result<AccountId, Rejected>, StoreError> {
+        match self.known(party, name)? {
+            Found::Account(account) => return Ok(Ok(account)),
+            Found::Unclear(problem) => return Ok(Err(Rejected::row(problem))),
             Found::Nobody if self.options.open_accounts => {}
             Found::Nobody => {
-                return Err(Rejected::row(format!(
+                return Ok(Err(Rejected::row(format!(
                     "{} {name:?} has no account here: open accounts with --open-accounts, or name one under [{}s] in the mapping",
                     party.name(),
                     party.name()
-                )));
+                ))));
             }
         }
         let account = AccountId(signature::random());
@@ -527,22 +566,20 @@ impl<'a> Planner<'a> {
         let outside = party.outside(name);
         chunk.links.push(Link::Account { outside: outside.clone(), account });
         self.fresh.accounts.insert(outside, account);
-        Ok(account)
+        Ok(Ok(account))
     }
 
     /// Whose a name is by now.
-    fn known(&self, party: Party, name: &str) -> Found {
+    fn known(&self, party: Party, name: &str) -> Result<Found, StoreError> {
         let outside = party.outside(name);
         let tried = || self.tried.as_ref().and_then(|tried| tried.accounts.get(&outside));
         if let Some(account) = self.fresh.accounts.get(&outside).or_else(tried) {
-            return Found::Account(*account);
+            return Ok(Found::Account(*account));
         }
         match self.accounts.get(&(party, name.to_owned())) {
             // An earlier sheet of this import may have opened it.
-            Some(Found::Nobody) | None => {
-                self.directory.account(&outside).ok().flatten().map_or(Found::Nobody, Found::Account)
-            }
-            Some(found) => found.clone(),
+            Some(Found::Nobody) | None => Ok(self.directory.account(&outside)?.map_or(Found::Nobody, Found::Account)),
+            Some(found) => Ok(found.clone()),
         }
     }
 

@@ -11,13 +11,11 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use super::{
     cell::text::guard,
     grid::{Form, Line},
+    items::REPEAT,
     mapping::Mapping,
     report::RejectedRow,
-    table::Table,
+    table::{REJECTS_ADD, Table},
 };
-
-/// What a file of rejects has beside the columns of its source.
-const ADDED: [&str; 2] = ["line", "reason"];
 
 /// Where rejects go.
 #[derive(Debug)]
@@ -80,8 +78,7 @@ impl Rejects {
 /// Header and rows.
 fn rows(table: &Table, mapping: &Mapping, rejected: &[RejectedRow]) -> Vec<Vec<String>> {
     // Rejects that are rejected again have their old reasons no more.
-    let is_again = table.header.ends_with(&ADDED.map(str::to_owned));
-    let width = table.header.len() - if is_again { ADDED.len() } else { 0 };
+    let width = table.header.len() - if table.is_of_rejects() { REJECTS_ADD.len() } else { 0 };
     let own = |cell: &dyn Fn(usize) -> Option<String>| -> Vec<String> {
         (0..width).map(|column| cell(column).unwrap_or_default()).collect()
     };
@@ -89,7 +86,7 @@ fn rows(table: &Table, mapping: &Mapping, rejected: &[RejectedRow]) -> Vec<Vec<S
         cells.extend(more);
         cells
     };
-    let header = added(own(&|column| table.header.get(column).cloned()), ADDED.map(str::to_owned));
+    let header = added(own(&|column| table.header.get(column).cloned()), REJECTS_ADD.map(str::to_owned));
     let mut rows = vec![header];
     for rejected in rejected {
         let lines: Vec<&Line> = rejected.positions.iter().filter_map(|position| table.rows.get(*position)).collect();
@@ -100,7 +97,9 @@ fn rows(table: &Table, mapping: &Mapping, rejected: &[RejectedRow]) -> Vec<Vec<S
         }
         for line in lines {
             let cells = own(&|column| line.cells.get(column).map(str::to_owned));
-            rows.push(added(cells, [line.number.to_string(), rejected.told.text.clone()]));
+            let time = rejected.told.record.rsplit_once(REPEAT).filter(|_| mapping.number_repeats);
+            let time = time.map_or_else(String::new, |(_, time)| format!("{REPEAT}{time}"));
+            rows.push(added(cells, [format!("{}{time}", line.number), rejected.told.text.clone()]));
         }
     }
     rows

@@ -17,6 +17,7 @@ use super::{
         moment::{Place, Said, moment},
         offset::place,
         span::span,
+        text::tidy,
     },
     grid::Line,
     mapping::{Field, Given, Mapping, Stated},
@@ -160,10 +161,10 @@ impl<'a> Reader<'a> {
         if self.mapping.is_of_operations() {
             let word = self.table.text(line, Field::Operation)?;
             let operations = &self.mapping.operations;
-            if word == operations.delete {
+            if word == tidy(&operations.delete) {
                 return Ok(Wish::Absent);
             }
-            if word != operations.add && word != operations.change {
+            if word != tidy(&operations.add) && word != tidy(&operations.change) {
                 return Err(format!(
                     "{}: {word:?} is neither {:?}, {:?} nor {:?}",
                     self.table.name(Field::Operation),
@@ -207,7 +208,8 @@ impl<'a> Reader<'a> {
         if text.is_empty() {
             return Ok("general".to_owned());
         }
-        let code = self.mapping.categories.get(&text).map_or(text.as_str(), String::as_str);
+        let named = self.mapping.categories.iter().find(|(word, _)| tidy(word) == text);
+        let code = named.map_or(text.as_str(), |(_, code)| code.as_str());
         Code::new(code, 32).map(|code| code.to_string()).ok_or_else(|| {
             format!(
                 "{}: {text:?} is no code; give it one under [categories] in the mapping, as {text:?} = \"company\"",

@@ -68,6 +68,10 @@ pub(crate) async fn standings<R: Remote>(
     for page in links.chunks(RECORDS_MAX) {
         let places: Vec<EventRef> = page.iter().map(|(_, link)| link.record).collect();
         let records = remote.records(&places).await?;
+        if records.len() != places.len() {
+            let problem = format!("the ledger answered for {} records of {}", records.len(), places.len());
+            return Err(super::remote::RemoteError::Failed(problem.into()).into());
+        }
         for ((record, link), told) in page.iter().zip(records) {
             found.insert(record.clone(), stands(link, told));
         }

@@ -11,6 +11,9 @@ use super::{
 /// How far down a header is looked for: titles, logos and notes to whoever fills it in take a few rows.
 const HEADER_ROWS_MAX: usize = 50;
 
+/// What a file of rejects has beside the columns of its source: place, and why.
+pub(crate) const REJECTS_ADD: [&str; 2] = ["line", "reason"];
+
 /// A row that is no record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeftOut {
@@ -142,6 +145,18 @@ impl Table {
                 self.header.len()
             )
         })
+    }
+
+    /// Whether it holds rows that an import rejected.
+    pub(crate) fn is_of_rejects(&self) -> bool {
+        self.header.ends_with(&REJECTS_ADD.map(str::to_owned))
+    }
+
+    /// Of a row that was rejected, which one of those that are alike it was.
+    pub(crate) fn repeat(&self, line: &Line) -> Option<u32> {
+        let place = self.is_of_rejects().then(|| self.header.len().checked_sub(REJECTS_ADD.len()))??;
+        let cell = cell_at(line, place);
+        Some(cell.split_once('#').and_then(|(_, time)| time.trim().parse().ok()).unwrap_or(1))
     }
 
     /// Whether the file can be trusted to hold every record: what it lacks is taken back.

@@ -15,7 +15,8 @@ use crate::{
     store::StoredEntry,
 };
 
-/// Places of one call: as many as a sheet has events, so that an entry is read once for all of its records.
+/// Places of one call: as many as a sheet has events, so that an entry is read once for all of its records. At worst, of as
+/// many entries that were all corrected in others, 2,000 are read.
 const RECORDS_MAX: usize = 1_000;
 
 impl Service {
@@ -94,23 +95,27 @@ fn place(at: proto::EventRef) -> Option<EventRef> {
     Some(EventRef { index: LogIndex(at.index), event: u16::try_from(at.event).ok()? })
 }
 
-/// The log, with the entry that was read last.
+/// The log, with the two entries that were read last: a record's, and that of its newest version.
 struct Log<'a> {
     service: &'a Service,
-    last: Option<StoredEntry>,
+    last: [Option<StoredEntry>; 2],
 }
 
 impl<'a> Log<'a> {
     const fn new(service: &'a Service) -> Self {
-        Self { service, last: None }
+        Self { service, last: [None, None] }
     }
 
     /// What stands at a place, if anything that is durable does.
     fn event(&mut self, at: EventRef) -> Result<Option<Kind>, Status> {
-        if self.last.as_ref().is_none_or(|last| last.index != at.index.0) {
-            self.last = self.service.store.entry(at.index.0).map_err(ReadFailure::from)?;
+        let is_there = |entry: &Option<StoredEntry>| entry.as_ref().is_some_and(|entry| entry.index == at.index.0);
+        if !is_there(&self.last[0]) {
+            self.last.swap(0, 1);
         }
-        let bytes = self.last.as_ref().and_then(|entry| entry.events.get(usize::from(at.event)));
+        if !is_there(&self.last[0]) {
+            self.last[0] = self.service.store.entry(at.index.0).map_err(ReadFailure::from)?;
+        }
+        let bytes = self.last[0].as_ref().and_then(|entry| entry.events.get(usize::from(at.event)));
         let event = bytes.map(|bytes| <proto::Event as prost::Message>::decode(bytes.clone()));
         // What is in the log was decoded before.
         Ok(event.and_then(Result::ok).and_then(|event| event.kind))

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod awkward;
+mod edges;
 mod kinds;
 mod random;
 mod real;

@@ -38,7 +38,9 @@ impl Remote for Ledger {
 
     async fn submit(&mut self, sheet: proto::Sheet) -> Result<proto::Receipt, RemoteError> {
         let response = client::submit(&mut self.client, sheet, proto::Until::Durable).await.map_err(failed)?;
-        response.receipt.ok_or_else(|| RemoteError::Refused("the server sent no receipt".to_owned()))
+        response.receipt.ok_or_else(|| {
+            RemoteError::Failed("the server sent no receipt, so that the sheet may be recorded or not".into())
+        })
     }
 
     async fn try_sheets(
@@ -55,7 +57,7 @@ impl Remote for Ledger {
             // One answer holds as many results as fit.
             match response.next_sheet {
                 Some(next) if next > request.from_sheet => request.from_sheet = next,
-                Some(_) => return Err(RemoteError::Refused("the server's answers don't come to an end".to_owned())),
+                Some(_) => return Err(RemoteError::Failed("the server's answers don't come to an end".into())),
                 None => return Ok((results, size.unwrap_or(0))),
             }
         }

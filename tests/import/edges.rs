@@ -1,0 +1,211 @@
+//! Where keeping in step is hardest: rows that are alike, split at midnight, numbered in a row, mended by hand as
+//! operations, paid by a resident, spent; keys that are read otherwise; people found by what their records say.
+
+use serde_json::Value;
+
+use super::{Files, Ledger, counts};
+
+fn import(ledger: &Ledger, mapping: &str, text: &str, more: &[&str]) -> Value {
+    let files = Files::new(mapping);
+    let file = files.csv(text);
+    ledger.import(&[&["import", &file, "--mapping", &files.mapping, "--open-accounts"][..], more].concat())
+}
+
+fn stops(ledger: &Ledger, mapping: &str, text: &str, more: &[&str]) -> String {
+    let (files, size) = (Files::new(mapping), ledger.status()["size"].clone());
+    let file = files.csv(text);
+    let output = ledger.run(&[&["import", &file, "--mapping", &files.mapping, "--open-accounts"][..], more].concat());
+    assert_eq!((output.status.code(), &ledger.status()["size"]), (Some(2), &size));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn minutes(ledger: &Ledger, who: &str) -> i64 {
+    ledger.json(&["balance", who])["balance_minutes"].as_i64().unwrap()
+}
+
+const ALIKE: &str = "source = \"alike\"\nimported = true\nnumber_repeats = true\n[columns]\nrecord = [\"who\", \"day\"]\nvolunteer = \"who\"\n\
+                     date = \"day\"\nhours = \"h\"\n[constants]\nstation = \"s1\"\n";
+
+#[test]
+fn of_rows_that_are_alike_each_stays_the_one_it_was() {
+    let ledger = Ledger::new();
+    let rejects = ledger.folder.path().join("rejects.csv");
+    let text = "who,day,h\na,2026-10-01,2.5\na,2026-10-01,x\nb,2026-10-01,1\n";
+    let report = import(&ledger, ALIKE, text, &["--rejects", rejects.to_str().unwrap()]);
+    assert_eq!(counts(&report), [3, 2, 0, 0, 0, 1]);
+    // The second one, mended alone, is not the first.
+    let written = std::fs::read_to_string(&rejects).unwrap();
+    assert!(written.contains("a,2026-10-01,x,3 #2,"), "{written}");
+    assert_eq!(counts(&import(&ledger, ALIKE, &written.replace(",x,", ",1.5,"), &[])), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(minutes(&ledger, "a"), 240);
+    assert_eq!(counts(&import(&ledger, ALIKE, &text.replace(",x", ",1.5"), &["--full"]))[4], 3);
+    // With one of them gone, which one can't be told; a full file says what is left.
+    let less = "who,day,h\na,2026-10-01,1.5\nb,2026-10-01,1\n";
+    let report = import(&ledger, ALIKE, less, &[]);
+    assert_eq!(counts(&report), [2, 0, 0, 0, 1, 1]);
+    assert!(report["rejects"].to_string().contains("--full"), "{report}");
+    assert_eq!(minutes(&ledger, "a"), 240);
+    import(&ledger, ALIKE, less, &["--full"]);
+    assert_eq!(minutes(&ledger, "a"), 90);
+}
+
+#[test]
+fn rows_split_at_midnight_are_joined_each_with_one_other() {
+    let mapping = "source = \"split\"\nimported = true\nzone = \"Asia/Shanghai\"\njoin_midnight = true\naccount_kind = \"group\"\n[columns]\n\
+                   record = \"id\"\nvolunteer = \"who\"\nstart = \"from\"\nend = \"to\"\n[constants]\nstation = \"s1\"\n";
+    let ledger = Ledger::new();
+    let text = "id,who,from,to\n1,g,2026-10-01 22:00,2026-10-01 24:00\n2,g,2026-10-01 23:00,2026-10-01 24:00\n\
+                3,g,2026-10-02 00:00,2026-10-02 01:00\n4,g,2026-10-02 00:00,2026-10-02 02:00\n";
+    let report = import(&ledger, mapping, text, &[]);
+    assert_eq!((counts(&report), &report["joined"]), ([2, 2, 0, 0, 0, 0], &Value::from(2)));
+    assert_eq!(minutes(&ledger, "g"), 360);
+    // A second half that was a record of its own is one no more; over several days one service is one.
+    let ledger = Ledger::new();
+    let half = "id,who,from,to\n11,h,2026-10-02 00:00,2026-10-02 02:00\n";
+    import(&ledger, mapping, half, &[]);
+    let whole = "id,who,from,to\n12,h,2026-10-03 00:00,2026-10-03 01:00\n10,h,2026-10-01 22:00,2026-10-01 23:59:59\n\
+                 11,h,2026-10-02 00:00:00,2026-10-02 23:59:59\n";
+    let report = import(&ledger, mapping, whole, &[]);
+    assert_eq!(counts(&report), [2, 1, 0, 1, 0, 0], "{report}");
+    assert_eq!(minutes(&ledger, "h"), 27 * 60);
+    assert_eq!(counts(&import(&ledger, mapping, whole, &["--full"])), [1, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_key_that_is_read_otherwise_is_another_key() {
+    let mapping = |form: &str| {
+        format!(
+            "source = \"forms\"\nimported = true\ndate_format = \"{form}\"\n[columns]\nrecord = [\"who\", \"day\"]\nvolunteer = \"who\"\ndate = \"day\"\n\
+             hours = \"h\"\n[constants]\nstation = \"s1\"\n"
+        )
+    };
+    let ledger = Ledger::new();
+    let text = "who,day,h\na,05/03/2026,2\nb,06/03/2026,1\n";
+    assert_eq!(counts(&import(&ledger, &mapping("%m/%d/%Y"), text, &[]))[1], 2);
+    let error = stops(&ledger, &mapping("%d/%m/%Y"), text, &[]);
+    assert!(error.contains("certain forms") && error.contains("--adopt"), "{error}");
+    assert_eq!(minutes(&ledger, "a"), 120);
+}
+
+const TIMES: &str = "source = \"times\"\nzone = \"Asia/Shanghai\"\n[columns]\nrecord = \"id\"\nvolunteer = \"who\"\ndate = \"day\"\ninterval = \"time\"\n\
+                     [constants]\nstation = \"s1\"\n";
+
+#[test]
+fn numbers_that_all_move_by_one_are_set_right() {
+    let ledger = Ledger::new();
+    let rows = |from: usize| -> String {
+        let row = |place: usize| {
+            let number = place + from;
+            format!("{},ann,2026-{:02}-{:02},{}:00-{}:00\n", place + 1, 1 + number / 28, 1 + number % 28, 9, 11)
+        };
+        format!("id,who,day,time\n{}", (0..300 - from).map(row).collect::<String>())
+    };
+    assert_eq!(counts(&import(&ledger, TIMES, &rows(0), &[]))[1], 300);
+    let report = import(&ledger, TIMES, &rows(1), &["--full"]);
+    assert_eq!(counts(&report), [300, 0, 299, 1, 0, 0], "{}", report["rejects"]);
+}
+
+#[test]
+fn a_full_file_with_a_row_that_says_not_which_it_is_takes_nothing_back() {
+    let ledger = Ledger::new();
+    let text = "id,who,day,time\n1,ann,2026-10-01,9:00-10:00\n2,bob,2026-10-01,9:00-10:00\n";
+    import(&ledger, TIMES, text, &[]);
+    for (id, words) in [("", "the cell is empty"), ("#REF!", "#REF!"), ("=A1", "=A1")] {
+        let error = stops(&ledger, TIMES, &text.replace("\n1,", &format!("\n{id},")), &["--full"]);
+        assert!(error.contains(words) && error.contains("line 2"), "{error}");
+    }
+    assert_eq!(minutes(&ledger, "ann"), 60);
+}
+
+#[test]
+fn an_operation_that_was_mended_by_hand_is_told_mended_or_left() {
+    let mapping = "source = \"ops\"\n[columns]\nrecord = \"id\"\nvolunteer = \"who\"\nstation = \"at\"\nstart = \"from\"\nend = \"to\"\noperation = \"op\"\n";
+    let text = "op,id,who,at,from,to\nadd,1,ann,s1,2026-10-05T09:00Z,2026-10-05T10:00Z\n";
+    for (how, expected, after) in
+        [("tell", [1, 0, 0, 0, 0, 1], 30), ("leave", [1, 0, 0, 0, 1, 0], 30), ("mend", [1, 0, 1, 0, 0, 0], 60)]
+    {
+        let ledger = Ledger::new();
+        import(&ledger, mapping, text, &[]);
+        let record = ledger.json(&["history", "ann"])["rows"][0]["details"]["record"].as_str().unwrap().to_owned();
+        ledger.json(&["correct", "service", &record, "--end", "2026-10-05T09:30Z"]);
+        let report = import(&ledger, mapping, text, &["--by-hand", how]);
+        assert_eq!((counts(&report), minutes(&ledger, "ann")), (expected, after), "{how}: {report}");
+        if how == "tell" {
+            assert!(report["rejects"].to_string().contains("was corrected in the ledger"), "{report}");
+        }
+    }
+}
+
+#[test]
+fn one_record_alike_makes_nobody_somebody_else() {
+    let ledger = Ledger::new();
+    let ann: String = (1..=20).map(|day| format!("{day},ann,2026-10-{day:02},9:00-10:00\n")).collect();
+    import(&ledger, TIMES, &format!("id,who,day,time\n{ann}"), &[]);
+    let other = ledger.folder.path().join("other");
+    let adopt = ["--adopt", "--directory", other.to_str().unwrap()];
+    let adopt = |text: &str| {
+        let files = Files::new(TIMES);
+        let file = files.csv(text);
+        ledger.json(&[&["import", &file, "--mapping", &files.mapping][..], &adopt].concat())
+    };
+    for text in [
+        "id,who,day,time\n1,bob,2026-10-07,9:00-10:00\n",
+        "id,who,day,time\n1,bob,2026-10-01,9:00-10:00\n2,bob,2026-10-20,9:00-10:00\n",
+    ] {
+        let adopted = adopt(text);
+        assert_eq!(
+            (&adopted["linked"], &adopted["unsure"]),
+            (&Value::from(0), &serde_json::json!(["bob"])),
+            "{adopted}"
+        );
+    }
+    let adopted = adopt(&format!("id,who,day,time\n{ann}21,bob,2026-10-07,9:00-10:00\n"));
+    assert_eq!((&adopted["linked"], &adopted["unmatched"]), (&Value::from(20), &serde_json::json!([22])), "{adopted}");
+}
+
+#[test]
+fn rows_that_cannot_be_mended_stay_and_say_why() {
+    // Both have spent what the rows brought, and the times don't allow the right records to come first.
+    let ledger = Ledger::new();
+    let before =
+        "id,who,day,time\n1,ann,2026-10-01,9:00-10:00\n2,ann,2026-10-01,10:00-11:00\n3,bob,2026-10-02,9:00-10:00\n";
+    import(&ledger, TIMES, before, &[]);
+    let account = |who: &str| ledger.json(&["account", "show", who])["account"].as_str().unwrap().to_owned();
+    let (ann, bob) = (account("ann"), account("bob"));
+    let key = ledger.folder.path().join("ann.key").to_str().unwrap().to_owned();
+    ledger.json(&["key", "new", &key]);
+    let request = ledger.folder.path().join("ann.request");
+    std::fs::write(&request, ledger.run(&["key", "prove", &key]).stdout).unwrap();
+    ledger.json(&["key", "enrol", request.to_str().unwrap(), "--role", "resident", "--account", &ann]);
+    ledger.json(&["transfer", "--from", &ann, "--to", &bob, "--minutes", "120", "--key", &key]);
+    let after =
+        "id,who,day,time\n1,ann,2026-10-01,10:00-12:00\n2,ann,2026-10-01,9:00-10:00\n3,bob,2026-10-02,9:00-10:00\n";
+    let tried = import(&ledger, TIMES, after, &["--dry-run"]);
+    let report = import(&ledger, TIMES, after, &[]);
+    assert_eq!(counts(&report), counts(&tried));
+    assert_eq!(counts(&report), [3, 0, 0, 0, 1, 2], "{report}");
+    assert!(report["rejects"].to_string().contains("has spent minutes"), "{report}");
+    // What was only tried is in no sum and no reason.
+    assert_eq!(report["credited_minutes"], 180, "{report}");
+    assert_eq!(minutes(&ledger, "ann"), 0);
+}
+
+#[test]
+fn residents_of_a_mapping_for_groups_are_tried_as_residents() {
+    let ledger = Ledger::new();
+    let region = ledger.run(&["region", "define", "here"]);
+    assert!(region.status.success());
+    let station = ledger.json(&["station", "open", "--region", "here"])["account"].as_str().unwrap().to_owned();
+    let ann = ledger.json(&["account", "open", "--station", &station])["account"].as_str().unwrap().to_owned();
+    let mapping = format!(
+        "source = \"mixed\"\nzone = \"Asia/Shanghai\"\naccount_kind = \"group\"\n[columns]\nrecord = \"id\"\nvolunteer = \"who\"\ndate = \"day\"\n\
+         interval = \"time\"\n[constants]\nstation = \"{station}\"\n[volunteers]\nann = \"{}\"\n",
+        &ann[..8]
+    );
+    let rows: String = (1..=400).map(|id| format!("{id},g{id},2026-10-01,9:00-10:00\n")).collect();
+    let text = format!("id,who,day,time\n0,ann,2026-10-01,9:00-10:00\n{rows}401,ann,2026-10-01,9:30-10:30\n");
+    let tried = import(&ledger, &mapping, &text, &["--dry-run"]);
+    let report = import(&ledger, &mapping, &text, &[]);
+    assert_eq!((counts(&tried), counts(&report)), ([402, 401, 0, 0, 0, 1], [402, 401, 0, 0, 0, 1]));
+    assert_eq!(ledger.json(&["balance", &ann])["balance_minutes"], 60);
+}
