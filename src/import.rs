@@ -100,6 +100,8 @@ pub(crate) struct Options {
     pub(crate) first: bool,
     /// Where times without an offset are meant, if whoever imports says so.
     pub(crate) zone: Option<TimeZone>,
+    /// The same by a setting that stands for all commands.
+    pub(crate) zone_of_environment: Option<TimeZone>,
     /// The machine's zone, or why it has none: for dates.
     pub(crate) machine_zone: Option<Result<TimeZone, String>>,
 }
@@ -176,6 +178,13 @@ impl<R: Remote> Import<'_, R> {
 
     /// What there is to do, if nothing says that it is not what was meant; and whether some of it hangs on the zone.
     fn items(&self, zones: &Zones) -> Result<(Items, bool), ImportError> {
+        if self.mapping.is_of_operations() && self.table.is_of_rejects() {
+            return Err(ImportError::Stopped(
+                "these are the rejected rows of a file of operations, and their order among the others is what they mean: mend them in \
+                 the file itself, which holds all operations"
+                    .to_owned(),
+            ));
+        }
         let reader = Reader::new(self.mapping, self.table, zones);
         let mut items = Items::read(&reader, self.mapping, self.table, self.directory, self.options.full)?;
         self.check_zone(&reader, zones)?;
@@ -212,7 +221,9 @@ impl<R: Remote> Import<'_, R> {
         let kept = self.directory.zone()?;
         let known = |name: &String| calendar::known(name);
         let named = self.mapping.zone.as_ref().and_then(known).or_else(|| self.options.zone.clone());
-        let named = named.or_else(|| kept.as_ref().and_then(known));
+        // How somebody likes times to be shown moves no source that was read otherwise before.
+        let named =
+            named.or_else(|| kept.as_ref().and_then(known)).or_else(|| self.options.zone_of_environment.clone());
         let of_days = self.directory.zone_of_days()?;
         let machine = self.options.machine_zone.clone().unwrap_or_else(|| Err("no time zone is known here".to_owned()));
         Ok(Zones { named, of_days: of_days.as_ref().and_then(known).map_or(machine, Ok) })

@@ -20,7 +20,8 @@ use super::{
     zone,
 };
 use crate::{
-    directory::Directory,
+    calendar,
+    directory::{Accounts, Directory},
     import::{
         About, ByHandChanges, Import, ImportError, Options, grid, mapping::Mapping, rejects::Rejects,
         remote::RemoteError, table::Table,
@@ -128,7 +129,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut signers = arguments.client.signers().map_err(nothing_recorded)?;
     let status = client::status(&mut client).await.map_err(nothing_recorded)?;
     signers.bound_validity(status.policy.as_ref());
-    let directory = open_directory(&arguments, &status, &files.mapping).map_err(nothing_recorded)?;
+    let (directory, _for_the_run) = open_directory(&arguments, &status, &files.mapping).map_err(nothing_recorded)?;
     let regions = answer(client.list_regions(proto::ListRegionsRequest {})).await.map_err(nothing_recorded)?.regions;
     let about =
         About { policy: client::policy(&status), regions: regions.into_iter().map(|region| region.code).collect() };
@@ -198,6 +199,10 @@ fn check_apart(rejects: &Path, files: [&PathBuf; 2]) -> anyhow::Result<()> {
 }
 
 fn options(arguments: &Arguments) -> Options {
+    let here = zone::here().ok().map(|zone| calendar::name(&zone));
+    let is_of_environment = zone::is_named()
+        && std::env::var("TIMEBANK_ZONE")
+            .is_ok_and(|name| calendar::known(&name).map(|zone| calendar::name(&zone)) == here);
     Options {
         open_accounts: arguments.open_accounts,
         full: arguments.full,
@@ -211,7 +216,8 @@ fn options(arguments: &Arguments) -> Options {
         },
         adopt: arguments.adopt,
         first: arguments.first,
-        zone: zone::is_named().then(|| zone::here().ok()).flatten(),
+        zone: zone::is_named().then(|| zone::here().ok()).flatten().filter(|_| !is_of_environment),
+        zone_of_environment: zone::here().ok().filter(|_| is_of_environment),
         machine_zone: Some(zone::here()),
     }
 }
@@ -220,10 +226,15 @@ fn open_directory(
     arguments: &Arguments,
     status: &proto::GetStatusResponse,
     mapping: &Mapping,
-) -> anyhow::Result<Directory> {
+) -> anyhow::Result<(Directory, Option<tempfile::TempDir>)> {
     let folder = arguments.directory.clone().unwrap_or_else(|| arguments.client.folder().join("directory"));
-    Directory::open(&folder, &status.genesis_leaf_hash, &mapping.source)
-        .with_context(|| format!("the directory in {}", folder.display()))
+    // A dry run writes nothing at all: where there is no directory, it has an empty one for as long as it runs.
+    let apart = arguments.dry_run && Accounts::open(&folder, &status.genesis_leaf_hash)?.is_none();
+    let apart = apart.then(tempfile::tempdir).transpose().context("a folder for the time of a dry run")?;
+    let opened = apart.as_ref().map_or(folder.as_path(), tempfile::TempDir::path);
+    let directory = Directory::open(opened, &status.genesis_leaf_hash, &mapping.source)
+        .with_context(|| format!("the directory in {}", folder.display()))?;
+    Ok((directory, apart))
 }
 
 /// A library's error as the command tells it. `was_interrupted`: sheets of an earlier import may have been recorded now.
@@ -231,7 +242,8 @@ fn in_words(error: ImportError, was_interrupted: bool) -> anyhow::Error {
     match error {
         ImportError::Stopped(problem) if was_interrupted => usage(problem),
         ImportError::Stopped(problem) => nothing_recorded(usage(problem)),
-        ImportError::Store(error) => error.into(),
+        ImportError::Store(error) => anyhow::Error::from(error)
+            .context("some rows may be recorded already; run the same import again: nothing is counted twice"),
         ImportError::Remote(RemoteError::Refused(text)) => Failure::refused(super::output::in_local_time(&text)).into(),
         ImportError::Remote(RemoteError::Failed(error)) => {
             let error =

@@ -114,8 +114,17 @@ async fn account<R: Remote>(
         return Ok(Found::Account(account));
     }
     let is_whole_id = name.len() == ID_DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_whole_id && let found @ Found::Account(_) = by_id(remote, party, name).await? {
-        return Ok(found);
+    if is_whole_id {
+        let found = by_id(remote, party, name).await?;
+        if let Found::Account(_) = found {
+            return Ok(found);
+        }
+        if !remote.find(&name.to_ascii_lowercase()).await?.accounts.is_empty() {
+            return Ok(Found::Unclear(format!(
+                "{name} is an account, but no {}'s: are the columns mixed up?",
+                party.name()
+            )));
+        }
     }
     if party == Party::Station {
         // A station is named by whoever writes the mapping: that another spreadsheet of this folder calls one so is enough.

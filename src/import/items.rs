@@ -35,6 +35,8 @@ pub(crate) enum Item {
         position: usize,
         /// Where it stands: a line of the file, or a row of the sheet.
         number: u64,
+        /// Which one it is of the rows that have its key.
+        time: u32,
         /// An operation that was carried out in an earlier import.
         applied: bool,
         later: Later,
@@ -92,17 +94,15 @@ impl Items {
         is_full: bool,
     ) -> Result<Self, StoreError> {
         let operations = mapping.is_of_operations();
-        let mut seen: HashMap<[u8; 32], u32> = HashMap::new();
+        let mut seen = Seen::default();
         let mut all: Vec<Item> = Vec::with_capacity(table.rows.len());
         for (position, line) in table.rows.iter().enumerate() {
-            // The same operation twice in one file is two operations: the digest counts which one this is.
             let (digest, as_before) =
-                if operations { operation_digests(&line.cells, &mut seen) } else { ([0; 32], [0; 32]) };
+                if operations { seen.digests(&reader.said(line), &line.cells) } else { ([0; 32], [0; 32]) };
             let mut row = reader.row(line);
             row.record = as_linked(row.record, directory)?;
-            // Those of earlier versions had the empty cells at a row's end in them.
             let applied = operations && (directory.applied(&digest)? || directory.applied(&as_before)?);
-            all.push(Item::Row { row, digest, position, number: line.number, applied, later: Later::None });
+            all.push(Item::Row { row, digest, position, number: line.number, time: 1, applied, later: Later::None });
         }
         let mut joined = BTreeMap::new();
         let mut gone = Vec::new();
@@ -170,20 +170,28 @@ fn as_linked(record: String, directory: &Directory) -> Result<String, StoreError
     Ok(if apart != record && directory.record(&apart)?.is_some() { apart } else { record })
 }
 
-/// Digests of an operation's row: without and with the empty cells at its end, which a spreadsheet writes or not.
-fn operation_digests(cells: &Cells, seen: &mut HashMap<[u8; 32], u32>) -> ([u8; 32], [u8; 32]) {
-    let mut trimmed: Vec<&str> = cells.iter().map(str::trim).collect();
-    let whole = Sha256::digest(trimmed.join("\u{1f}"));
-    while trimmed.last().is_some_and(|cell| cell.is_empty()) {
-        trimmed.pop();
+/// How often each digest of an operation was seen in a file, by what was hashed: what a row says, or the row as it stands.
+#[derive(Default)]
+struct Seen {
+    said: HashMap<[u8; 32], u32>,
+    as_it_stands: HashMap<[u8; 32], u32>,
+}
+
+impl Seen {
+    /// Digests of an operation's row: of what it says, and, as versions before 0.2 had it, of all of its cells. The same
+    /// operation twice in one file is two operations: a digest counts which one this is.
+    fn digests(&mut self, said: &str, cells: &Cells) -> ([u8; 32], [u8; 32]) {
+        let trimmed: Vec<&str> = cells.iter().map(str::trim).collect();
+        (counted(&mut self.said, said), counted(&mut self.as_it_stands, &trimmed.join("\u{1f}")))
     }
-    let cells = Sha256::digest(trimmed.join("\u{1f}"));
-    let count = seen.entry(cells.into()).or_insert(0);
-    let counted =
-        |digest: &[u8]| Sha256::new().chain_update(digest).chain_update(count.to_be_bytes()).finalize().into();
-    let digests = (counted(&cells), counted(&whole));
+}
+
+fn counted(seen: &mut HashMap<[u8; 32], u32>, text: &str) -> [u8; 32] {
+    let digest = Sha256::digest(text);
+    let count = seen.entry(digest.into()).or_insert(0);
+    let counted = Sha256::new().chain_update(digest).chain_update(count.to_be_bytes()).finalize().into();
     *count += 1;
-    digests
+    counted
 }
 
 /// A record has one row; where the mapping says so, rows that are alike are told apart by their order.
@@ -197,18 +205,22 @@ fn refuse_repeats(
     let mut first: HashMap<String, u64> = HashMap::new();
     let mut times: HashMap<String, u32> = HashMap::new();
     for item in all.iter_mut() {
-        let Item::Row { row, number, position, .. } = item else { continue };
+        let Item::Row { row, number, position, time, .. } = item else { continue };
         if row.record.is_empty() {
             continue;
         }
-        if mapping.number_repeats {
-            let times = times.entry(row.record.clone()).or_insert(0);
-            *times += 1;
-            // A row that was rejected before says which of the rows that are alike it was.
-            let time = table.rows.get(*position).and_then(|line| table.repeat(line)).unwrap_or(*times);
-            if time > 1 {
-                row.record = repeated(&row.record, time);
-            }
+        let times = times.entry(row.record.clone()).or_insert(0);
+        *times += 1;
+        // A row that was rejected before says which of the rows that are alike it was.
+        *time = table.rows.get(*position).and_then(|line| table.repeat(line)).unwrap_or(*times);
+        if mapping.number_repeats && *time > 1 {
+            row.record = repeated(&row.record, *time);
+        } else if *time > 1 && row.wish.is_ok() && directory.record(&row.record)?.is_some() {
+            let column = table.name(Field::Record);
+            row.wish = Err(format!(
+                "{column}: {:?} is another row's: a record has one row, so give this one an id of its own",
+                row.record
+            ));
         }
         let stands = *first.entry(row.record.clone()).or_insert(*number);
         if stands != *number && row.wish.is_ok() {

@@ -63,13 +63,20 @@ impl Field {
 
 /// One word, or several.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected text, or a list of texts in brackets")]
 pub(crate) enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
 
 impl OneOrMany {
+    fn words(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+
     pub(crate) fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(one) => vec![one],
@@ -269,9 +276,6 @@ impl Mapping {
     pub(crate) fn key_form(&self) -> Vec<String> {
         let columns = self.record_columns();
         let mut form = columns.to_vec();
-        if columns.len() < 2 {
-            return form;
-        }
         let mut are_read = false;
         for (field, mapped) in self.in_columns() {
             if matches!(field, Field::Date | Field::Start | Field::End) {
@@ -399,7 +403,7 @@ enum RoundingName {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected true, false, \"volunteers\" or \"stations\"")]
 enum AccountIdsName {
     All(bool),
     One(Named),
@@ -514,6 +518,9 @@ impl Written {
                 };
                 return Err(format!("columns.{}: expected {expected}", field.name()));
             }
+            if columns.iter().zip(1..).any(|(name, next)| columns.iter().skip(next).any(|other| other == name)) {
+                return Err(format!("columns.{}: it names one column twice", field.name()));
+            }
             given.insert(*field, Given::Columns(columns));
         }
         for (field, value) in &self.constants {
@@ -565,6 +572,10 @@ impl Written {
                 "source: a name of 1 to 64 bytes for where the rows come from",
             ),
             (self.delimiter.is_none_or(|letter| letter.is_ascii()), "delimiter: one ASCII character"),
+            (
+                self.totals.iter().flat_map(OneOrMany::words).all(|word| word.contains(char::is_alphabetic)),
+                "totals: words with letters, as \"Total\"",
+            ),
             (self.header.is_none() || !(header.is_empty() || twice), "header: the names of all columns, each another"),
             (
                 self.zone.is_none() || !given.contains_key(&Field::Offset),

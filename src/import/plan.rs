@@ -291,6 +291,10 @@ impl<'a> Planner<'a> {
 
     pub(crate) fn push(&self, chunk: &mut Chunk, kind: Kind, number: usize, record: Option<&str>) {
         if record.is_some_and(|record| self.is_only_tried(record)) {
+            let text =
+                "a dry run can't try this row, as its record would be in an earlier sheet: the import may refuse it"
+                    .to_owned();
+            chunk.notices.push(Notice { item: number, text, other: None });
             return;
         }
         chunk.bytes += proto::Event { salt: Bytes::new(), kind: Some(kind.clone()) }.encoded_len() + SALT_BYTES;

@@ -31,6 +31,9 @@ impl Rejects {
     /// # Errors
     /// Something is there already, in whose place nothing is put; or nothing can be written there. In words.
     pub(crate) fn at(path: &Path) -> Result<Self, String> {
+        if fs::symlink_metadata(path).is_ok() && !path.exists() {
+            return Err("it is a link to nothing: name a new file".to_owned());
+        }
         let beside = match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err("it is a folder".to_owned()),
             Ok(found) if found.is_file() => {
@@ -97,8 +100,7 @@ fn rows(table: &Table, mapping: &Mapping, rejected: &[RejectedRow]) -> Vec<Vec<S
         }
         for line in lines {
             let cells = own(&|column| line.cells.get(column).map(str::to_owned));
-            let time = rejected.told.record.rsplit_once(REPEAT).filter(|_| mapping.number_repeats);
-            let time = time.map_or_else(String::new, |(_, time)| format!("{REPEAT}{time}"));
+            let time = if rejected.time > 1 { format!("{REPEAT}{}", rejected.time) } else { String::new() };
             rows.push(added(cells, [format!("{}{time}", line.number), rejected.told.text.clone()]));
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct RejectedRow {
     /// Its place among the table's rows, with those of the rows that it was joined with; none for a record that the file no
     /// longer has.
     pub(crate) positions: Vec<usize>,
+    /// Which one it is of the rows that have its key.
+    pub(crate) time: u32,
     pub(crate) told: Told,
     /// The rule of the ledger that refused it.
     pub(crate) code: Option<String>,
@@ -82,13 +84,15 @@ impl Report {
                 Outcome::Unchanged => report.unchanged += 1,
                 Outcome::Rejected(rejected) => {
                     let text = words.with_other(&rejected.text, rejected.other.as_ref());
-                    let mut positions = Vec::new();
-                    if let Some(Item::Row { position, .. }) = items.all.get(number) {
+                    let (mut positions, mut which) = (Vec::new(), 1);
+                    if let Some(Item::Row { position, time, .. }) = items.all.get(number) {
+                        which = *time;
                         positions.push(*position);
                         positions.extend(items.joined.get(position).into_iter().flatten());
                     }
                     report.rejected.push(RejectedRow {
                         positions,
+                        time: which,
                         told: told(&items.all, number, text),
                         code: rejected.code,
                     });

@@ -117,12 +117,12 @@ impl<'a> Reader<'a> {
             let what = if cells.len() == 1 { "the cell is empty" } else { "the cells are empty" };
             return Err(format!("{}: {what}, so the row can't be told from others", named()));
         }
-        if let [cell] = cells.as_slice() {
-            let fits = cell.len() <= OUTSIDE_ID_BYTES_MAX;
-            return if fits { Ok(cell.clone()) } else { Err(format!("{}: {}", named(), too_long())) };
-        }
         // A spreadsheet that is saved anew may write a date otherwise: it is the same one.
         let columns = self.mapping.record_columns();
+        if let ([cell], [column]) = (cells.as_slice(), columns) {
+            let fits = cell.len() <= OUTSIDE_ID_BYTES_MAX;
+            return if fits { Ok(self.as_time(column, cell)) } else { Err(format!("{}: {}", named(), too_long())) };
+        }
         let cells: Vec<String> = columns.iter().zip(&cells).map(|(column, cell)| self.as_time(column, cell)).collect();
         let key = cells.join(" | ");
         if key.len() <= OUTSIDE_ID_BYTES_MAX {
@@ -155,6 +155,18 @@ impl<'a> Reader<'a> {
         });
         said.or_else(|_no_time| date(cell, dates).map(|date| date.to_string()))
             .unwrap_or_else(|_unread| cell.to_owned())
+    }
+
+    /// All that a row says, field by field: the same however its file was saved, and whatever else stands in it.
+    pub(crate) fn said(&self, line: &Line) -> String {
+        let mut said = Vec::new();
+        for (field, columns) in self.mapping.in_columns() {
+            let cells: Vec<String> =
+                self.table.cells(line, field).map(|cell| cell.unwrap_or_else(|fault| fault)).collect();
+            let read = columns.iter().zip(&cells).map(|(column, cell)| self.as_time(column, cell));
+            said.push(format!("{}\u{1f}{}", field.name(), read.collect::<Vec<_>>().join("\u{1f}")));
+        }
+        said.join("\u{1e}")
     }
 
     fn wish(&self, line: &Line) -> Result<Wish, String> {

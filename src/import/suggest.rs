@@ -87,5 +87,6 @@ fn fill(draft: &mut Draft, survey: &Survey<'_>) {
     rules::fill_down(draft, survey);
     key::record(draft, survey);
     when::details(draft, survey);
+    rules::unread_states(draft, survey);
     draft.rename(survey);
 }

@@ -3,7 +3,11 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
-    cell::text::{fault, tidy},
+    cell::{
+        date::date,
+        moment::moment,
+        text::{fault, tidy},
+    },
     grid::{Form, Grid, Line, Sheet},
     mapping::{Condition, Field, Given, Mapping},
 };
@@ -51,7 +55,8 @@ impl Table {
     /// No row has all the columns that the mapping names, or one of them twice: in words.
     pub(crate) fn new(grid: Grid, mapping: &Mapping) -> Result<Self, String> {
         let Grid { rows: lines, form, .. } = grid;
-        let (header, mut rows) = under_header(lines, mapping, &form)?;
+        let Found { above, header, mut rows } = under_header(lines, mapping, &form)?;
+        let totals: Vec<String> = mapping.totals.iter().map(|word| tidy(word).to_lowercase()).collect();
         let names: Vec<String> = header.iter().map(|name| tidy(name)).collect();
         let position = |name: &String| position(&names, name);
         let mut positions = BTreeMap::new();
@@ -83,10 +88,41 @@ impl Table {
             Some(Given::Columns(_)) | None => None,
         });
         let constants = constants.collect();
-        let left_out = leave_out(&mut rows, mapping, only_if.as_ref());
+        // Sums before blanks are filled, as they have their word in a column of their own; what is filled tells states, too.
+        let mut left_out = leave_out(&mut rows, Why::Total, |line| is_total(line, &totals));
         let filled: Vec<usize> = mapping.fill_down.iter().map(position).collect::<Result<_, _>>()?;
         fill_down(&mut rows, &filled);
-        Ok(Self { header, rows, left_out, form, positions, constants, volunteer_if })
+        if let Some((position, condition)) = &only_if {
+            let fails = |line: &Line| !condition.holds(&cell_at(line, *position));
+            left_out.extend(leave_out(&mut rows, Why::Condition, fails));
+        }
+        let table = Self { header, rows, left_out, form, positions, constants, volunteer_if };
+        table.check_above(&above, mapping)?;
+        Ok(table)
+    }
+
+    /// Whether what stands above the header is titles and notes: a spreadsheet that sorts its header along hides rows there.
+    fn check_above(&self, above: &[Line], mapping: &Mapping) -> Result<(), String> {
+        let says_when = |line: &Line| {
+            [Field::Date, Field::Start, Field::Interval].into_iter().any(|field| {
+                let text = self.text(line, field).unwrap_or_default();
+                let is_in_columns = self.positions.contains_key(&field);
+                is_in_columns
+                    && (date(&text, &mapping.date_forms).is_ok()
+                        || moment(&text, &mapping.date_forms, &mapping.time_forms).is_ok())
+            })
+        };
+        let filled = |line: &&Line| {
+            let positions = self.positions.values().flatten();
+            positions.filter(|position| !cell_at(line, **position).is_empty()).count() > 2
+        };
+        let hidden = above.iter().filter(filled).find(|line| says_when(line));
+        hidden.map_or(Ok(()), |line| {
+            Err(format!(
+                "{} stands above the header and looks like a row of data: has the header been sorted along? Put it first",
+                self.place(line.number)
+            ))
+        })
     }
 
     /// What a row says of a field, tidied, the cells of several columns with a blank between them; nothing where it says
@@ -202,8 +238,14 @@ fn names(line: &Line) -> Vec<String> {
     line.cells.iter().map(str::to_owned).collect()
 }
 
-/// The header, and the rows under it.
-fn under_header(mut lines: Vec<Line>, mapping: &Mapping, form: &Form) -> Result<(Vec<String>, Vec<Line>), String> {
+/// A header, and what stands above and under it.
+struct Found {
+    above: Vec<Line>,
+    header: Vec<String>,
+    rows: Vec<Line>,
+}
+
+fn under_header(mut lines: Vec<Line>, mapping: &Mapping, form: &Form) -> Result<Found, String> {
     let wanted: Vec<String> = mapping.column_names().map(tidy).collect();
     let tidied = |line: &Line| -> Vec<String> { line.cells.iter().map(tidy).collect() };
     let is_header = |line: &Line| {
@@ -221,12 +263,12 @@ fn under_header(mut lines: Vec<Line>, mapping: &Mapping, form: &Form) -> Result<
         if own.is_some() {
             lines.remove(0);
         }
-        return Ok((own.unwrap_or_else(|| header.clone()), lines));
+        return Ok(Found { above: Vec::new(), header: own.unwrap_or_else(|| header.clone()), rows: lines });
     }
     if let Some(at) = lines.iter().take(HEADER_ROWS_MAX).position(is_header) {
         let rows = lines.split_off(at + 1);
         let header = lines.pop().as_ref().map(names).unwrap_or_default();
-        return Ok((header, rows));
+        return Ok(Found { above: lines, header, rows });
     }
     // What comes nearest to the header that is looked for.
     let nearest = lines.iter().take(HEADER_ROWS_MAX).max_by_key(|line| {
@@ -259,23 +301,19 @@ fn under_header(mut lines: Vec<Line>, mapping: &Mapping, form: &Form) -> Result<
 }
 
 /// Takes rows away that are no records, and says which.
-fn leave_out(rows: &mut Vec<Line>, mapping: &Mapping, only_if: Option<&(usize, Condition)>) -> Vec<LeftOut> {
-    let totals: Vec<String> = mapping.totals.iter().map(|word| tidy(word).to_lowercase()).collect();
-    let why = |line: &Line| {
-        let first = line.cells.iter().map(|cell| tidy(cell).to_lowercase()).find(|cell| !cell.is_empty());
-        if first.is_some_and(|first| totals.iter().any(|word| begins_with(&first, word))) {
-            return Some(Why::Total);
-        }
-        let (position, condition) = only_if?;
-        (!condition.holds(&cell_at(line, *position))).then_some(Why::Condition)
-    };
+fn leave_out(rows: &mut Vec<Line>, why: Why, is_none: impl Fn(&Line) -> bool) -> Vec<LeftOut> {
     let mut left_out = Vec::new();
     rows.retain(|line| {
-        let why = why(line);
-        left_out.extend(why.map(|why| LeftOut { number: line.number, why }));
-        why.is_none()
+        let is_left_out = is_none(line);
+        left_out.extend(is_left_out.then_some(LeftOut { number: line.number, why }));
+        !is_left_out
     });
     left_out
+}
+
+fn is_total(line: &Line, totals: &[String]) -> bool {
+    let first = line.cells.iter().map(|cell| tidy(cell).to_lowercase()).find(|cell| !cell.is_empty());
+    first.is_some_and(|first| totals.iter().any(|word| begins_with(&first, word)))
 }
 
 /// Whether a cell begins with a word, as "Total:" and "合计人数" do, and "Totalski" doesn't: scripts with an alphabet part words.

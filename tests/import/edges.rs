@@ -139,7 +139,8 @@ fn an_operation_that_was_mended_by_hand_is_told_mended_or_left() {
 #[test]
 fn one_record_alike_makes_nobody_somebody_else() {
     let ledger = Ledger::new();
-    let ann: String = (1..=20).map(|day| format!("{day},ann,2026-10-{day:02},9:00-10:00\n")).collect();
+    let row = |day| format!("{day},ann,2026-10-{day:02},9:00-10:00\n");
+    let ann: String = (1..=20).map(row).collect();
     import(&ledger, TIMES, &format!("id,who,day,time\n{ann}"), &[]);
     let other = ledger.folder.path().join("other");
     let adopt = ["--adopt", "--directory", other.to_str().unwrap()];
@@ -202,10 +203,224 @@ fn residents_of_a_mapping_for_groups_are_tried_as_residents() {
          interval = \"time\"\n[constants]\nstation = \"{station}\"\n[volunteers]\nann = \"{}\"\n",
         &ann[..8]
     );
-    let rows: String = (1..=400).map(|id| format!("{id},g{id},2026-10-01,9:00-10:00\n")).collect();
+    let row = |id| format!("{id},g{id},2026-10-01,9:00-10:00\n");
+    let rows: String = (1..=400).map(row).collect();
     let text = format!("id,who,day,time\n0,ann,2026-10-01,9:00-10:00\n{rows}401,ann,2026-10-01,9:30-10:30\n");
     let tried = import(&ledger, &mapping, &text, &["--dry-run"]);
     let report = import(&ledger, &mapping, &text, &[]);
     assert_eq!((counts(&tried), counts(&report)), ([402, 401, 0, 0, 0, 1], [402, 401, 0, 0, 0, 1]));
     assert_eq!(ledger.json(&["balance", &ann])["balance_minutes"], 60);
+}
+
+const DATED: &str = "source = \"dated\"\nimported = true\n[columns]\nrecord = \"id\"\nvolunteer = \"name\"\ndate = \"d\"\nhours = \"h\"\n[constants]\nstation = \"s1\"\n";
+
+/// `DATED` with more keys at its top.
+fn dated(top: &str) -> String {
+    format!("{top}\n{DATED}")
+}
+
+#[test]
+fn blanks_are_filled_from_rows_that_are_left_out_and_never_from_sums() {
+    let ledger = Ledger::new();
+    let mapping = dated("fill_down = \"name\"") + "[only_if]\ncolumn = \"ok\"\nequals = \"yes\"\n";
+    let text = "id,name,d,h,ok\n1,ann,2026-10-01,1,yes\n2,bob,2026-10-03,2,no\n3,,2026-10-04,2,yes\n";
+    assert_eq!(counts(&import(&ledger, &mapping, text, &[]))[1], 2);
+    assert_eq!((minutes(&ledger, "ann"), minutes(&ledger, "bob")), (60, 120));
+    let mapping = dated("fill_down = [\"name\", \"ok\"]").replace("\"dated\"", "\"states\"")
+        + "[only_if]\ncolumn = \"ok\"\nequals = \"yes\"\n";
+    let text = "id,name,d,h,ok\n1,cyd,2026-10-01,1,yes\n2,,2026-10-03,2,\n3,dan,2026-10-04,2,no\n4,,2026-10-05,2,\n";
+    let report = import(&ledger, &mapping, text, &[]);
+    assert_eq!((counts(&report)[1], &report["left_out"]), (2, &Value::from(2)), "{report}");
+    let mapping = dated("fill_down = \"name\"\ntotals = \"total\"").replace("\"dated\"", "\"sums\"");
+    let text =
+        "name,id,d,h\neve,1,2026-10-01,1\nTotalina,2,2026-10-02,1\n,3,2026-10-03,2\nTotal,,,4\n,5,2026-10-04,1\n";
+    let report = import(&ledger, &mapping, text, &[]);
+    assert_eq!((counts(&report), &report["totals"]), ([4, 4, 0, 0, 0, 0], &serde_json::json!([5])), "{report}");
+    assert_eq!((minutes(&ledger, "eve"), minutes(&ledger, "Totalina")), (60, 240));
+    for totals in ["\"\"", "\"1\"", "[\"Sum\", \"--\"]"] {
+        assert!(
+            stops(&ledger, &dated(&format!("totals = {totals}")), "id,name,d,h\n", &[]).contains("letters"),
+            "{totals}"
+        );
+    }
+}
+
+#[test]
+fn rows_above_the_header_are_titles_or_the_file_is_refused() {
+    let ledger = Ledger::new();
+    let sorted = "1,ann,2026-10-01,1\n2,ann,2026-10-02,1\nid,name,d,h\n3,ann,2026-10-03,2\n";
+    let error = stops(&ledger, DATED, sorted, &[]);
+    assert!(error.contains("line 1") && error.contains("sorted along"), "{error}");
+    let titled = "Hours of October,,,\nmade on,,2026-10-31,\n,,,\nid,name,d,h\n3,ann,2026-10-03,2\n";
+    assert_eq!(counts(&import(&ledger, DATED, titled, &[]))[1], 1);
+}
+
+#[test]
+fn rejects_never_change_the_record_of_another_row() {
+    let ledger = Ledger::new();
+    let rejects = ledger.folder.path().join("rejects.csv");
+    let text = "id,name,d,h\n1,ann,2026-10-01,1\n1,ann,2026-10-02,3\n";
+    assert_eq!(counts(&import(&ledger, DATED, text, &["--rejects", rejects.to_str().unwrap()])), [2, 1, 0, 0, 0, 1]);
+    let written = std::fs::read_to_string(&rejects).unwrap();
+    assert_eq!(counts(&import(&ledger, DATED, &written, &[])), [1, 0, 0, 0, 0, 1]);
+    assert_eq!(minutes(&ledger, "ann"), 60);
+    assert_eq!(counts(&import(&ledger, DATED, &written.replace("\n1,", "\n2,"), &[])), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(minutes(&ledger, "ann"), 240);
+}
+
+#[test]
+fn operations_are_carried_out_once_however_their_file_was_saved() {
+    let mapping = "source = \"log\"\nimported = true\n[columns]\nrecord = \"id\"\nvolunteer = \"v\"\nstart = \"s\"\nend = \"e\"\noperation = \"op\"\n\
+                   [constants]\nstation = \"s1\"\n";
+    let mapping = format!("zone = \"Asia/Shanghai\"\n{mapping}");
+    let ledger = Ledger::new();
+    let text = "op,id,v,s,e\nadd,1,p,2026-10-01 09:00,2026-10-01 10:00\ndelete,1,,,\nadd,1,p,2026-10-01 09:00,2026-10-01 11:00\n";
+    import(&ledger, &mapping, text, &[]);
+    let size = ledger.status()["size"].clone();
+    for saved in [
+        text.replace('\n', ",\n"),
+        text.replace('\n', ",a note\n").replacen("a note", "note", 1),
+        text.replace("2026-10-01 09:00", "2026/10/1 9:00").replace("10:00", "10:00:00"),
+        text.replace('\n', "\r\n"),
+        text.replace("op,id,v,s,e", "op,id,v,s,e,,"),
+    ] {
+        let report = import(&ledger, &mapping, &saved, &[]);
+        assert_eq!((counts(&report)[4], &ledger.status()["size"]), (3, &size), "{saved}: {report}");
+    }
+    // Rejected operations mean what they mean by their place among the others.
+    let rejects = "op,id,v,s,e,line,reason\nadd,2,p,2026-10-02 09:00,2026-10-02 10:00,3,x\n";
+    assert!(stops(&ledger, &mapping, rejects, &[]).contains("in the file itself"));
+}
+
+#[test]
+fn an_id_of_another_kind_of_account_is_nobodys_name() {
+    let ledger = Ledger::new();
+    ledger.run(&["region", "define", "here"]);
+    let station = ledger.json(&["station", "open", "--region", "here"])["account"].as_str().unwrap().to_owned();
+    let report = import(&ledger, DATED, &format!("id,name,d,h\n1,{station},2026-10-01,1\n"), &[]);
+    assert!(report["rejects"].to_string().contains("mixed up"), "{report}");
+    assert!(ledger.run(&["balance", &station]).status.success());
+}
+
+/// Every file of a folder with its contents.
+fn contents(folder: &std::path::Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        found.insert(folder.clone(), Vec::new());
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                drop(found.insert(path.clone(), std::fs::read(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_dry_run_writes_nothing_at_all() {
+    let ledger = Ledger::new();
+    let elsewhere = ledger.folder.path().join("elsewhere");
+    let rejects = ledger.folder.path().join("rejects.csv");
+    let text = "id,name,d,h\n1,ann,2026-10-01,1\n2,ann,bad,1\n";
+    for more in [
+        &[][..],
+        &["--directory", elsewhere.to_str().unwrap()],
+        &["--rejects", rejects.to_str().unwrap()],
+        &["--adopt"],
+    ] {
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        let before = contents(ledger.folder.path());
+        let files = Files::new(DATED);
+        let file = files.csv(text);
+        let accounts = if more == ["--adopt"] { &[][..] } else { &["--open-accounts"] };
+        let output =
+            ledger.run(&[&["import", &file, "--mapping", &files.mapping, "--dry-run"], accounts, more].concat());
+        assert!([Some(0), Some(4)].contains(&output.status.code()), "{}", String::from_utf8_lossy(&output.stderr));
+        let after = contents(ledger.folder.path());
+        let changed: Vec<_> =
+            after.iter().filter(|(path, bytes)| before.get(*path) != Some(bytes)).map(|(path, _)| path).collect();
+        assert!(changed.is_empty() && before.len() == after.len(), "{more:?}: {changed:?}");
+    }
+}
+
+#[test]
+fn a_setting_for_all_commands_moves_no_source() {
+    let ledger = Ledger::new();
+    let mapping = TIMES.replace("zone = \"Asia/Shanghai\"\n", "");
+    let files = Files::new(&mapping);
+    let file = files.csv("id,who,day,time\n1,ann,2026-10-01,9:00-10:00\n");
+    let run = |zone: Option<&str>, more: &[&str]| {
+        let mut command = ledger
+            .command(&[&["import", &file, "--mapping", &files.mapping, "--open-accounts", "--json"], more].concat());
+        if let Some(zone) = zone {
+            command.env("TIMEBANK_ZONE", zone);
+        }
+        let output = command.output().unwrap();
+        counts(&serde_json::from_slice(&output.stdout).unwrap())
+    };
+    assert_eq!(run(Some("Asia/Shanghai"), &[]), [1, 1, 0, 0, 0, 0]);
+    assert_eq!(run(Some("Europe/Prague"), &[]), [1, 0, 0, 0, 1, 0]);
+    assert_eq!(run(None, &["--zone", "Europe/Prague"]), [1, 0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_file_that_is_being_written_is_not_read() {
+    let ledger = Ledger::new();
+    let files = Files::new(DATED);
+    let file = files.csv("id,name,d,h\n");
+    let path = file.clone();
+    let writer = std::thread::spawn(move || {
+        use std::io::Write;
+        for id in 0..60 {
+            let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+            writeln!(file, "{id},p{id},2026-10-01,1").unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(30));
+        }
+    });
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let output = ledger.run(&["import", &file, "--mapping", &files.mapping, "--open-accounts"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    writer.join().unwrap();
+    assert!(output.status.code() == Some(2) && error.contains("written"), "{error}");
+    assert_eq!(ledger.status()["size"], 1);
+}
+
+#[test]
+fn who_served_is_told_from_who_was_served_and_when_from_when_it_was_entered() {
+    let suggest = |header: &str, row: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sheet.csv");
+        let rows: String = (1..=12).map(|day| row.replace("DAY", &format!("{day:02}")) + "\n").collect();
+        std::fs::write(&path, format!("{header}\n{rows}")).unwrap();
+        let output =
+            super::server::timebank(&["import", "suggest", path.to_str().unwrap(), "--json"]).output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    for (header, column) in [
+        ("老人姓名,志愿者姓名,服务日期,服务时长", "志愿者姓名"),
+        ("志愿者姓名,老人姓名,服务日期,服务时长", "志愿者姓名"),
+        ("督导姓名,姓名,服务日期,服务时长", "姓名"),
+        ("Supervisor name,Volunteer name,Date,Hours", "Volunteer name"),
+        ("Supervisor name,Volunteer,Date,Hours", "Volunteer"),
+        ("Beneficiary name,Name,Date,Hours", "Name"),
+        ("Name,Coordinator name,Date,Hours", "Name"),
+    ] {
+        let suggested = suggest(header, "张三,李四,2026-10-DAY,2.5");
+        let mapping = suggested["mapping"].as_str().unwrap();
+        assert!(mapping.contains(&format!("volunteer = \"{column}\"")), "{header}: {mapping}");
+    }
+    for (header, column) in
+        [("登记日期,姓名,服务日期,时长", "服务日期"), ("Created,Name,Service date,Hours", "Service date")]
+    {
+        let mapping = suggest(header, "2026-10-DAY,李四,2026-09-DAY,2.5")["mapping"].as_str().unwrap().to_owned();
+        assert!(mapping.contains(&format!("date = \"{column}\"")), "{header}: {mapping}");
+    }
+    for column in ["Attended", "No show", "Cancelled", "是否到场", "Valid"] {
+        let unsure = suggest(&format!("Name,Date,Hours,{column}"), "李四,2026-10-DAY,2.5,是")["unsure"].to_string();
+        assert!(unsure.contains(column), "{column}: {unsure}");
+    }
 }

@@ -109,10 +109,11 @@ fn in_words(arguments: &Arguments, table: &Table, report: &Report, written: Opti
     if report.left_out > 0 {
         text = format!("{text}\nrows that only_if leaves out: {}", report.left_out);
     }
+    let record = |told: &Told| told.record.trim_end_matches([' ', '|']).replace(char::is_control, " ");
     let place = |told: &Told| match told.number {
         Some(number) if told.record.is_empty() => table.place(number),
-        Some(number) => format!("{} ({})", table.place(number), told.record.trim_end_matches([' ', '|'])),
-        None => format!("record {} (no longer in the file)", told.record),
+        Some(number) => format!("{} ({})", table.place(number), record(told)),
+        None => format!("record {} (no longer in the file)", record(told)),
     };
     let list = |mut text: String, rows: Vec<&Told>, more: &str| {
         for told in rows.iter().take(SHOWN_MAX) {

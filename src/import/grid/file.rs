@@ -4,6 +4,7 @@ use std::{
     fs::{File, Metadata},
     io::{ErrorKind, Read},
     path::Path,
+    time::Duration,
 };
 
 use super::Problem;
@@ -41,10 +42,28 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     if before.is_file() {
         at_rest(&before, &std::fs::metadata(path).map_err(unreadable)?, read)?;
     }
+    if is_written_on(path, &before) {
+        return Err(Problem::Changing);
+    }
     if bytes.is_empty() {
         return Err(Problem::Empty);
     }
     Ok(bytes)
+}
+
+/// How long ago a file was changed that may still be written, and how long it is then watched.
+const FRESH: Duration = Duration::from_secs(1);
+const WATCHED: Duration = Duration::from_millis(100);
+
+/// Whether a file that was changed a moment ago is being written on: a program that exports row by row takes its time.
+pub(super) fn is_written_on(path: &Path, before: &Metadata) -> bool {
+    let age = before.modified().ok().and_then(|modified| modified.elapsed().ok());
+    if !before.is_file() || age.is_none_or(|age| age > FRESH) {
+        return false;
+    }
+    std::thread::sleep(WATCHED);
+    let after = std::fs::metadata(path).ok();
+    after.is_none_or(|after| after.len() != before.len() || after.modified().ok() != before.modified().ok())
 }
 
 /// Whether a file stayed as it was while so many bytes were read; a pipe has no length to keep.

@@ -32,6 +32,15 @@ pub(super) fn volunteer(draft: &mut Draft, survey: &Survey<'_>) {
     }
     if !names_alone.is_empty() {
         draft.set(Field::Volunteer, &names_alone, "");
+        let others = survey.of(Role::Name).filter(|column| is_filled(column, survey) && !column.has_numbers());
+        let others: Vec<&str> = others
+            .filter(|column| !names_alone.iter().any(|name| name.at == column.at))
+            .map(|column| column.name.as_str())
+            .collect();
+        if !others.is_empty() && names_alone.len() == 1 {
+            let chosen = names_alone.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+            draft.unsure.push(format!("volunteer: {chosen:?} is taken for who served, and not {}", others.join(", ")));
+        }
         if !names_alone.iter().any(|column| column.has_codes()) {
             draft.unsure.push("volunteer: by name; two people of one name would be one account".to_owned());
         }
@@ -120,6 +129,26 @@ fn is_id_card(column: &Column) -> bool {
     percent(column.filled().filter(is_card).count(), column.count()) >= 60
 }
 
+/// Whether a header says that it is about who served, and not about who was served, or who looks after both.
+fn is_of_volunteers(column: &Column) -> bool {
+    let name = column.name.to_lowercase();
+    let words = [
+        "志愿",
+        "志願",
+        "志工",
+        "义工",
+        "義工",
+        "volunteer",
+        "helper",
+        "helfer",
+        "freiwillig",
+        "ehrenamt",
+        "benevole",
+        "bénévole",
+    ];
+    words.iter().any(|word| name.contains(word))
+}
+
 /// The column of names, or those of first and last names. A column that is called so and holds numbers is none.
 fn name<'s>(survey: &'s Survey<'_>) -> Vec<&'s Column> {
     let parts = [first(survey, Role::FirstName), first(survey, Role::LastName)];
@@ -129,7 +158,9 @@ fn name<'s>(survey: &'s Survey<'_>) -> Vec<&'s Column> {
         .of(Role::Name)
         .filter(fits)
         .filter(|column| !(column.has_codes() && column.distinct() == column.count()));
-    let whole = whole.max_by_key(|column| (!column.is_weak(), column.count(), std::cmp::Reverse(column.at)));
+    let whole = whole.max_by_key(|column| {
+        (!column.is_weak(), is_of_volunteers(column), column.count(), std::cmp::Reverse(column.at))
+    });
     match (whole, parts) {
         (_, [Some(first), Some(last)]) => vec![first, last],
         (Some(whole), _) => vec![whole],

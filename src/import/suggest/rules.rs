@@ -111,6 +111,44 @@ const CHANGE: [&str; 13] =
     ["u", "m", "c", "change", "changed", "update", "updated", "modify", "edit", "修改", "更改", "更新", "異動"];
 const DELETE: [&str; 9] = ["d", "del", "delete", "deleted", "remove", "removed", "cancel", "删除", "刪除"];
 
+/// Names columns that nothing reads and whose header says that a row may not have been served.
+pub(super) fn unread_states(draft: &mut Draft, survey: &Survey<'_>) {
+    let words = [
+        "attend",
+        "show",
+        "cancel",
+        "delet",
+        "void",
+        "valid",
+        "到场",
+        "到場",
+        "出席",
+        "缺席",
+        "作废",
+        "作廢",
+        "取消",
+        "删除",
+        "刪除",
+        "有效",
+        "是否",
+        "storniert",
+        "anwesend",
+        "present",
+        "annul",
+    ];
+    let mut used = draft.used();
+    used.extend(draft.only_if.as_ref().map(|(at, _)| *at));
+    for column in survey.columns.iter().filter(|column| !used.contains(&column.at) && column.count() > 0) {
+        let name = column.name.to_lowercase();
+        if words.iter().any(|word| name.contains(word)) {
+            draft.unsure.push(format!(
+                "{:?} may say that a row was not served, and nothing reads it: see [only_if]",
+                column.name
+            ));
+        }
+    }
+}
+
 /// Rows that say what to do.
 pub(super) fn operation(draft: &mut Draft, survey: &Survey<'_>) {
     let filled = survey.of(Role::Operation).filter(|column| percent(column.count(), survey.sampled()) >= 80);

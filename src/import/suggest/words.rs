@@ -197,7 +197,9 @@ const NEVER: &str = "出生|生日|birth|birthday|dob|geburt|geburtstag|geburtsd
 /// What makes a column the second choice.
 const WEAK: &str = "planned|timestamp|plan|scheduled|expected|booked|计划|計劃|预计|預計|预约|預約|geplant|soll|prevu|previsto|\
     total|sum|累计|累計|总|總|合计|gesamt|created|creation|entered|submitted|published|录入|創建|创建|\
-    提交|申请|审核|erfasst|erstellt|amount|server|balance";
+    提交|申请|审核|登记|登記|填报|填報|erfasst|erstellt|amount|server|balance|\
+    老人|长者|長者|受助|被服务|服务对象|服務對象|家属|家長|家长|督导|督導|负责人|審核|组长|领队|联系人|supervisor|coordinator|\
+    manager|parent|guardian|beneficiary|client|elder|served|recipient|emergency|approved|betreut|vorgesetzte";
 
 const HOURS: &str = "小时|小時|工时|hours|hour|hrs|h|decimal|stunden|std|heures|horas|ore|uren|hodiny|godziny";
 const MINUTES: &str = "分钟|分鐘|minutes|mins|min|minuten|minutos|minuti";
