@@ -1,28 +1,28 @@
 //! Rows to sheets: what a row wants against what the ledger has.
 
+mod unsettled;
+mod wanted;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    ByHandChanges, Options,
+    Options,
     accounts::{Accounts, Found, Party},
     items::{Item, Later},
-    mapping::{Field, Mapping},
+    mapping::Mapping,
     outcome::{Notice, Outcome, Rejected},
     row::{Row, Wanted, Wish},
-    standing::{ByHand, Stands, date, digest},
+    standing::{ByHand, Stands, digest},
     table::Table,
 };
 use crate::{
     directory::{Directory, Link, RecordLink},
-    ledger::{
-        AccountId, Code, EventRef, LogIndex, Millis, Minutes, Policy, Rejection, Rounding, Served, credited_minutes,
-    },
+    ledger::{AccountId, EventRef, LogIndex, Minutes, Policy},
     projection::event_ref_message,
     proto::{self, event::Kind},
-    signature,
     store::StoreError,
     wire,
 };
@@ -384,118 +384,10 @@ impl<'a> Planner<'a> {
         self.keep(chunk, record, RecordLink { record: at, ..fresh.clone() });
     }
 
-    /// The service that a row wants, and what a link to it would say but for its place. Accounts that it needs are opened.
-    pub(crate) fn wanted_service(
-        &mut self,
-        wanted: &Wanted,
-        number: usize,
-        chunk: &mut Chunk,
-    ) -> Result<Result<(proto::Service, RecordLink), Rejected>, StoreError> {
-        let credited = match self.credit(wanted) {
-            Ok(credited) => credited,
-            Err(rejection) => return Ok(Err(Rejected::row(format!("{rejection}. {}", rejection.remedy())))),
-        };
-        let station = match self.party((Party::Station, &wanted.station), None, number, chunk)? {
-            Ok(station) => station,
-            Err(rejected) => return Ok(Err(rejected)),
-        };
-        let volunteer = match self.party((Party::Volunteer, &wanted.volunteer), Some(station), number, chunk)? {
-            Ok(volunteer) => volunteer,
-            Err(rejected) => return Ok(Err(rejected)),
-        };
-        let service = self.service(wanted, volunteer, station, credited);
-        let fresh = RecordLink {
-            record: EventRef { index: LogIndex(0), event: 0 },
-            digest: digest(&service),
-            reversed: false,
-            credited_minutes: credited.get(),
-            source_us: wanted.source_us,
-        };
-        Ok(Ok((service, fresh)))
-    }
-
-    /// What becomes of a row where it can't be told what the ledger is to have, before any account is opened for it: its record
-    /// was changed by hand while the row stayed as it was, or the row is another record's.
-    fn unsettled(
-        &mut self,
-        record: &str,
-        wanted: &Wanted,
-        number: usize,
-        chunk: &mut Chunk,
-    ) -> Result<Option<Outcome>, StoreError> {
-        let Some(stands) = self.standings.get(record).filter(|_| self.of_this_import(record).is_none()) else {
-            return Ok(None);
-        };
-        let Some(link) = self.directory.record(record)?.filter(|link| !link.reversed) else { return Ok(None) };
-        let Ok(credited) = self.credit(wanted) else { return Ok(None) };
-        let known = |party, name| -> Result<Option<AccountId>, StoreError> {
-            Ok(match self.known(party, name)? {
-                Found::Account(account) => Some(account),
-                Found::Nobody | Found::Unclear(_) => None,
-            })
-        };
-        let volunteer = known(Party::Volunteer, &wanted.volunteer)?;
-        let station = known(Party::Station, &wanted.station)?;
-        // Somebody who has no account yet is none of those that records credit.
-        let nobody = AccountId([0; 16]);
-        let service = self.service(wanted, volunteer.unwrap_or(nobody), station.unwrap_or(nobody), credited);
-        let now = digest(&service);
-        let what = match &stands.by_hand {
-            ByHand::Nothing if now == link.digest => {
-                // As it was: what most rows of most imports are.
-                return Ok((link.source_us == wanted.source_us).then_some(Outcome::Unchanged));
-            }
-            ByHand::Corrected(digest, _) if *digest == now => return Ok(None),
-            ByHand::Nothing => None,
-            ByHand::Corrected(..) => Some("was corrected in the ledger, by hand"),
-            ByHand::Reversed => Some("was taken back in the ledger, by hand"),
-            ByHand::Missing => Some("is not in this ledger, which was restored to an earlier state"),
-        };
-        let place = link.record;
-        let Some(what) = what.filter(|_| now == link.digest) else {
-            // The row says something new: that is what the ledger is to have.
-            let rejected = self.renumbered(record, &service, stands).map(Outcome::Rejected);
-            if let Some(what) = what.filter(|_| rejected.is_none()) {
-                chunk.notices.push(Notice { item: number, text: format!("its record {place} {what}"), other: None });
-            }
-            return Ok(rejected);
-        };
-        Ok(match self.options.by_hand {
-            ByHandChanges::Mend => self.renumbered(record, &service, stands).map(Outcome::Rejected),
-            ByHandChanges::Leave => {
-                chunk.notices.push(Notice { item: number, text: format!("its record {place} {what}"), other: None });
-                Some(Outcome::Unchanged)
-            }
-            ByHandChanges::Tell => Some(Outcome::Rejected(Rejected::row(format!(
-                "its record {place} {what}, and the row says what it said before. Set the row right; or have the ledger follow \
-                 the rows with --by-hand mend, or let it stand with --by-hand leave"
-            )))),
-        })
-    }
-
     /// Whether the directory has something else of a record than the ledger.
     fn is_stale(&self, record: &str, link: &RecordLink) -> Result<bool, StoreError> {
         Ok(self.of_this_import(record).is_none()
             && self.directory.record(record)?.is_some_and(|kept| kept.digest != link.digest))
-    }
-
-    /// Why a correction is another record's: whoever numbers rows anew each month gives old numbers to new services.
-    fn renumbered(&self, record: &str, service: &proto::Service, stands: &Stands) -> Option<Rejected> {
-        let (now, before) = (date(service), stands.date);
-        let is_same = stands.volunteer == service.volunteer || now == before;
-        let is_gone = matches!(stands.by_hand, ByHand::Missing);
-        if self.options.renumbered || self.mapping.is_of_operations() || is_same || is_gone {
-            return None;
-        }
-        let column = self.table.name(Field::Record);
-        let (now, before) = (date_shown(now), date_shown(before));
-        Some(Rejected::row(format!(
-            "{column}: {record:?} is in the ledger already, as a service of another volunteer on another date ({before}, not {now}), \
-             so this looks like a numbering that began anew. Name more columns in the mapping, as record = [\"{column}\", ...] with \
-             the date's, or give these rows a `source` of their own with accounts_of = {:?}; if the row really is that record, say \
-             --renumbered",
-            self.mapping.source
-        )))
     }
 
     /// Whether a correction takes minutes from somebody to whom another row gives some.
@@ -504,95 +396,6 @@ impl<'a> Planner<'a> {
             .get(record)
             .is_some_and(|stands| stands.volunteer != service.volunteer && self.gaining.contains(&stands.volunteer))
     }
-
-    fn credit(&self, wanted: &Wanted) -> Result<Minutes, Rejection> {
-        let served = match &wanted.served {
-            proto::service::Served::Interval(interval) => {
-                Served::Interval { start: Millis(interval.start_ms), end: Millis(interval.end_ms) }
-            }
-            proto::service::Served::OnDate(on_date) => {
-                Served::OnDate { date: on_date.date, minutes: Minutes::new(on_date.minutes) }
-            }
-        };
-        let expected = || Rejection::FieldInvalid { expected: "a category code".into() };
-        let category = Code::new(&wanted.category, 32).ok_or_else(expected)?;
-        credited_minutes(self.policy, &category, &served, self.mapping.rounding)
-    }
-
-    fn service(&self, wanted: &Wanted, volunteer: AccountId, station: AccountId, credited: Minutes) -> proto::Service {
-        proto::Service {
-            volunteer: volunteer.0.to_vec().into(),
-            station: station.0.to_vec().into(),
-            payer: self.mapping.payer.map(|payer| payer.to_vec()).unwrap_or_default().into(),
-            category: wanted.category.clone(),
-            activity: wanted.activity.clone(),
-            served: Some(wanted.served),
-            utc_offset_seconds: wanted.utc_offset_seconds,
-            credited_minutes: credited.get(),
-            rounding: i32::from(rounding_message(self.mapping.rounding)),
-            insured: false,
-            imported: self.mapping.imported,
-        }
-    }
-
-    /// The account of a station (`served_by` none) or volunteer; opened if it is unknown and may be.
-    fn party(
-        &mut self,
-        (party, name): (Party, &str),
-        served_by: Option<AccountId>,
-        number: usize,
-        chunk: &mut Chunk,
-    ) -> Result<Result<AccountId, Rejected>, StoreError> {
-        match self.known(party, name)? {
-            Found::Account(account) => return Ok(Ok(account)),
-            Found::Unclear(problem) => return Ok(Err(Rejected::row(problem))),
-            Found::Nobody if self.options.open_accounts => {}
-            Found::Nobody => {
-                return Ok(Err(Rejected::row(format!(
-                    "{} {name:?} has no account here: open accounts with --open-accounts, or name one under [{}s] in the mapping",
-                    party.name(),
-                    party.name()
-                ))));
-            }
-        }
-        let account = AccountId(signature::random());
-        let region = self.mapping.region.clone().unwrap_or_else(|| "imported".to_owned());
-        let (kind, region, station) = match served_by {
-            None => {
-                self.define(&region, number, chunk);
-                (proto::AccountKind::Station, region, Bytes::new())
-            }
-            Some(station) => (self.mapping.account_kind.message(), String::new(), station.0.to_vec().into()),
-        };
-        let opened =
-            proto::AccountOpened { account: account.0.to_vec().into(), kind: i32::from(kind), region, station };
-        self.push(chunk, Kind::AccountOpened(opened), number, None);
-        let outside = party.outside(name);
-        chunk.links.push(Link::Account { outside: outside.clone(), account });
-        self.fresh.accounts.insert(outside, account);
-        Ok(Ok(account))
-    }
-
-    /// Whose a name is by now.
-    fn known(&self, party: Party, name: &str) -> Result<Found, StoreError> {
-        let outside = party.outside(name);
-        let tried = || self.tried.as_ref().and_then(|tried| tried.accounts.get(&outside));
-        if let Some(account) = self.fresh.accounts.get(&outside).or_else(tried) {
-            return Ok(Found::Account(*account));
-        }
-        match self.accounts.get(&(party, name.to_owned())) {
-            // An earlier sheet of this import may have opened it.
-            Some(Found::Nobody) | None => Ok(self.directory.account(&outside)?.map_or(Found::Nobody, Found::Account)),
-            Some(found) => Ok(found.clone()),
-        }
-    }
-
-    fn define(&mut self, region: &str, number: usize, chunk: &mut Chunk) {
-        if !self.regions.contains(region) && self.fresh.regions.insert(region.to_owned()) {
-            let event = proto::RegionDefined { code: region.to_owned(), parent: String::new() };
-            self.push(chunk, Kind::RegionDefined(event), number, None);
-        }
-    }
 }
 
 pub(crate) fn reversal(link: &RecordLink) -> Kind {
@@ -600,20 +403,4 @@ pub(crate) fn reversal(link: &RecordLink) -> Kind {
         record: Some(event_ref_message(link.record)),
         reason: i32::from(proto::CorrectionReason::SourceChanged),
     })
-}
-
-const fn rounding_message(rounding: Rounding) -> proto::Rounding {
-    match rounding {
-        Rounding::Exact => proto::Rounding::Unspecified,
-        Rounding::Down => proto::Rounding::Down,
-        Rounding::Nearest => proto::Rounding::Nearest,
-        Rounding::Up => proto::Rounding::Up,
-    }
-}
-
-/// A date that is counted in days since 1970-01-01.
-fn date_shown(days: i64) -> String {
-    let span = jiff::Span::new().try_days(days);
-    let date = span.and_then(|span| jiff::civil::Date::constant(1970, 1, 1).checked_add(span));
-    date.map_or_else(|_range| format!("day {days}"), |date| date.to_string())
 }

@@ -20,8 +20,7 @@ use super::{clock, moment::Place, offset, scan::quoted, scan::value};
 /// Named forms are tried in their order, on the whole text and then without a weekday; the first that matches wins,
 /// even where a later one would give another day. Behind them always stand the forms that can mean one day alone:
 /// `2026-03-05`, `2026/3/5`, `2026年3月5日`, `民國115年3月5日`, `5 March 2026`, with a weekday or not; and these with a clock
-/// time, which is checked and left. `20260305` is read where no form is named: with one, eight digits could be meant
-/// otherwise.
+/// time, which is checked and left. `20260305` has to be named: eight digits may be a number of something.
 ///
 /// A weekday that isn't the date's is refused, and so is a clock time with an offset, midnight excepted: in another
 /// place it may be another date.
@@ -53,7 +52,7 @@ pub(super) fn day(text: &str, forms: &[DateForm]) -> Option<Result<Date, String>
             }
         }
     }
-    let found = written::date(bare, forms.is_empty());
+    let found = written::date(bare);
     match found.map(|found| found.and_then(in_years).and_then(|date| weekday::checked(date, weekday))) {
         Some(Ok(date)) => Some(Ok(date)),
         // The mapping's own form is what the reader knows.

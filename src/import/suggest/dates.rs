@@ -10,7 +10,8 @@ use super::{
 
 /// Forms that can be meant otherwise, so that a mapping has to name them. Where two read all cells, one above wins, and
 /// whoever is asked is told.
-const FORMS: [&str; 18] = [
+const FORMS: [&str; 19] = [
+    "%Y%m%d",
     "%d/%m/%Y",
     "%m/%d/%Y",
     "%d.%m.%Y",

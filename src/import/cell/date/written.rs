@@ -31,21 +31,15 @@ const ERAS: [(&str, u32); 8] = [
     ("西元", 0),
 ];
 
-/// The date of a value without a weekday, where its form can mean one day alone. Eight digits are such a form where
-/// `is_compact` says so.
-pub(super) fn date(text: &str, is_compact: bool) -> Option<Result<Date, String>> {
-    let compact = || {
-        let is_date = is_compact && text.len() == 8 && is_digits(text);
-        let (year, rest) = text.split_at_checked(4).filter(|_| is_date)?;
-        let (month, day) = rest.split_at_checked(2)?;
-        Some(day_of(digits(year)?, digits(month)?, digits(day)?))
-    };
+/// The date of a value without a weekday, where its form can mean one day alone. Eight digits are no such form: they may be
+/// a number of something.
+pub(super) fn date(text: &str) -> Option<Result<Date, String>> {
     let numbers = || {
         let [year, month, day] = three(text)?;
         let is_date = year.len() == 4 && month.len() <= 2 && day.len() <= 2;
         is_date.then_some(day_of(digits(year)?, digits(month)?, digits(day)?))
     };
-    numbers().or_else(|| chinese(text)).or_else(|| month_named(text)).or_else(compact)
+    numbers().or_else(|| chinese(text)).or_else(|| month_named(text))
 }
 
 /// A day by its numbers, or a sentence.
