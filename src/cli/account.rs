@@ -33,8 +33,7 @@ pub(crate) struct Arguments {
 }
 
 /// Kinds of accounts that can be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Kinds {
     /// One person.
     Resident,

@@ -2,7 +2,7 @@
 
 use crate::{
     ledger::{AccountId, EventRef, LogIndex, Rounding},
-    proto,
+    proto, wire,
 };
 
 /// 16 bytes of an account: 32 hex digits.
@@ -86,12 +86,7 @@ impl RoundingName {
     }
 
     pub(crate) const fn message(self) -> proto::Rounding {
-        match self {
-            Self::Exact => proto::Rounding::Unspecified,
-            Self::Down => proto::Rounding::Down,
-            Self::Nearest => proto::Rounding::Nearest,
-            Self::Up => proto::Rounding::Up,
-        }
+        wire::rounding_message(self.ledger())
     }
 }
 

@@ -254,6 +254,14 @@ impl Mapping {
         })
     }
 
+    /// Every field that is the same for all rows.
+    pub(crate) fn constants(&self) -> impl Iterator<Item = (Field, &str)> {
+        self.given.iter().filter_map(|(field, given)| match given {
+            Given::Constant(text) => Some((*field, text.as_str())),
+            Given::Columns(_) => None,
+        })
+    }
+
     /// Every column that it names.
     pub(crate) fn column_names(&self) -> impl Iterator<Item = &str> {
         let conditions = self.volunteer_if.iter().chain(&self.only_if).map(|condition| condition.column.as_str());

@@ -9,7 +9,7 @@ use super::{
         text::{fault, tidy},
     },
     grid::{Form, Grid, Line, Sheet},
-    mapping::{Condition, Field, Given, Mapping},
+    mapping::{Condition, Field, Mapping},
 };
 
 /// How far down a header is looked for: titles, logos and notes to whoever fills it in take a few rows.
@@ -68,26 +68,7 @@ impl Table {
             None => Ok(None),
         };
         let (volunteer_if, only_if) = (condition(&mapping.volunteer_if)?, condition(&mapping.only_if)?);
-        let constants = [
-            Field::Volunteer,
-            Field::Station,
-            Field::Date,
-            Field::Start,
-            Field::End,
-            Field::Interval,
-            Field::Hours,
-            Field::Minutes,
-            Field::Seconds,
-            Field::Break,
-            Field::Offset,
-            Field::Category,
-            Field::Activity,
-        ];
-        let constants = constants.into_iter().filter_map(|field| match mapping.given(field) {
-            Some(Given::Constant(text)) => Some((field, tidy(text))),
-            Some(Given::Columns(_)) | None => None,
-        });
-        let constants = constants.collect();
+        let constants = mapping.constants().map(|(field, text)| (field, tidy(text))).collect();
         // Sums before blanks are filled, as they have their word in a column of their own; what is filled tells states, too.
         let mut left_out = leave_out(&mut rows, Why::Total, |line| is_total(line, &totals));
         let filled: Vec<usize> = mapping.fill_down.iter().map(position).collect::<Result<_, _>>()?;

@@ -148,7 +148,9 @@ pub fn policy_message(policy: &Policy) -> proto::Policy {
     }
 }
 
-const fn rounding_message(rounding: Rounding) -> proto::Rounding {
+/// A rounding as it travels.
+#[must_use]
+pub const fn rounding_message(rounding: Rounding) -> proto::Rounding {
     match rounding {
         Rounding::Exact => proto::Rounding::Unspecified,
         Rounding::Down => proto::Rounding::Down,

@@ -11,10 +11,11 @@ use crate::{
         row::Wanted,
         standing::digest,
     },
-    ledger::{AccountId, Code, EventRef, LogIndex, Millis, Minutes, Rejection, Rounding, Served, credited_minutes},
+    ledger::{AccountId, Code, EventRef, LogIndex, Millis, Minutes, Rejection, Served, credited_minutes},
     proto::{self, event::Kind},
     signature,
     store::StoreError,
+    wire,
 };
 
 impl Planner<'_> {
@@ -78,7 +79,7 @@ impl Planner<'_> {
             served: Some(wanted.served),
             utc_offset_seconds: wanted.utc_offset_seconds,
             credited_minutes: credited.get(),
-            rounding: i32::from(rounding_message(self.mapping.rounding)),
+            rounding: i32::from(wire::rounding_message(self.mapping.rounding)),
             insured: false,
             imported: self.mapping.imported,
         }
@@ -141,14 +142,5 @@ impl Planner<'_> {
             let event = proto::RegionDefined { code: region.to_owned(), parent: String::new() };
             self.push(chunk, Kind::RegionDefined(event), number, None);
         }
-    }
-}
-
-const fn rounding_message(rounding: Rounding) -> proto::Rounding {
-    match rounding {
-        Rounding::Exact => proto::Rounding::Unspecified,
-        Rounding::Down => proto::Rounding::Down,
-        Rounding::Nearest => proto::Rounding::Nearest,
-        Rounding::Up => proto::Rounding::Up,
     }
 }
