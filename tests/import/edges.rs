@@ -173,11 +173,7 @@ fn rows_that_cannot_be_mended_stay_and_say_why() {
     import(&ledger, TIMES, before, &[]);
     let account = |who: &str| ledger.json(&["account", "show", who])["account"].as_str().unwrap().to_owned();
     let (ann, bob) = (account("ann"), account("bob"));
-    let key = ledger.folder.path().join("ann.key").to_str().unwrap().to_owned();
-    ledger.json(&["key", "new", &key]);
-    let request = ledger.folder.path().join("ann.request");
-    std::fs::write(&request, ledger.run(&["key", "prove", &key]).stdout).unwrap();
-    ledger.json(&["key", "enrol", request.to_str().unwrap(), "--role", "resident", "--account", &ann]);
+    let key = enrolled(&ledger, &ann);
     ledger.json(&["transfer", "--from", &ann, "--to", &bob, "--minutes", "120", "--key", &key]);
     let after =
         "id,who,day,time\n1,ann,2026-10-01,10:00-12:00\n2,ann,2026-10-01,9:00-10:00\n3,bob,2026-10-02,9:00-10:00\n";
@@ -189,6 +185,33 @@ fn rows_that_cannot_be_mended_stay_and_say_why() {
     // What was only tried is in no sum and no reason.
     assert_eq!(report["credited_minutes"], 180, "{report}");
     assert_eq!(minutes(&ledger, "ann"), 0);
+}
+
+/// The file of a key that acts for an account.
+fn enrolled(ledger: &Ledger, account: &str) -> String {
+    let path = |name: &str| ledger.folder.path().join(format!("{account}.{name}")).to_str().unwrap().to_owned();
+    let (key, request) = (path("key"), path("request"));
+    ledger.json(&["key", "new", &key]);
+    std::fs::write(&request, ledger.run(&["key", "prove", &key]).stdout).unwrap();
+    ledger.json(&["key", "enrol", &request, "--role", "resident", "--account", account]);
+    key
+}
+
+#[test]
+fn what_a_resident_paid_for_is_not_mended_without_asking() {
+    let ledger = Ledger::new();
+    import(&ledger, TIMES, "id,who,day,time\n1,pam,2026-10-01,9:00-17:00\n", &[]);
+    let pam = ledger.json(&["account", "show", "pam"])["account"].as_str().unwrap().to_owned();
+    let key = enrolled(&ledger, &pam);
+    let mapping = format!("payer = \"{pam}\"\n{}", TIMES.replace("\"times\"", "\"paid\""));
+    let before = "id,who,day,time\n1,ann,2026-10-02,9:00-10:00\n2,ann,2026-10-02,10:00-12:00\n";
+    assert_eq!(counts(&import(&ledger, &mapping, before, &["--cosign", &key]))[1], 2);
+    assert_eq!((minutes(&ledger, "ann"), minutes(&ledger, "pam")), (180, 300));
+    let after = "id,who,day,time\n1,ann,2026-10-02,11:00-12:00\n2,ann,2026-10-02,9:00-11:00\n";
+    let report = import(&ledger, &mapping, after, &[]);
+    assert_eq!(counts(&report), [2, 0, 0, 0, 0, 2], "{report}");
+    assert!(report["rejects"].to_string().contains("whose consent was to the old records"), "{report}");
+    assert_eq!((minutes(&ledger, "ann"), minutes(&ledger, "pam")), (180, 300));
 }
 
 #[test]
