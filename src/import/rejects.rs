@@ -1,5 +1,7 @@
 //! The rows that were not taken, in a file of the source's own form: to be mended there and imported again.
 
+mod workbook;
+
 use std::{
     fs::{self, File},
     io::{self, Write},
@@ -8,6 +10,7 @@ use std::{
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
+use self::workbook::workbook;
 use super::{
     cell::text::guard,
     grid::{Form, Line},
@@ -67,7 +70,12 @@ impl Rejects {
             Form::Workbook { .. } => !self.path.extension().is_some_and(|found| found.eq_ignore_ascii_case("csv")),
             Form::Text { .. } => self.path.extension().is_some_and(|found| found.eq_ignore_ascii_case("xlsx")),
         };
-        let bytes = if is_workbook { workbook(&rows, &table.form)? } else { text(&rows, &table.form, mapping)? };
+        let sheet = match &table.form {
+            // The mapping may name it.
+            Form::Workbook { sheet, .. } => sheet.as_str(),
+            Form::Text { .. } => "rejects",
+        };
+        let bytes = if is_workbook { workbook(sheet, &rows)? } else { text(&rows, &table.form, mapping)? };
         let Some(mut beside) = self.beside else {
             return File::options().write(true).open(&self.path)?.write_all(&bytes);
         };
@@ -155,23 +163,4 @@ fn encoded(text: &str, encoding: &'static Encoding, bom: bool) -> Vec<u8> {
         if is_unknown { bytes.push(b'?') } else { bytes.extend_from_slice(&letter) }
     }
     bytes
-}
-
-fn workbook(rows: &[Vec<String>], form: &Form) -> io::Result<Vec<u8>> {
-    let failed = |error: rust_xlsxwriter::XlsxError| io::Error::other(error.to_string());
-    let mut workbook = rust_xlsxwriter::Workbook::new();
-    let sheet = workbook.add_worksheet();
-    if let Form::Workbook { sheet: name, .. } = form {
-        // The mapping may name it.
-        sheet.set_name(name).map_err(failed)?;
-    }
-    for (row, cells) in (0..).zip(rows) {
-        for (column, cell) in (0..).zip(cells) {
-            match cell.parse::<f64>().ok().filter(|number| number.to_string() == *cell) {
-                Some(number) => sheet.write_number(row, column, number).map_err(failed)?,
-                None => sheet.write_string(row, column, cell).map_err(failed)?,
-            };
-        }
-    }
-    workbook.save_to_buffer().map_err(failed)
 }
