@@ -29,6 +29,7 @@ pub(crate) use cells::Cells;
 pub(crate) use encoding::guess_encoding;
 pub(crate) use problem::{GridError, Problem};
 pub(crate) use text::guess_delimiter;
+pub(crate) use value::number;
 
 /// How to read a file; what is None is found out. What doesn't concern a kind of file is passed over: a workbook has no
 /// encoding, a text no sheets.

@@ -13,7 +13,7 @@ const HALF: i64 = TEN_DIGITS / 2;
 const SERIAL_MAX: f64 = 2_958_466.0;
 
 /// A number in the fewest digits that tell it from all others, without an exponent: `42`, `0.1`, `0.30000000000000004`.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if (1e15..1e300).contains(&value.abs()) {
         // A spreadsheet keeps 15 digits: what it has of more is not what was typed, and is shown so that this can be seen.
         let scientific = format!("{value:.14E}");

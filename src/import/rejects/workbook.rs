@@ -5,6 +5,8 @@ use std::io::{self, Cursor, Write};
 
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
+use crate::import::grid::number as shown;
+
 const CONTENT_TYPES: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>"#;
 const RELATIONS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
@@ -12,7 +14,8 @@ const RELATIONS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"
 const SHEETS: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#;
 
-/// The bytes of a workbook. A cell that is a number in its shortest form is one there, too; all others are text.
+/// The bytes of a workbook. A cell is a number there if [`shown`] shows it again as it stood, else text: an id of 16 digits
+/// would come back as `1.23456789012346E+15`.
 pub(super) fn workbook(sheet: &str, rows: &[Vec<String>]) -> io::Result<Vec<u8>> {
     let head = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
     let name = escaped(sheet);
@@ -26,7 +29,7 @@ pub(super) fn workbook(sheet: &str, rows: &[Vec<String>]) -> io::Result<Vec<u8>>
     for row in rows {
         cells.push_str("<row>");
         for cell in row {
-            let is_number = cell.parse::<f64>().is_ok_and(|number| number.is_finite() && number.to_string() == *cell);
+            let is_number = cell.parse::<f64>().is_ok_and(|number| number.is_finite() && shown(number) == *cell);
             if is_number {
                 cells.extend(["<c><v>", cell, "</v></c>"]);
             } else {
