@@ -115,11 +115,12 @@ async fn account<R: Remote>(
     }
     let is_whole_id = name.len() == ID_DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_whole_id {
-        let found = by_id(remote, party, name).await?;
+        let answer = remote.find(&name.to_ascii_lowercase()).await?;
+        let found = fitting(&answer, party, name);
         if let Found::Account(_) = found {
             return Ok(found);
         }
-        if !remote.find(&name.to_ascii_lowercase()).await?.accounts.is_empty() {
+        if !answer.accounts.is_empty() {
             return Ok(Found::Unclear(format!(
                 "{name} is an account, but no {}'s: are the columns mixed up?",
                 party.name()
@@ -129,6 +130,7 @@ async fn account<R: Remote>(
     if party == Party::Station {
         // A station is named by whoever writes the mapping: that another spreadsheet of this folder calls one so is enough.
         let mut others = directory.accounts_named(&party.outside(name))?;
+        others.sort_by_key(|other| other.account);
         others.dedup_by_key(|other| other.account);
         return Ok(match others.as_slice() {
             [] => Found::Nobody,
@@ -173,16 +175,19 @@ fn linked(
 }
 
 async fn by_id<R: Remote>(remote: &mut R, party: Party, id: &str) -> Result<Found, ImportError> {
-    let answer = remote.find(&id.to_ascii_lowercase()).await?;
+    Ok(fitting(&remote.find(&id.to_ascii_lowercase()).await?, party, id))
+}
+
+/// The one account of those found that can be such a party.
+fn fitting(answer: &proto::FindAccountsResponse, party: Party, id: &str) -> Found {
     let fits = |account: &&proto::Account| party.takes(account.kind());
     let mut fitting = answer.accounts.iter().filter(fits);
-    let found = (fitting.next(), fitting.next(), answer.more);
-    Ok(match found {
+    match (fitting.next(), fitting.next(), answer.more) {
         (Some(account), None, false) => {
             let id = <[u8; 16]>::try_from(account.account.as_ref());
             id.map_or(Found::Nobody, |id| Found::Account(AccountId(id)))
         }
         (None, _, false) => Found::Nobody,
         (_, _, _) => Found::Unclear(format!("several accounts begin with {id}: write more of its digits")),
-    })
+    }
 }
