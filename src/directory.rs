@@ -305,6 +305,15 @@ impl Directory {
         Ok(first.transpose().map_err(backend)?.is_some())
     }
 
+    /// Whether this source has brought a record.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn has_records_of_source(&self) -> Result<bool, StoreError> {
+        let first = self.synced.db.scan_prefix(self.key(RECORD, &[])).next();
+        Ok(first.transpose().map_err(backend)?.is_some())
+    }
+
     /// The records that sources of this ledger have brought, each with the source's name.
     ///
     /// # Errors

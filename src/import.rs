@@ -239,7 +239,7 @@ impl<R: Remote> Import<'_, R> {
             )));
         }
         let is_new = self.directory.zone_of_days()?.is_none();
-        if reader.is_zone_used.get() && zones.named.is_none() && is_new && !self.directory.records()?.is_empty() {
+        if reader.is_zone_used.get() && zones.named.is_none() && is_new && self.directory.has_records_of_source()? {
             return Err(ImportError::Stopped(
                 "the file names no offset, and this source's dates were taken for UTC's before: say --zone UTC to keep them, or \
                  another zone to have them corrected"
@@ -253,7 +253,7 @@ impl<R: Remote> Import<'_, R> {
     fn check_key(&self) -> Result<(), ImportError> {
         let form = self.mapping.key_form();
         let Some(kept) = self.directory.key_columns()?.filter(|kept| *kept != form) else { return Ok(()) };
-        if self.directory.records()?.is_empty() {
+        if !self.directory.has_records_of_source()? {
             return Ok(());
         }
         let columns = |form: &[String]| {
