@@ -35,6 +35,14 @@ pub(crate) fn offset(text: &str) -> Result<i32, String> {
     if minutes >= 60 || all > OFFSET_MINUTES_MAX { Err(wrong()) } else { Ok(sign * all * 60) }
 }
 
+/// A date that is counted in days since 1970-01-01.
+pub(crate) fn date_of_days(days: impl Into<i64>) -> String {
+    let days = days.into();
+    let span = jiff::Span::new().try_days(days);
+    let date = span.and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
+    date.map_or_else(|_| format!("a date outside the calendar ({days} days since 1970)"), |date| date.to_string())
+}
+
 /// An offset as people write it: `+08:00`.
 pub(crate) fn offset_name(seconds: i32) -> String {
     ledger::Offset(seconds).to_string()

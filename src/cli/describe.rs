@@ -1,7 +1,10 @@
 //! Events in words.
 
 use super::{output::hours, zone};
-use crate::ledger::{AccountKind, CorrectionReason, Event, KeyRole, Minutes, Predecessor, Served, Service};
+use crate::{
+    calendar::date_of_days,
+    ledger::{AccountKind, CorrectionReason, Event, KeyRole, Minutes, Predecessor, Served, Service},
+};
 
 /// What an event says, as the second half of a sentence.
 pub(super) fn event(event: &Event) -> String {
@@ -50,7 +53,7 @@ fn service(service: &Service) -> String {
         Served::Interval { start, end } => {
             format!("on {}", zone::interval_at_offset(start.0, end.0, *utc_offset_seconds))
         }
-        Served::OnDate { date, minutes } => format!("on {}, {}", zone::date_of_days(date), amount(minutes)),
+        Served::OnDate { date, minutes } => format!("on {}, {}", date_of_days(date), amount(minutes)),
     };
     let payer = service.payer.map_or_else(String::new, |payer| format!(" out of account {payer}"));
     let activity = service.activity.as_ref().map_or_else(String::new, |activity| format!(" ({activity})"));

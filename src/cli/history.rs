@@ -207,7 +207,7 @@ fn service_json(service: &proto::Service) -> Value {
             (value["start"], value["end"]) = (json!(time(interval.start_ms)), json!(time(interval.end_ms)));
         }
         Some(proto::service::Served::OnDate(on_date)) => {
-            value["date"] = json!(zone::date_of_days(on_date.date));
+            value["date"] = json!(calendar::date_of_days(on_date.date));
             value["minutes"] = json!(on_date.minutes);
         }
         None => {}

@@ -9,7 +9,7 @@ use super::{
     zone,
 };
 use crate::{
-    calendar::offset,
+    calendar::{date_of_days, offset},
     ledger::{self, Code, Millis, Minutes, Policy, Rounding, Served},
     proto::{self, service},
 };
@@ -214,7 +214,7 @@ pub(crate) fn when(service: &proto::Service) -> String {
             zone::interval_at_offset(interval.start_ms, interval.end_ms, service.utc_offset_seconds)
         }
         Some(service::Served::OnDate(on_date)) => {
-            format!("{} ({})", zone::date_of_days(on_date.date), Minutes::new(on_date.minutes))
+            format!("{} ({})", date_of_days(on_date.date), Minutes::new(on_date.minutes))
         }
         None => String::new(),
     }

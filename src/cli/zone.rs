@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 
 use jiff::{
     Timestamp,
-    civil::Date,
     tz::{Offset, TimeZone},
 };
 
@@ -124,11 +123,4 @@ fn at_offset_as(ms: i64, offset_seconds: i32, format: &str) -> String {
 /// Nothing that a ledger accepts; a server may send it all the same.
 fn out_of_calendar(ms: i64) -> String {
     format!("a time outside the calendar ({ms} ms since 1970)")
-}
-
-/// A date that is counted in days since 1970-01-01.
-pub(crate) fn date_of_days(days: i32) -> String {
-    let span = jiff::Span::new().try_days(days);
-    let date = span.and_then(|span| Date::constant(1970, 1, 1).checked_add(span));
-    date.map_or_else(|_| format!("a date outside the calendar ({days} days since 1970)"), |date| date.to_string())
 }

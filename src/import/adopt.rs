@@ -7,13 +7,13 @@ use super::{
     Import, ImportError,
     accounts::{Accounts, Found, Party, look_up},
     items::Item,
-    remote::Remote,
+    remote::{Remote, event_ref},
     row::Wanted,
     standing::{date, digest},
 };
 use crate::{
     directory::{Link, RecordLink},
-    ledger::{AccountId, EventRef, LogIndex},
+    ledger::{AccountId, EventRef},
     proto,
 };
 
@@ -170,10 +170,6 @@ pub(crate) async fn imported_before<R: Remote>(
     };
     each_record(remote, stations, &mut enough).await?;
     Ok(found)
-}
-
-fn event_ref(at: proto::EventRef) -> EventRef {
-    EventRef { index: LogIndex(at.index), event: u16::try_from(at.event).unwrap_or(u16::MAX) }
 }
 
 impl<R: Remote> Import<'_, R> {

@@ -10,11 +10,10 @@ use super::{
     items::Item,
     outcome::{Notice, Other, Outcome, Rejected},
     plan::{Chunk, Planner},
-    remote::{Remote, RemoteError},
+    remote::{Remote, RemoteError, event_ref},
 };
 use crate::{
     directory::{Directory, Pending},
-    ledger::{EventRef, LogIndex},
     proto,
     store::StoreError,
 };
@@ -237,7 +236,7 @@ impl<R: Remote> CarryOut<'_, '_, R> {
                 index => format!(" {index}.{}", other.event),
             };
             let row = self.row_at(other.index, event, chunk, size);
-            let found = row.map_or(Other::Record(event_ref(&other)), Other::Item);
+            let found = row.map_or(Other::Record(event_ref(other)), Other::Item);
             Some((found, words))
         });
         Rejected { text: sentence(refusal), code: Some(refusal.code.clone()), other }
@@ -270,7 +269,7 @@ impl<R: Remote> CarryOut<'_, '_, R> {
                 let other = warning.similar.map(|similar| {
                     let event = usize::try_from(similar.event).unwrap_or(usize::MAX);
                     let row = size.and_then(|size| self.row_at(similar.index, event, chunk, size));
-                    (row.map_or(Other::Record(event_ref(&similar)), Other::Item), String::new())
+                    (row.map_or(Other::Record(event_ref(similar)), Other::Item), String::new())
                 });
                 self.notices.push(Notice {
                     item: *number,
@@ -280,10 +279,6 @@ impl<R: Remote> CarryOut<'_, '_, R> {
             }
         }
     }
-}
-
-fn event_ref(at: &proto::EventRef) -> EventRef {
-    EventRef { index: LogIndex(at.index), event: u16::try_from(at.event).unwrap_or(u16::MAX) }
 }
 
 /// Sends a sheet that is in the outbox, and makes its links final.

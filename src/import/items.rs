@@ -10,10 +10,7 @@ use super::{
     row::{Reader, Row, Wanted, Wish},
     table::Table,
 };
-use crate::{directory::Directory, proto::service::Served, store::StoreError};
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
+use crate::{directory::Directory, ledger::DAY_MS, proto::service::Served, store::StoreError};
 
 /// What a file has for the same record after a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What an import asks of a ledger. The command line asks over gRPC; a server that imports for a page asks itself.
 
 use crate::{
-    ledger::{AccountId, EventRef},
+    ledger::{AccountId, EventRef, LogIndex},
     proto::{self, event::Kind},
 };
 
@@ -46,6 +46,11 @@ pub(crate) trait Remote {
 
     /// A page of the services that an account was credited with, oldest first, with what became of each.
     async fn services(&mut self, account: &[u8], cursor: String) -> Result<proto::ListHistoryResponse, RemoteError>;
+}
+
+/// A record's place as it travelled; one that no sheet has, if its number can't be an event's.
+pub(crate) fn event_ref(at: proto::EventRef) -> EventRef {
+    EventRef { index: LogIndex(at.index), event: u16::try_from(at.event).unwrap_or(u16::MAX) }
 }
 
 /// Places asked for at once: what `GetRecords` takes.

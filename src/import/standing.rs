@@ -11,13 +11,10 @@ use super::{
 };
 use crate::{
     directory::{Directory, RecordLink},
-    ledger::EventRef,
+    ledger::{DAY_MS, EventRef},
     proto::{self, service::Served},
     store::StoreError,
 };
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 /// What became of a record since the import that brought it.
 #[derive(Debug, Clone, PartialEq, Eq)]

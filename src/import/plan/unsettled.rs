@@ -2,6 +2,7 @@
 
 use super::{Chunk, Planner};
 use crate::{
+    calendar::date_of_days,
     import::{
         ByHandChanges,
         accounts::{Found, Party},
@@ -84,7 +85,7 @@ impl Planner<'_> {
             return None;
         }
         let column = self.table.name(Field::Record);
-        let (now, before) = (date_shown(now), date_shown(before));
+        let (now, before) = (date_of_days(now), date_of_days(before));
         Some(Rejected::row(format!(
             "{column}: {record:?} is in the ledger already, as a service of another volunteer on another date ({before}, not {now}), \
              so this looks like a numbering that began anew. Name more columns in the mapping, as record = [\"{column}\", ...] with \
@@ -93,11 +94,4 @@ impl Planner<'_> {
             self.mapping.source
         )))
     }
-}
-
-/// A date that is counted in days since 1970-01-01.
-fn date_shown(days: i64) -> String {
-    let span = jiff::Span::new().try_days(days);
-    let date = span.and_then(|span| jiff::civil::Date::constant(1970, 1, 1).checked_add(span));
-    date.map_or_else(|_range| format!("day {days}"), |date| date.to_string())
 }
