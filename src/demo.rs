@@ -69,7 +69,7 @@ pub struct Counts {
     pub corrections: u64,
     /// Records taken back.
     pub reversals: u64,
-    /// Bookings placed.
+    /// Hours that were booked for a service to come, whatever became of them.
     pub bookings: u64,
     /// Bookings that were served.
     pub settled: u64,

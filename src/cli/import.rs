@@ -71,8 +71,9 @@ pub(crate) struct Arguments {
     /// The file holds every record of its source: take back what is no longer in it.
     #[arg(long)]
     full: bool,
-    /// With --full: how many records may be taken back; without it a tenth of them, or 20 [default: ask first].
-    #[arg(long, value_name = "RECORDS", requires = "full", hide_default_value = true)]
+    /// With --full: how many records may be taken back; more than a tenth of them and than 20 are taken back only
+    /// if their number is given here.
+    #[arg(long, value_name = "RECORDS", requires = "full")]
     take_back: Option<u64>,
     /// Say what would happen, and write nothing.
     #[arg(long)]

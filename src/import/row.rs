@@ -80,7 +80,7 @@ pub(crate) struct Zones {
     pub(crate) of_days: Result<TimeZone, String>,
 }
 
-/// Reads rows.
+/// Reads the cells of a row under the mapping, and notes what was read by a time zone.
 pub(crate) struct Reader<'a> {
     pub(crate) mapping: &'a Mapping,
     pub(crate) table: &'a Table,

@@ -1054,7 +1054,7 @@ pub struct GetRecordResponse {
     #[prost(uint64, tag = "2")]
     pub reflected_index: u64,
 }
-/// Which records.
+/// Which records, by the places of the events that made them.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetRecordsRequest {
     /// 1 to 1,000 places, as in GetRecord. Those of one entry are best asked for together: it is read once.

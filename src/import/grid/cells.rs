@@ -169,7 +169,7 @@ impl Sheetful {
         self.number
     }
 
-    /// All lines.
+    /// Ends the last row, and hands out all that were not blank.
     pub(super) fn finish(mut self) -> Vec<Line> {
         self.flush();
         self.lines

@@ -107,7 +107,7 @@ pub(crate) enum Problem {
         /// The line inside.
         line: u64,
     },
-    /// Encrypted.
+    /// Encrypted, so that not even its sheets can be listed.
     #[error("it is protected by a password; save it without")]
     Password,
     /// A workbook that contradicts itself or ends too soon; the detail is for those who look into the file.
@@ -150,7 +150,7 @@ pub(crate) enum Problem {
     Much {
         /// What there is too much of.
         what: &'static str,
-        /// The limit.
+        /// How much there may be.
         most: u64,
     },
 }

@@ -26,7 +26,7 @@ enum Kind {
     Word,
     /// Both: `V17`, `left at 9`.
     Mixed,
-    /// Neither.
+    /// Neither letters nor digits: `-`, `✓`.
     Sign,
 }
 

@@ -10,7 +10,7 @@ use super::{
     words::{Role, Said, chinese, said},
 };
 
-/// A column.
+/// A column as its name and its sampled cells show it.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) at: usize,
@@ -55,7 +55,7 @@ impl Column {
         self.share(|kind| matches!(kind, Kind::Moment { has_offset: true })) >= 50
     }
 
-    /// Dates alone.
+    /// Half of its cells or more are dates without a time.
     pub(super) fn has_dates(&self) -> bool {
         self.forms.is_some() && self.share(|kind| kind == Kind::Date) >= 50
     }
@@ -137,7 +137,7 @@ impl<'l> Survey<'l> {
         plain(false).chain(plain(true))
     }
 
-    /// Sampled rows.
+    /// How many rows the guesses go by.
     pub(super) fn sampled(&self) -> usize {
         self.layout.sample.len()
     }
