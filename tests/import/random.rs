@@ -190,7 +190,9 @@ fn mend_by_hand(ledger: &Ledger, random: &mut Random, runtime: &tokio::runtime::
             let end =
                 format!("2026-10-{:02}T{:02}:{:02}+08:00", service.day + 1, service.to / 4, service.to % 4 * 15 + 5);
             // Another may be in the way.
-            let _ = ledger.run(&["correct", "service", &place, "--end", &end, "--rounding", "down"]);
+            let done = ledger.run(&["correct", "service", &place, "--end", &end, "--rounding", "down"]);
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.success() || said.contains("TIME_OVERLAP"), "{place} until {end}: {said}");
         }
     }
 }
