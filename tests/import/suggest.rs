@@ -312,6 +312,15 @@ fn people_keys_and_sums_are_told_apart() {
     assert_eq!((&answer["readable"], &answer["unreadable"]), (&2.into(), &1.into()));
     assert_eq!(text(&suggested(sums.replace("Summers", "Ann")).1, &["totals"]), "sum");
 
+    // One blank was forgotten, several are a habit.
+    let forgotten = "Name,Date,Hours\nAnn,2026-03-05,2\n,2026-03-06,1\nBo,2026-03-07,1\nBo,2026-03-08,1\n";
+    let (answer, mapping) = suggested(forgotten);
+    assert_eq!(text(&mapping, &["fill_down"]), "", "{answer:#}");
+    assert_eq!((&answer["readable"], &answer["unreadable"]), (&3.into(), &1.into()));
+    let (answer, mapping) = suggested(forgotten.replace("\nBo,2026-03-08", "\n,2026-03-08"));
+    assert_eq!(text(&mapping, &["fill_down"]), "Name");
+    assert_eq!((&answer["readable"], &answer["unreadable"]), (&4.into(), &0.into()));
+
     let twice = "Name,Date,Hours,Name\nAnn,2026-03-05,2,x\nBo,2026-03-06,1,y\n";
     let (answer, mapping) = suggested(twice);
     assert!(mapping.contains_key("header"), "{answer:#}");

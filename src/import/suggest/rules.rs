@@ -200,7 +200,8 @@ pub(super) fn fill_down(draft: &mut Draft, survey: &Survey<'_>) {
         let begins = !is_blank(survey, at, *first);
         // Who has a name and no number is somebody else than the person above.
         let is_other = |row: &usize| names.contains(&at) && names.iter().any(|name| !is_blank(survey, *name, *row));
-        if begins && (8..=90).contains(&share) && !blanks.iter().any(is_other) {
+        // Merging is a habit: a single blank is a name that was forgotten, and nobody else's hour.
+        if begins && blanks.len() > 1 && (8..=90).contains(&share) && !blanks.iter().any(is_other) {
             filled.push(at);
         }
     }
