@@ -11,6 +11,8 @@ use crate::ledger;
 
 /// What can be typed: a ledger holds times to the end of the year 9999, and a calendar with time zones ends a day before.
 pub(crate) const YEARS: &str = "expected a time from 1970-01-01 to 9999-12-30";
+/// Milliseconds of a day without a change of the clocks.
+pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Furthest that an offset may be from UTC, in minutes: no place's clocks are further.
 const OFFSET_MINUTES_MAX: i32 = 14 * 60;
 

@@ -39,5 +39,4 @@ pub use rejection::{Refusal, Rejection};
 pub use sheet::{EventOutcome, Facts, Sheet, SheetOutcome};
 pub use state::State;
 pub use times::{OlderTime, OlderTimes, ServedTime};
-pub(crate) use units::DAY_MS;
 pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, Offset, SheetId};

@@ -10,7 +10,7 @@ use super::{
     row::{Reader, Row, Wanted, Wish},
     table::Table,
 };
-use crate::{directory::Directory, ledger::DAY_MS, proto::service::Served, store::StoreError};
+use crate::{calendar::DAY_MS, directory::Directory, proto::service::Served, store::StoreError};
 
 /// What a file has for the same record after a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

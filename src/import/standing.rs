@@ -10,8 +10,9 @@ use super::{
     remote::{RECORDS_MAX, Remote},
 };
 use crate::{
+    calendar::DAY_MS,
     directory::{Directory, RecordLink},
-    ledger::{DAY_MS, EventRef},
+    ledger::EventRef,
     proto::{self, service::Served},
     store::StoreError,
 };

@@ -5,7 +5,8 @@ use jiff::{
     civil::{Date, DateTime},
 };
 
-const DAY_MS: i64 = 86_400_000;
+use crate::calendar::DAY_MS;
+
 /// A day's milliseconds times ten digits are below 2^63.
 const TEN_DIGITS: i64 = 10_000_000_000;
 const HALF: i64 = TEN_DIGITS / 2;
