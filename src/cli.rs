@@ -43,7 +43,7 @@ mod who;
 mod witness;
 mod zone;
 
-use std::process::ExitCode;
+use std::{pin::Pin, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -126,7 +126,9 @@ pub fn main(version: &'static str) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(&error.into()),
     };
-    let result = runtime.block_on(run(cli.command));
+    // Behind a pointer: else each of the runtime's ways to drive it gets a copy of every command.
+    let work: Pin<Box<dyn Future<Output = anyhow::Result<()>>>> = Box::pin(run(cli.command));
+    let result = runtime.block_on(work);
     // Reads of the standard input can't be cancelled: don't wait for them.
     runtime.shutdown_background();
     match result {

@@ -1,6 +1,6 @@
 //! The threads that speak gRPC and HTTP: one a core, each with its own connections.
 
-use std::{io, net::TcpStream, thread::JoinHandle, time::Duration};
+use std::{io, net::TcpStream, pin::Pin, thread::JoinHandle, time::Duration};
 
 use axum::{Router, middleware};
 use hyper_util::{
@@ -56,7 +56,11 @@ pub(super) fn start(service: &Service, health: &HealthServer<impl Health>) -> Re
         let (connections, accepted) = mpsc::channel(CONNECTIONS_WAITING_MAX);
         let (service, health) = (service.clone(), health.clone());
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let run = move || runtime.block_on(serve(service, health, accepted));
+        let run = move || {
+            // Behind a pointer, as in `cli::main`.
+            let serving: Pin<Box<dyn Future<Output = ()>>> = Box::pin(serve(service, health, accepted));
+            runtime.block_on(serving);
+        };
         workers.threads.push(std::thread::Builder::new().name(format!("serve-{number}")).spawn(run)?);
         workers.connections.push(connections);
     }
