@@ -2,7 +2,7 @@
 //! and never answered with somebody else's rows.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tonic::Status;
 
@@ -21,7 +21,7 @@ pub(super) enum List {
 }
 
 fn tag(key: &[u8; 32], list: List, payload: &[u8]) -> Option<Hmac<Sha256>> {
-    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).ok()?;
+    let mut mac = <Hmac<Sha256>>::new_from_slice(key).ok()?;
     mac.update(&[list as u8]);
     mac.update(payload);
     Some(mac)
