@@ -14,18 +14,22 @@ use std::{
 
 use rayon::prelude::*;
 use timebank::{
-    archive::{ArchiveError, Reader, Writer},
-    audit::{Audit, AuditError, Scratch},
-    checkpoint,
-    demo::DemoOptions,
+    engine::{
+        pipeline::{self, Keys},
+        replay::enrolled_keys,
+        store::{LogStore, SledStore},
+    },
+    folder::demo::DemoOptions,
+    format::{
+        archive::{ArchiveError, Reader, Writer},
+        checkpoint,
+        proto::{self, event::Kind},
+        signature::{self, Claim, PrivateKey},
+        wire::{self, StoredEntry},
+    },
     ledger::{Millis, Policy, SheetId},
     merkle::{self, Hash},
-    pipeline::{self, Keys},
-    proto::{self, event::Kind},
-    replay::enrolled_keys,
-    signature::{self, Claim, PrivateKey},
-    store::{LogStore, SledStore},
-    wire::{self, StoredEntry},
+    trust::audit::{Audit, AuditError, Scratch},
 };
 
 const ORIGIN: &str = "timebank.example/bench";
@@ -62,7 +66,7 @@ fn main() {
 /// What `timebank demo` makes: many kinds of events, in sheets as small as stations hand them in.
 fn demo(folder: &Path) -> Log {
     let options = DemoOptions { folder: folder.to_owned(), seed: 1, last_day: jiff::civil::date(2026, 10, 31) };
-    let made = timebank::demo::make(&options, |_days| ControlFlow::Continue(())).unwrap();
+    let made = timebank::folder::demo::make(&options, |_days| ControlFlow::Continue(())).unwrap();
     let store = SledStore::open(&folder.join("log")).unwrap();
     let mut entries = Vec::new();
     while (entries.len() as u64) < made.size {

@@ -14,11 +14,13 @@ use std::{
 };
 
 use timebank::{
-    config::KeyFile,
+    engine::key_file::KeyFile,
+    format::{
+        proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+        signature::{self, PrivateKey},
+        wire,
+    },
     ledger::{Millis, SheetId},
-    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
-    signature::{self, PrivateKey},
-    wire,
 };
 use tonic::transport::Channel;
 

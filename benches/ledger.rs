@@ -12,11 +12,14 @@ use std::{
 
 use rayon::prelude::*;
 use timebank::{
+    folder::{self, OpenOptions},
+    format::{
+        proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+        signature::{self, PrivateKey},
+        wire,
+    },
     ledger::{Millis, SheetId},
-    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
-    server::{self, OpenOptions},
-    signature::{self, PrivateKey},
-    wire,
+    server,
 };
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_stream::StreamExt;
@@ -111,7 +114,7 @@ async fn serve(folder: &std::path::Path) -> (SocketAddr, oneshot::Sender<()>, to
         accept_clock: None,
         witnesses: None,
     };
-    let (ledger, _) = tokio::task::spawn_blocking(move || server::open(&options)).await.unwrap().unwrap();
+    let (ledger, _) = tokio::task::spawn_blocking(move || folder::open(&options)).await.unwrap().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -132,7 +135,7 @@ async fn connect(address: SocketAddr) -> Client {
 }
 
 async fn set_up(client: &mut Client, folder: &std::path::Path) -> Bench {
-    let operator = timebank::config::KeyFile::read(&folder.join("operator.key")).unwrap();
+    let operator = timebank::engine::key_file::KeyFile::read(&folder.join("operator.key")).unwrap();
     let mut bench = Bench {
         origin: operator.origin,
         operator: operator.key,

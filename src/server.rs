@@ -1,24 +1,19 @@
 //! The gRPC edge: one service, health and reflection.
 
 mod answer;
-mod build;
 mod cursor;
 mod digest;
 mod edge;
 mod find;
-mod folder;
-mod fsck;
 mod http;
 mod messages;
 mod proof;
 mod read;
 mod reason;
 mod record;
-mod restore;
 mod status;
 mod stream;
 mod submit;
-mod witnesses;
 mod worker;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -29,28 +24,16 @@ use tokio::{
 };
 use tonic::{Request, Response, Status};
 
-use self::{answer::answer, witnesses::Rounds};
-pub use self::{
-    build::PlaceError,
-    folder::{Creation, Ledger, OpenError, OpenOptions, open},
-    fsck::{Findings, FsckError, Part, Problem, fsck},
-    restore::{RestoreError, RestoreOptions, Restored, restore},
-    witnesses::{EndpointError, WitnessObjection, Witnesses, WitnessesError},
-    worker::RunError,
-};
-pub(crate) use self::{
-    build::{Building, in_place},
-    folder::{GenesisNumbers, genesis_event, vkey},
-};
+use self::answer::answer;
+pub use self::worker::RunError;
 use crate::{
-    ledger::Predecessor,
-    projection::Projection,
-    proto::{
+    engine::{projection::Projection, sequencer::Sequencer, store::LogStore},
+    folder::{Identity, Ledger},
+    format::proto::{
         self,
         ledger_service_server::{LedgerService, LedgerServiceServer},
     },
-    sequencer::Sequencer,
-    store::LogStore,
+    trust::witnesses::Rounds,
 };
 
 /// What the service answers from.
@@ -68,19 +51,6 @@ pub(crate) struct Service {
     pub(crate) searches: Arc<Semaphore>,
     /// Reads of whole entries under way.
     pub(crate) entry_reads: Arc<Semaphore>,
-}
-
-/// What the ledger says of itself.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The ledger key as a C2SP verifier key.
-    pub ledger_vkey: String,
-    /// Leaf hash of entry 0.
-    pub genesis_leaf_hash: [u8; 32],
-    /// The ledger that this one carries on.
-    pub predecessor: Option<Predecessor>,
-    /// Authenticates cursors.
-    pub cursor_key: [u8; 32],
 }
 
 /// Serves a ledger until `shutdown` completes; what was taken in by then is committed, answered and published.

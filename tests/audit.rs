@@ -6,12 +6,14 @@ mod support;
 
 use support::*;
 use timebank::{
-    audit::{Audit, AuditError, Finding, Pin, Scratch},
-    checkpoint::{self, VerifierKey},
+    engine::pipeline::{self, Keys},
+    format::{
+        checkpoint::{self, VerifierKey},
+        signature::PrivateKey,
+        wire::StoredEntry,
+    },
     merkle::{Frontier, Hash, leaf_hash},
-    pipeline::{self, Keys},
-    signature::PrivateKey,
-    wire::StoredEntry,
+    trust::audit::{Audit, AuditError, Finding, Pin, Scratch},
 };
 
 /// A ledger in which everything has happened: people, keys, records, a correction, a reversal, holds, a transfer.

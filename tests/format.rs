@@ -5,7 +5,7 @@
 use std::process::{Command, Output};
 
 use prost::Message;
-use timebank::proto;
+use timebank::format::proto;
 
 #[test]
 #[ignore = "needs Python: `.ci/run` sees to it"]

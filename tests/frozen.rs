@@ -18,15 +18,19 @@ use std::{
 
 use support::*;
 use timebank::{
-    archive::{Reader, Writer},
-    audit::{Audit, Pin, Scratch},
-    checkpoint::{self, VerifierKey},
+    engine::{
+        pipeline::{self, Keys, Replayed},
+        projection::{Committed, Projection},
+    },
+    format::{
+        archive::{Reader, Writer},
+        checkpoint::{self, VerifierKey},
+        proto::{self, AccountKind, KeyRole, event::Kind},
+        signature::PrivateKey,
+    },
     ledger::{Code, Minutes, Policy, Price, Rounding, Tariff},
     merkle::{self, leaf_hash},
-    pipeline::{self, Keys, Replayed},
-    projection::{Committed, Projection},
-    proto::{self, AccountKind, KeyRole, event::Kind},
-    signature::PrivateKey,
+    trust::audit::{Audit, Pin, Scratch},
 };
 
 const HOUSEHOLD: [u8; 16] = [10; 16];

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use timebank::{checkpoint, ledger::Event, merkle, proto, signature, signature::PrivateKey, wire};
+use timebank::{
+    format::{checkpoint, proto, signature, signature::PrivateKey, wire},
+    ledger::Event,
+    merkle,
+};
 
 const PAGE: &str = include_str!("../proto/README.md");
 const ORIGIN: &str = "timebank.example/golden";

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 
 use support::*;
 use timebank::{
+    format::{
+        proto::{self, event::Kind},
+        wire,
+    },
     ledger::{Minutes, Policy, SheetOutcome},
-    proto::{self, event::Kind},
-    wire,
 };
 
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@
 use std::{collections::HashMap, fmt::Write as _, fs, path::Path};
 
 use timebank::{
-    demo::{self, DemoOptions},
-    directory::Accounts,
+    engine::store::{LogStore, SledStore},
+    folder::demo::{self, DemoOptions},
+    format::wire,
     ledger::{AccountId, Event, EventRef, LogIndex, Served, Service},
-    store::{LogStore, SledStore},
-    wire,
+    people::directory::Accounts,
 };
 
 #[path = "support/server.rs"]

@@ -8,12 +8,14 @@ use std::convert::Infallible;
 
 use support::*;
 use timebank::{
-    checkpoint::{self, VerifierKey, WitnessKey, cosignature, policy::WitnessPolicy},
+    format::{
+        checkpoint::{self, VerifierKey, WitnessKey, cosignature, policy::WitnessPolicy},
+        proof::{CheckpointPair, EventProof, EventProofError, PairError, Relation, event_in_entry},
+        signature::PrivateKey,
+        wire::StoredEntry,
+    },
     ledger::{Event, KeyId},
     merkle::{Frontier, Hash, consistency_path, inclusion_proof, leaf_hash, stored_hash_number},
-    proof::{CheckpointPair, EventProof, EventProofError, PairError, Relation, event_in_entry},
-    signature::PrivateKey,
-    wire::StoredEntry,
 };
 
 /// A log of entries with several events, and its tree.
@@ -61,7 +63,7 @@ impl Log {
 
     fn proof(&self, index: u64, number: u32) -> EventProof {
         let entry = &self.entries[usize::try_from(index).unwrap()];
-        let header = timebank::wire::decode_header(&entry.header).unwrap();
+        let header = timebank::format::wire::decode_header(&entry.header).unwrap();
         let public = |signer: &KeyId| self.keys.iter().find(|key| key.key_id() == *signer).unwrap().public_key();
         let keys = header.sheet.signers.iter().map(|signer| bytes(&public(signer))).collect();
         EventProof {
@@ -94,7 +96,7 @@ fn every_event_of_a_log_is_proved_by_a_file_of_its_own() {
             assert_eq!((proven.index, proven.number, proven.size), (entry.index, number, log.size()));
             assert_eq!((proven.origin.as_str(), proven.recorded_at.0), (ORIGIN, entry.recorded_at_ms));
             let bytes = &entry.events[usize::try_from(number).unwrap()];
-            assert_eq!(proven.event, timebank::wire::decode_event(bytes).unwrap());
+            assert_eq!(proven.event, timebank::format::wire::decode_event(bytes).unwrap());
         }
         let none = u32::try_from(entry.events.len()).unwrap();
         assert_eq!(event_in_entry(entry, none, Vec::new()), None);

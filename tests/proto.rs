@@ -28,8 +28,8 @@ fn the_bindings_are_not_stale() {
         .expect("bindings are generated");
     let bindings = fs::read(out.path().join("timebank.v1.rs")).expect("the bindings");
     let descriptor = prost::Message::encode_to_vec(&without_comments);
-    check(&root.join("src/proto/timebank.v1.rs"), &bindings);
-    check(&root.join("src/proto/descriptor.bin"), &descriptor);
+    check(&root.join("src/format/proto/timebank.v1.rs"), &bindings);
+    check(&root.join("src/format/proto/descriptor.bin"), &descriptor);
 }
 
 fn check(path: &Path, expected: &[u8]) {

@@ -14,10 +14,12 @@ mod support;
 use prost::Message;
 use support::*;
 use timebank::{
+    format::{
+        proto::{self, event::Kind},
+        signature::PrivateKey,
+        wire,
+    },
     ledger::{AccountId, Millis, Minutes, Policy, Refusal, Rejection, SheetId},
-    proto::{self, event::Kind},
-    signature::PrivateKey,
-    wire,
 };
 
 type Make = fn(&mut Ledger) -> proto::Sheet;
@@ -56,8 +58,10 @@ fn with_header(ledger: &mut Ledger, change: impl FnOnce(&mut proto::SheetHeader)
 }
 
 fn sign_again(sheet: &mut proto::Sheet, keys: &[&PrivateKey]) {
-    let message =
-        timebank::signature::pre_authentication_encoding(timebank::signature::SHEET_HEADER_TYPE, &sheet.header);
+    let message = timebank::format::signature::pre_authentication_encoding(
+        timebank::format::signature::SHEET_HEADER_TYPE,
+        &sheet.header,
+    );
     sheet.signatures = keys.iter().map(|key| bytes(&key.sign(&message))).collect();
 }
 
@@ -482,8 +486,9 @@ fn no_change_of_a_bit_of_a_sheet_is_accepted_and_none_panics() {
 fn a_predecessor_is_named_only_with_its_own_signature() {
     const OLD: &str = "timebank.example/old";
     let signed = |size: u64, root: [u8; 32]| {
-        let note = timebank::checkpoint::sign(OLD, size, &root, key(70).signing_key());
-        let text = timebank::checkpoint::Note::parse(note.as_bytes()).unwrap().signatures()[0].signature.clone();
+        let note = timebank::format::checkpoint::sign(OLD, size, &root, key(70).signing_key());
+        let text =
+            timebank::format::checkpoint::Note::parse(note.as_bytes()).unwrap().signatures()[0].signature.clone();
         proto::Predecessor {
             origin: OLD.to_owned(),
             size,

@@ -6,8 +6,8 @@ mod support;
 
 use support::*;
 use timebank::{
+    format::{proto, wire},
     ledger::{AccountId, Code, Facts, Millis, Minutes, Policy, Price, Rounding, Tariff, WarningCode},
-    proto, wire,
 };
 
 /// Days since 1970-01-01 of the first day of tests.

@@ -6,8 +6,8 @@ mod support;
 
 use support::*;
 use timebank::{
+    format::proto::{self, event::Kind, service::Served},
     ledger::{EventRef, LogIndex, Rejection, WarningCode},
-    proto::{self, event::Kind, service::Served},
 };
 
 /// Hours of one day at most, as the default policy has it.
@@ -175,7 +175,7 @@ type Warned = Vec<(u16, EventRef)>;
 
 fn submit(
     ledger: &mut Ledger,
-    operator: &timebank::signature::PrivateKey,
+    operator: &timebank::format::signature::PrivateKey,
     events: Vec<Kind>,
 ) -> Result<Warned, (u16, Rejection)> {
     let sheet = ledger.sheet(&[operator], events);

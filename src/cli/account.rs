@@ -12,9 +12,11 @@ use super::{
     who::{AccountName, Who, kind_name, short},
 };
 use crate::{
+    format::{
+        proto::{self, event::Kind},
+        signature,
+    },
     ledger::AccountId,
-    proto::{self, event::Kind},
-    signature,
 };
 
 /// Open, show and list accounts.

@@ -1,8 +1,8 @@
 //! Values that several commands take.
 
 use crate::{
+    format::{proto, wire},
     ledger::{AccountId, EventRef, LogIndex, Rounding},
-    proto, wire,
 };
 
 /// 16 bytes of an account: 32 hex digits.

@@ -30,11 +30,13 @@ use super::{
     output::{Failure, usage},
 };
 use crate::{
-    archive::ArchiveError,
-    audit::{Audit, AuditError, Pin},
-    checkpoint::{Note, policy::WitnessPolicy},
+    engine::projection::Projection,
+    format::{
+        archive::ArchiveError,
+        checkpoint::{Note, policy::WitnessPolicy},
+    },
     merkle::Hash,
-    projection::Projection,
+    trust::audit::{Audit, AuditError, Pin},
 };
 
 /// Check a whole ledger from its bytes: every signature, every rule, the tree, and the signed checkpoint.

@@ -9,7 +9,7 @@ use super::{
     output::{emit, hours},
     who::AccountName,
 };
-use crate::proto::{self, get_balance_request::AsOf};
+use crate::format::proto::{self, get_balance_request::AsOf};
 
 /// Show an account's balance, now or as of an entry or a time.
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use tonic::{Status, transport::Channel};
 
 use super::output::Failure;
-use crate::proto::ledger_service_client::LedgerServiceClient;
+use crate::format::proto::ledger_service_client::LedgerServiceClient;
 
 /// How long a server may stay silent: a commit under full load takes a fraction of a second.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::{cli::client, proto};
+    use crate::{cli::client, format::proto};
 
     #[tokio::test]
     async fn a_server_that_accepts_and_never_answers_is_given_up() {

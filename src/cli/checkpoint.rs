@@ -12,10 +12,12 @@ use super::{
     output::{Failure, quoted, usage},
 };
 use crate::{
-    checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, policy::WitnessPolicy},
-    proof::CheckpointPair,
-    proto,
-    store::{atomic_write, read_text},
+    engine::store::{atomic_write, read_text},
+    format::{
+        checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, policy::WitnessPolicy},
+        proof::CheckpointPair,
+        proto,
+    },
 };
 
 /// How often, and how long, a checkpoint over what was answered is waited for: one is due within a second, a cosigned one

@@ -17,11 +17,14 @@ use super::{
     who::Who,
 };
 use crate::{
-    config::{self, KeyFile},
+    engine::key_file::KeyFile,
+    folder::defaults,
+    format::{
+        proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+        signature::PrivateKey,
+        wire,
+    },
     ledger::{Millis, Policy, SheetId},
-    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
-    signature::PrivateKey,
-    wire,
 };
 
 /// How long a sheet signed here is valid: what the default policy allows, so that a sheet signed offline keeps.
@@ -64,12 +67,12 @@ pub(crate) struct ClientArguments {
 }
 
 pub(crate) fn default_server() -> String {
-    format!("http://{}", config::DEFAULT_ADDRESS)
+    format!("http://{}", defaults::DEFAULT_ADDRESS)
 }
 
 impl ClientArguments {
     pub(crate) fn folder(&self) -> PathBuf {
-        self.data.clone().unwrap_or_else(config::default_folder)
+        self.data.clone().unwrap_or_else(defaults::default_folder)
     }
 
     /// Connects.
@@ -368,6 +371,6 @@ pub(crate) fn write_sheet(path: &Path, sheet: &proto::Sheet) -> anyhow::Result<(
     if path.exists() {
         return Err(usage(format!("{} exists; a signed sheet is never overwritten", path.display())));
     }
-    crate::store::atomic_write(path, &sheet.encode_to_vec(), 0o600)
+    crate::engine::store::atomic_write(path, &sheet.encode_to_vec(), 0o600)
         .with_context(|| format!("the sheet was not written to {}", path.display()))
 }

@@ -13,10 +13,10 @@ use super::{
     who::Who,
 };
 use crate::{
-    calendar,
+    engine::projection::event_ref_message,
+    format::proto::{self, event::Kind},
     ledger::EventRef,
-    projection::event_ref_message,
-    proto::{self, event::Kind},
+    people::calendar,
 };
 
 /// Correct a record, or take it back. Nothing is edited: both versions stay in the log.

@@ -10,7 +10,7 @@ use super::{
     output::{hours, progress, quoted, tell, usage},
     process,
 };
-use crate::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS};
+use crate::folder::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS};
 
 /// Make a ledger with a year of a district in it, to look around in.
 ///

@@ -2,8 +2,8 @@
 
 use super::{output::hours, zone};
 use crate::{
-    calendar::date_of_days,
     ledger::{AccountKind, CorrectionReason, Event, KeyRole, Minutes, Predecessor, Served, Service},
+    people::calendar::date_of_days,
 };
 
 /// What an event says, as the second half of a sentence.

@@ -14,13 +14,14 @@ use super::{
     source::Source,
 };
 use crate::{
-    archive::{ArchiveError, Writer},
-    checkpoint::{self, Checkpoint, Note, VerifierKey},
+    engine::store::{StoredEntry, sync_folder, unnamed},
+    format::{
+        archive::{ArchiveError, Writer},
+        checkpoint::{self, Checkpoint, Note, VerifierKey},
+        proto, wire,
+    },
     ledger::Event,
     merkle::{Frontier, leaf_hash},
-    proto,
-    store::{StoredEntry, sync_folder, unnamed},
-    wire,
 };
 
 /// Write the log to a portable archive.

@@ -5,10 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::output::{Failure, progress, tell, usage};
-use crate::{
-    config,
-    server::{self, Findings, FsckError, Part},
-};
+use crate::folder::{self, Findings, FsckError, Part, defaults};
 
 /// Look a data folder through, whole, while the service is down.
 ///
@@ -40,11 +37,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let folder = arguments.data.unwrap_or_else(config::default_folder);
+    let folder = arguments.data.unwrap_or_else(defaults::default_folder);
     let repair = arguments.repair;
     let looked = tokio::task::spawn_blocking(move || {
         let bar = progress(Some(0), "entries");
-        let looked = server::fsck(&folder, repair, &mut |done, all| {
+        let looked = folder::fsck(&folder, repair, &mut |done, all| {
             bar.set_length(all);
             bar.set_position(done);
         });

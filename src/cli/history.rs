@@ -13,8 +13,8 @@ use super::{
     zone,
 };
 use crate::{
-    calendar,
-    proto::{self, CorrectionReason, EventKind},
+    format::proto::{self, CorrectionReason, EventKind},
+    people::calendar,
 };
 
 /// Show an account's history with running balance.

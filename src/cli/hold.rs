@@ -14,9 +14,9 @@ use super::{
     zone,
 };
 use crate::{
+    engine::projection::event_ref_message,
+    format::proto::{self, event::Kind},
     ledger::{AccountId, EventRef},
-    projection::event_ref_message,
-    proto::{self, event::Kind},
 };
 
 /// Reserve minutes for a booked service, set them free, and list what is reserved.

@@ -20,13 +20,15 @@ use super::{
     zone,
 };
 use crate::{
-    calendar,
-    directory::{Accounts, Directory},
-    import::{
-        About, ByHandChanges, Import, ImportError, Options, grid, mapping::Mapping, rejects::Rejects,
-        remote::RemoteError, table::Table,
+    format::proto,
+    people::{
+        calendar,
+        directory::{Accounts, Directory},
+        import::{
+            About, ByHandChanges, Import, ImportError, Options, grid, mapping::Mapping, rejects::Rejects,
+            remote::RemoteError, table::Table,
+        },
     },
-    proto,
 };
 
 /// Bring a station's spreadsheet into the ledger, and keep both in step.

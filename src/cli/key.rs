@@ -12,10 +12,12 @@ use super::{
     who::AccountName,
 };
 use crate::{
-    config::{KeyFile, KeyFileError},
+    engine::{
+        key_file::{KeyFile, KeyFileError},
+        store::read_text,
+    },
+    format::proto::{self, event::Kind},
     ledger::AccountId,
-    proto::{self, event::Kind},
-    store::read_text,
 };
 
 /// Make, show, enrol, revoke and list keys.

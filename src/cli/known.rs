@@ -11,7 +11,7 @@ use std::{
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use crate::{proto, store::atomic_write};
+use crate::{engine::store::atomic_write, format::proto};
 
 /// Longest file read: a status with the largest policy is far below.
 const FILE_BYTES_MAX: u64 = 64 * 1_024;

@@ -15,10 +15,12 @@ use super::{
     output::{Failure, progress, tell, usage},
 };
 use crate::{
-    audit::Pin,
-    checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, VerifierKey},
+    format::checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, VerifierKey},
     merkle::TiledError,
-    mirror::{self, Checked, MirrorError, Scope, Update},
+    trust::{
+        audit::Pin,
+        mirror::{self, Checked, MirrorError, Scope, Update},
+    },
 };
 
 /// Keep a public copy of the log in a folder.

@@ -16,7 +16,7 @@ use super::{
     output::{Failure, Refused, nothing_recorded, usage},
     zone,
 };
-use crate::calendar::{self, YEARS};
+use crate::people::calendar::{self, YEARS};
 
 /// Said below the help of commands that take times.
 pub(crate) const TIMES_HELP: &str = "\

@@ -15,9 +15,11 @@ use super::{
     who::{AccountName, Who},
 };
 use crate::{
+    format::{
+        proto::{self, event::Kind},
+        signature, wire,
+    },
     ledger::{self, AccountId, Event, Millis, Policy, Refusal},
-    proto::{self, event::Kind},
-    signature, wire,
 };
 
 /// Whether there is a server to ask, and how much of its answer is printed.

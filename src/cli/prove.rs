@@ -15,13 +15,14 @@ use super::{
     verify::{proven, related},
 };
 use crate::{
-    checkpoint::{self, VerifierKey, policy::WitnessPolicy},
+    engine::{projection::event_ref_message, store::atomic_write},
+    format::{
+        checkpoint::{self, VerifierKey, policy::WitnessPolicy},
+        proof::{CheckpointPair, EventProof, Relation},
+        proto,
+    },
     ledger::{Event, EventRef},
     merkle::Hash,
-    projection::event_ref_message,
-    proof::{CheckpointPair, EventProof, Relation},
-    proto,
-    store::atomic_write,
 };
 
 /// Write a proof that an event is in the ledger, for anybody to verify offline.

@@ -7,7 +7,7 @@ use super::{
     who::Who,
     zone,
 };
-use crate::proto;
+use crate::format::proto;
 
 pub(crate) fn receipt_json(response: &proto::SubmitResponse) -> Value {
     let receipt = response.receipt.clone().unwrap_or_default();

@@ -8,9 +8,9 @@ use super::{
     service::ServiceArguments,
 };
 use crate::{
+    engine::projection::event_ref_message,
+    format::proto::{self, event::Kind},
     ledger::EventRef,
-    projection::event_ref_message,
-    proto::{self, event::Kind},
 };
 
 /// Record a service: who helped, when, and for how much.

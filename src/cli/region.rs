@@ -8,7 +8,7 @@ use super::{
     offline::{More, Session},
     output::{emit, table},
 };
-use crate::proto::{self, event::Kind};
+use crate::format::proto::{self, event::Kind};
 
 /// Define and list regions: district > street or town > community or village.
 #[derive(Debug, clap::Args)]

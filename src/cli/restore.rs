@@ -9,8 +9,8 @@ use super::{
     process,
 };
 use crate::{
-    checkpoint::VerifierKey,
-    server::{self, RestoreError, RestoreOptions, Restored},
+    folder::{self, RestoreError, RestoreOptions, Restored},
+    format::checkpoint::VerifierKey,
 };
 
 /// Make a data folder of an archive.
@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let options = RestoreOptions { archive, folder: data.clone(), keys, ledger_key: key };
     let restored = process::interruptible(move |is_stopped| {
         let bar = progress(None, "entries");
-        server::restore(&options, |entries| {
+        folder::restore(&options, |entries| {
             bar.set_position(entries);
             if is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })

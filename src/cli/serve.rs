@@ -9,13 +9,12 @@ use super::{
     process,
 };
 use crate::{
-    audit::Pin,
-    checkpoint::{self, Note, VerifierKey, VerifierKeyError, WitnessKey, policy::WitnessPolicy},
-    config,
-    demo::ORIGIN_PREFIX,
+    engine::store::read_text,
+    folder::{self, Creation, OpenOptions, defaults, demo::ORIGIN_PREFIX},
+    format::checkpoint::{self, Note, VerifierKey, VerifierKeyError, WitnessKey, policy::WitnessPolicy},
     ledger::{AccountId, Code, Millis, Minutes, Policy, Predecessor, Price, Rounding, Tariff},
-    server::{self, Creation, OpenOptions, Witnesses},
-    store::read_text,
+    server,
+    trust::{audit::Pin, witnesses::Witnesses},
 };
 use anyhow::Context;
 
@@ -36,7 +35,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address to listen on. There is no TLS yet, so only this machine's own addresses are taken.
-    #[arg(long, value_name = "HOST:PORT", default_value = config::DEFAULT_ADDRESS)]
+    #[arg(long, value_name = "HOST:PORT", default_value = defaults::DEFAULT_ADDRESS)]
     listen: String,
     /// First start: name of the ledger, a URL without its scheme. Otherwise: what it has to be.
     #[arg(long)]
@@ -93,7 +92,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         )));
     }
     let accept_clock = arguments.accept_clock.as_ref().map(|time| time.begins("--accept-clock")).transpose()?;
-    let folder = arguments.data.unwrap_or_else(config::default_folder);
+    let folder = arguments.data.unwrap_or_else(defaults::default_folder);
     let policy = arguments.policy.as_deref().map(read_policy).transpose()?;
     let predecessor = arguments.succeed.as_deref().map(|file| predecessor(file, arguments.succeed_key)).transpose()?;
     let options = OpenOptions {
@@ -105,7 +104,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         witnesses: witnesses(arguments.witness, arguments.witness_policy.as_ref())?,
     };
     let listener = process::listen(address).await?;
-    let (ledger, creation) = tokio::task::spawn_blocking(move || server::open(&options))
+    let (ledger, creation) = tokio::task::spawn_blocking(move || folder::open(&options))
         .await?
         .with_context(|| format!("the ledger in {} was not opened", folder.display()))?;
     if let Some(creation) = creation {

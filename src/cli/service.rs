@@ -9,9 +9,9 @@ use super::{
     zone,
 };
 use crate::{
-    calendar::{date_of_days, offset},
+    format::proto::{self, service},
     ledger::{self, Code, Millis, Minutes, Policy, Rounding, Served},
-    proto::{self, service},
+    people::calendar::{date_of_days, offset},
 };
 
 /// A service. What a correction doesn't name stays as it was.

@@ -11,8 +11,11 @@ use super::{
     output::{Failure, usage},
 };
 use crate::{
-    pipeline, proto,
-    store::{CheckpointFile, LogStore, SledStore, StoredEntry},
+    engine::{
+        pipeline,
+        store::{CheckpointFile, LogStore, SledStore, StoredEntry},
+    },
+    format::proto,
 };
 
 /// A log to read in order.

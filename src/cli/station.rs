@@ -1,7 +1,7 @@
 //! `timebank station`
 
 use super::{account, client::ClientArguments};
-use crate::proto;
+use crate::format::proto;
 
 /// Open and list volunteer stations.
 #[derive(Debug, clap::Args)]

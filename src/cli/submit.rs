@@ -11,7 +11,10 @@ use super::{
     output::{Failure, error_json, in_local_time, table, tell, usage},
     receipt::{receipt_json, warnings},
 };
-use crate::{ledger::Rejection, proto, wire};
+use crate::{
+    format::{proto, wire},
+    ledger::Rejection,
+};
 
 /// Submit sheets that were signed offline. The same sheet again changes nothing.
 #[derive(Debug, clap::Args)]

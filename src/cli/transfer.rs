@@ -7,7 +7,7 @@ use super::{
     output::usage,
     who::AccountName,
 };
-use crate::proto::{self, event::Kind};
+use crate::format::proto::{self, event::Kind};
 
 /// Give minutes from one account to another, or to several at once: all or none.
 #[derive(Debug, clap::Args)]

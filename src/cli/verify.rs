@@ -11,9 +11,11 @@ use super::{
     output::{Failure, in_local_time, tell, time, usage},
 };
 use crate::{
-    audit::Pin,
-    checkpoint::{Note, VerifierKey, policy::WitnessPolicy},
-    proof::{CheckpointPair, EventProof, PAIR_BYTES_MAX, ProvenEvent, Related, Relation},
+    format::{
+        checkpoint::{Note, VerifierKey, policy::WitnessPolicy},
+        proof::{CheckpointPair, EventProof, PAIR_BYTES_MAX, ProvenEvent, Related, Relation},
+    },
+    trust::audit::Pin,
 };
 
 /// Verify a proof that `timebank prove` wrote. Needs no server and no network.

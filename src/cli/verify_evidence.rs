@@ -9,7 +9,7 @@ use super::{
     output::{Failure, tell},
     verify::related,
 };
-use crate::{
+use crate::format::{
     checkpoint::VerifierKey,
     proof::{CheckpointPair, PAIR_BYTES_MAX, Relation},
 };

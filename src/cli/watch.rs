@@ -11,7 +11,7 @@ use super::{
     who::short,
     zone,
 };
-use crate::{proto, wire};
+use crate::format::{proto, wire};
 
 /// Follow the log: entries as they are recorded.
 #[derive(Debug, clap::Args)]

@@ -13,10 +13,10 @@ use super::{
     output::{Failure, usage},
 };
 use crate::{
-    directory::{Accounts, OutsideAccount},
+    engine::store::StoreError,
+    format::proto,
     ledger::AccountId,
-    proto,
-    store::StoreError,
+    people::directory::{Accounts, OutsideAccount},
 };
 
 /// Fewest digits that an id may be named by: 16 million are told apart by them.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::process;
 use crate::{
-    checkpoint::VerifierKey,
-    config,
-    witness::{self, WitnessFolder},
+    folder::defaults,
+    format::checkpoint::VerifierKey,
+    trust::witness::{self, WitnessFolder},
 };
 use anyhow::Context;
 
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address to listen on.
-    #[arg(long, value_name = "HOST:PORT", default_value = config::DEFAULT_WITNESS_ADDRESS)]
+    #[arg(long, value_name = "HOST:PORT", default_value = defaults::DEFAULT_WITNESS_ADDRESS)]
     listen: String,
     /// A ledger to cosign for: its verifier key, as `timebank serve` printed it at its creation. Repeatable.
     #[arg(long, value_name = "VKEY", required = true)]
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::log_to_stderr();
     let address = process::listen_address(&arguments.listen)?;
-    let data = arguments.data.unwrap_or_else(config::default_witness_folder);
+    let data = arguments.data.unwrap_or_else(defaults::default_witness_folder);
     let listener = process::listen(address).await?;
     let folder = WitnessFolder::open(&data, arguments.name.as_deref(), arguments.ledger)
         .with_context(|| format!("the witness in {} was not opened", data.display()))?;

@@ -10,7 +10,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use crate::calendar::known;
+use crate::people::calendar::known;
 
 /// What the command was told, or what the machine says. Set once, before anything is read or shown.
 static ZONE: OnceLock<Chosen> = OnceLock::new();

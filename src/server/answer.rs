@@ -4,7 +4,7 @@ use prost::Message;
 use tonic::{Response, Status};
 
 use super::status::answer_too_large;
-use crate::proto::{self, submit_result::Outcome};
+use crate::format::proto::{self, submit_result::Outcome};
 
 /// Largest answer, in bytes as encoded: what grpcio, grpc-go, grpc-java and tonic take by default, 4 MiB.
 ///
@@ -125,8 +125,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        engine::projection::warning_message,
         ledger::{Refusal, Rejection, WarningCode},
-        projection::warning_message,
         server::status::refusal_message,
     };
 

@@ -9,8 +9,8 @@ use super::{
     status::{ReadFailure, failure, invalid, unfinished},
 };
 use crate::{
-    projection::digest::{AccountDigest, RANGE_ACCOUNTS, range_digest},
-    proto,
+    engine::projection::digest::{AccountDigest, RANGE_ACCOUNTS, range_digest},
+    format::proto,
 };
 
 impl Service {

@@ -11,8 +11,8 @@ use super::{
     status::{invalid, unfinished},
 };
 use crate::{
+    format::proto,
     ledger::{AccountId, AccountNumber},
-    proto,
 };
 
 /// Digits of an id that accounts are found by: 6 tell 16 million apart, 32 are the whole id.

@@ -14,10 +14,12 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Service;
 use crate::{
+    engine::{
+        sequencer::Published,
+        store::{LogStore, StoreError},
+    },
     merkle::TileFile,
-    mirror,
-    sequencer::Published,
-    store::{LogStore, StoreError},
+    trust::mirror,
 };
 
 /// A checkpoint is at most a second old; a cache may add as much.

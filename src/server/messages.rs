@@ -5,10 +5,12 @@ use tonic::Status;
 
 use super::status::invalid;
 use crate::{
+    engine::{
+        projection::{View, event_ref_message, warning_message},
+        store::StoredEntry,
+    },
+    format::proto,
     ledger::{AccountId, AccountKind, AccountNumber, EventOutcome, KeyRole},
-    projection::{View, event_ref_message, warning_message},
-    proto,
-    store::StoredEntry,
 };
 
 /// Whether to wait for publication.

@@ -9,9 +9,9 @@ use super::{
     status::{ReadFailure, damaged, failure, invalid},
 };
 use crate::{
+    format::{proof, proto, wire},
     ledger::KeyId,
     merkle::{self, Hash, root_at},
-    proof, proto, wire,
 };
 
 impl Service {

@@ -13,9 +13,9 @@ use super::{
     status::{ReadFailure, failure, invalid, not_reached, shutting_down},
 };
 use crate::{
+    engine::projection::{View, event_ref_message, history::PageRequest, rows::PostingRow},
+    format::{proto, wire},
     ledger::{AccountId, AccountNumber, EventRef, LogIndex, Minutes},
-    projection::{View, event_ref_message, history::PageRequest, rows::PostingRow},
-    proto, wire,
 };
 
 /// How long a read waits for its `min_index`: several commits, less than a person waits.

@@ -9,10 +9,12 @@ use super::{
     status::{ReadFailure, failure, invalid},
 };
 use crate::{
+    engine::{
+        projection::{View, event_ref_message},
+        store::StoredEntry,
+    },
+    format::proto::{self, event::Kind},
     ledger::{EventRef, LogIndex},
-    projection::{View, event_ref_message},
-    proto::{self, event::Kind},
-    store::StoredEntry,
 };
 
 /// Places of one call: as many as a sheet has events, so that an entry is read once for all of its records. At worst, of as

@@ -7,11 +7,13 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::reason::Reason;
 use crate::{
+    engine::{
+        projection::{ProjectionError, event_ref_message},
+        sequencer::SubmitError,
+        store::StoreError,
+    },
+    format::proto,
     ledger::{Refusal, Rejection},
-    projection::{ProjectionError, event_ref_message},
-    proto,
-    sequencer::SubmitError,
-    store::StoreError,
 };
 
 /// Bytes of what a refusal says. The longest sentence of a rule names an origin twice and has some 350; only text that

@@ -14,8 +14,8 @@ use super::{
     submit::result,
 };
 use crate::{
-    proto,
-    sequencer::{Accepted, SubmitError},
+    engine::sequencer::{Accepted, SubmitError},
+    format::proto,
 };
 
 /// Sheets of one stream under way: enough for two commits of the smallest kind of sheets.

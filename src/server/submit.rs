@@ -12,13 +12,17 @@ use super::{
     status::{failure_message, invalid, refusal_message, submit_status, unfinished},
 };
 use crate::{
-    clock::{SystemTimeSource, TimeSource},
+    engine::{
+        clock::{SystemTimeSource, TimeSource},
+        projection::event_ref_message,
+        sequencer::{Accepted, SubmitError},
+    },
+    format::{
+        proto::{self, event::Kind},
+        signature::PrivateKey,
+        wire,
+    },
     ledger::{Millis, SheetId},
-    projection::event_ref_message,
-    proto::{self, event::Kind},
-    sequencer::{Accepted, SubmitError},
-    signature::PrivateKey,
-    wire,
 };
 
 /// Sheets of one list: 1,000 of the smallest kind make a commit of 300 KiB.

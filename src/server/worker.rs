@@ -14,8 +14,8 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::{Service, answer::ANSWER_BYTES_MAX, edge, http};
 use crate::{
-    proto::{self, ledger_service_server::LedgerServiceServer},
-    sequencer::Desk,
+    engine::sequencer::Desk,
+    format::proto::{self, ledger_service_server::LedgerServiceServer},
 };
 
 /// Largest message taken in: a list of 4 MiB of sheets and an eighth of that for its framing. Decoded, even one of nothing

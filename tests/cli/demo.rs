@@ -11,10 +11,9 @@ use std::{
 
 use serde_json::Value;
 use timebank::{
-    archive::Reader,
-    demo::{self, DemoError, DemoOptions},
+    folder::demo::{self, DemoError, DemoOptions},
+    format::{archive::Reader, wire},
     ledger::{AccountId, AccountKind, Event, EventRef, LogIndex},
-    wire,
 };
 
 use super::{

@@ -3,11 +3,13 @@
 use std::{fs, path::Path, process::Command};
 
 use timebank::{
-    config::KeyFile,
+    engine::{
+        key_file::KeyFile,
+        replay::Replay,
+        store::{Commit, LogStore, SledStore, StoredEntry},
+    },
+    format::wire,
     ledger::{Facts, Millis, Policy, SheetId},
-    replay::Replay,
-    store::{Commit, LogStore, SledStore, StoredEntry},
-    wire,
 };
 
 use crate::{
@@ -142,7 +144,8 @@ fn a_successor_names_the_ledger_that_it_carries_on() {
     fs::copy(&checkpoint, &copy).unwrap();
     let error = refused_with(&folder, &["--succeed", copy.to_str().unwrap()]);
     assert!(error.contains("--succeed-key") && error.contains("ledger.pin"), "{error}");
-    let stranger = timebank::checkpoint::VerifierKey::new("timebank.example/other", key(1).public_key()).unwrap();
+    let stranger =
+        timebank::format::checkpoint::VerifierKey::new("timebank.example/other", key(1).public_key()).unwrap();
     let error = refused_with(&folder, &["--succeed", copy.to_str().unwrap(), "--succeed-key", &stranger.to_string()]);
     assert!(error.contains("--succeed") && error.contains("known key"), "{error}");
     assert!(!folder.exists(), "a start that is refused makes nothing");

@@ -1,7 +1,7 @@
 //! The largest answer of every call, by a client that takes no more than gRPC's default of 4 MiB.
 
 use prost::Message;
-use timebank::{
+use timebank::format::{
     proto::{self, event::Kind, submit_result::Outcome},
     signature::{self, PrivateKey},
 };

@@ -11,13 +11,13 @@ use std::{
 
 use tempfile::TempDir;
 use timebank::{
-    archive::{Reader, Writer},
-    checkpoint,
-    config::KeyFile,
-    proto,
-    server::{RestoreError, RestoreOptions, restore},
-    signature::PrivateKey,
-    store::StoredEntry,
+    engine::{key_file::KeyFile, store::StoredEntry},
+    folder::{RestoreError, RestoreOptions, restore},
+    format::{
+        archive::{Reader, Writer},
+        checkpoint, proto,
+        signature::PrivateKey,
+    },
 };
 
 use crate::{

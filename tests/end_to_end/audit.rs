@@ -4,12 +4,14 @@ use std::{fs, path::Path, process::Output};
 
 use serde_json::Value;
 use timebank::{
-    archive::{Reader, Writer},
-    config::KeyFile,
-    proto::{
-        self,
-        ledger_service_client::LedgerServiceClient,
-        ledger_service_server::{LedgerService, LedgerServiceServer},
+    engine::key_file::KeyFile,
+    format::{
+        archive::{Reader, Writer},
+        proto::{
+            self,
+            ledger_service_client::LedgerServiceClient,
+            ledger_service_server::{LedgerService, LedgerServiceServer},
+        },
     },
 };
 use tokio::net::TcpListener;
@@ -332,7 +334,7 @@ async fn lying(ledger: &Ledger, lie: Lie) -> (String, tokio::task::JoinHandle<Re
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let key = KeyFile::read(&ledger.folder.path().join("ledger.key")).unwrap().key;
-    let forged = timebank::checkpoint::sign(&ledger.origin, 3, &[7; 32], key.signing_key());
+    let forged = timebank::format::checkpoint::sign(&ledger.origin, 3, &[7; 32], key.signing_key());
     let liar = LedgerServiceServer::new(Liar { honest: ledger.client.clone(), lie, forged });
     let server = tonic::transport::Server::builder().add_service(liar);
     (url, tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener))))
@@ -386,7 +388,7 @@ async fn a_server_that_lies_about_one_thing_is_caught_and_the_thing_named() {
     assert_eq!(audit(&["--server", &ledger.url]).await.0, 0);
 }
 
-fn key_of(vkey: &str) -> timebank::checkpoint::VerifierKey {
+fn key_of(vkey: &str) -> timebank::format::checkpoint::VerifierKey {
     vkey.parse().unwrap()
 }
 
@@ -443,7 +445,7 @@ async fn an_auditor_who_remembers_verifies_what_is_new_and_convicts_a_ledger_tha
         let convicted = timebank(&["verify-evidence", path, "--key", &vkey]).await;
         assert_eq!(convicted.status.code(), Some(0), "{report}: {}", String::from_utf8_lossy(&convicted.stderr));
         assert!(String::from_utf8_lossy(&convicted.stdout).contains("two histories"));
-        let stranger = timebank::checkpoint::VerifierKey::new("other", *key_of(&vkey).public_key()).unwrap();
+        let stranger = timebank::format::checkpoint::VerifierKey::new("other", *key_of(&vkey).public_key()).unwrap();
         let acquitted = timebank(&["verify-evidence", path, "--key", &stranger.to_string()]).await;
         assert_eq!(acquitted.status.code(), Some(1));
     }

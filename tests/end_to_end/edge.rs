@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::{Request, client::conn::http2, header::HeaderMap};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
-use timebank::proto;
+use timebank::format::proto;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 

@@ -8,11 +8,13 @@ use std::{
 
 use tempfile::TempDir;
 use timebank::{
-    config::KeyFile,
+    engine::key_file::KeyFile,
+    format::{
+        proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+        signature::PrivateKey,
+        wire,
+    },
     ledger::{Millis, SheetId},
-    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
-    signature::PrivateKey,
-    wire,
 };
 use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt;

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use timebank::{
+use timebank::format::{
     checkpoint,
     proto::{
         self,

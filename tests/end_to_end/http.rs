@@ -7,9 +7,11 @@ use std::{
 };
 
 use timebank::{
-    checkpoint::{self, VerifierKey},
+    format::{
+        checkpoint::{self, VerifierKey},
+        proto::{self, event::Kind},
+    },
     merkle::{TileFile, TiledLog, parse_bundle},
-    proto::{self, event::Kind},
 };
 
 use crate::harness::Ledger;

@@ -21,11 +21,13 @@ use std::{process::Command, time::Duration};
 use harness::{Ledger, command, reason};
 use support::{bytes, transfer};
 use timebank::{
-    checkpoint::{self, VerifierKey},
+    format::{
+        checkpoint::{self, VerifierKey},
+        proto::{self, event::Kind, submit_result::Outcome},
+        signature::PrivateKey,
+        wire,
+    },
     merkle,
-    proto::{self, event::Kind, submit_result::Outcome},
-    signature::PrivateKey,
-    wire,
 };
 use tokio_stream::StreamExt;
 use tonic::Code;

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use timebank::{
+use timebank::format::{
     archive::{Reader, Writer},
     proto,
 };

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use timebank::{
+use timebank::format::{
     checkpoint::{self, Checkpoint, VerifierKey},
     proto,
 };
@@ -91,7 +91,7 @@ async fn a_folder_follows_a_server_and_tells_nothing_of_anybody() {
     }
     let entry = ledger.client.get_entry(proto::GetEntryRequest { index: 2 }).await.unwrap().into_inner();
     let header = entry.entry.unwrap().sheet.unwrap().header;
-    assert!(!has(&header[..16]) && has(&timebank::wire::header_hash(&header)), "the hash is, the header isn't");
+    assert!(!has(&header[..16]) && has(&timebank::format::wire::header_hash(&header)), "the hash is, the header isn't");
 }
 
 #[tokio::test]

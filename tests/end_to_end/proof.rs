@@ -4,9 +4,12 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 use timebank::{
-    checkpoint::{self, VerifierKey},
-    merkle, proto,
-    signature::PrivateKey,
+    format::{
+        checkpoint::{self, VerifierKey},
+        proto,
+        signature::PrivateKey,
+    },
+    merkle,
 };
 use tonic::Code;
 

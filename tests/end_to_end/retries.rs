@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use timebank::{
-    checkpoint,
+    format::{
+        checkpoint,
+        proto::{self, event::Kind},
+        signature, wire,
+    },
     ledger::{Millis, SheetId},
     merkle,
-    proto::{self, event::Kind},
-    signature, wire,
 };
 
 use crate::{

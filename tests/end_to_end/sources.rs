@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use timebank::proto;
+use timebank::format::proto;
 
 use crate::{
     audit::{audit, copy, export, text, timebank},

@@ -12,8 +12,8 @@ use std::{
 use prost::Message;
 use serde_json::Value;
 use timebank::{
-    directory::Accounts,
-    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient, service::Served},
+    format::proto::{self, event::Kind, ledger_service_client::LedgerServiceClient, service::Served},
+    people::directory::Accounts,
 };
 
 use super::{Files, Ledger, counts};

@@ -11,14 +11,16 @@
 )]
 
 use timebank::{
+    engine::replay::{Past, Replay, keep_times, resolve_facts},
+    format::{
+        proto::{self, event::Kind},
+        signature::PrivateKey,
+        wire::{self, Decoded},
+    },
     ledger::{
         Event, EventRef, Facts, Millis, OlderTime, OlderTimes, Policy, Refusal, ServedTime, Sheet, SheetId,
         SheetOutcome,
     },
-    proto::{self, event::Kind},
-    replay::{Past, Replay, keep_times, resolve_facts},
-    signature::PrivateKey,
-    wire::{self, Decoded},
 };
 
 pub const ORIGIN: &str = "timebank.example/test";
@@ -65,7 +67,7 @@ pub struct Ledger {
     pub alice: PrivateKey,
     pub bob: PrivateKey,
     /// The log as it would be stored.
-    pub entries: Vec<timebank::wire::StoredEntry>,
+    pub entries: Vec<timebank::format::wire::StoredEntry>,
     past: Memory,
     next_id: u64,
 }
@@ -198,8 +200,8 @@ pub fn release(hold: Option<proto::EventRef>) -> Kind {
 }
 
 /// A sheet as the log keeps it.
-pub fn stored(index: u64, recorded_at_ms: i64, sheet: &proto::Sheet) -> timebank::wire::StoredEntry {
-    timebank::wire::StoredEntry {
+pub fn stored(index: u64, recorded_at_ms: i64, sheet: &proto::Sheet) -> timebank::format::wire::StoredEntry {
+    timebank::format::wire::StoredEntry {
         index,
         recorded_at_ms,
         header: sheet.header.clone(),
@@ -280,7 +282,7 @@ impl Ledger {
             // The origin comes before the signers; the state says so itself.
             return self.replay.append(&decoded, Millis(self.now), &Facts::default(), |_| ());
         }
-        if let timebank::replay::SignatureVerdict::Invalid(refusal) = verdict {
+        if let timebank::engine::replay::SignatureVerdict::Invalid(refusal) = verdict {
             return Err(refusal);
         }
         let facts = self.facts(&decoded.sheet);

@@ -1,7 +1,7 @@
 //! Signed notes and checkpoints of C2SP, Go, transparency-dev and Sigsum.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use timebank::{
+use timebank::format::{
     checkpoint::{
         Checkpoint, CheckpointError, Note, NoteError, SIGNATURES_MAX, VerifierKey, VerifierKeyError, WitnessKey,
         cosignature::cosign, open, policy::WitnessPolicy, sign, sign_note,

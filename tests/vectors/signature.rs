@@ -1,7 +1,7 @@
 //! The verdict table over the crafted signatures of ed25519-speccheck, and the DSSE example.
 
 use serde_json::Value;
-use timebank::signature::{Claim, PrivateKey, is_enrollable, pre_authentication_encoding, verdicts, verify};
+use timebank::format::signature::{Claim, PrivateKey, is_enrollable, pre_authentication_encoding, verdicts, verify};
 
 use crate::{json, vector};
 

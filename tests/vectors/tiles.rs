@@ -2,7 +2,7 @@
 //! whole, so that this is never skipped: fifteen entries, its key, and three of its checkpoints.
 
 use timebank::{
-    checkpoint::{self, VerifierKey},
+    format::checkpoint::{self, VerifierKey},
     merkle::{TileFile, TiledError, TiledLog, consistency_proof, parse_bundle, root_at, verify_consistency},
 };
 

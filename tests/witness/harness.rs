@@ -9,11 +9,13 @@ use std::{
 };
 
 use timebank::{
-    checkpoint::{VerifierKey, WitnessKey},
-    config::KeyFile,
+    engine::key_file::KeyFile,
+    format::{
+        checkpoint::{VerifierKey, WitnessKey},
+        proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+        wire,
+    },
     ledger::{Millis, SheetId},
-    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
-    wire,
 };
 use tonic::transport::Channel;
 

@@ -4,9 +4,11 @@ use std::{io::Write, net::TcpStream, process::Command, time::Duration};
 
 use tempfile::TempDir;
 use timebank::{
-    checkpoint::{self, Note, VerifierKey, cosignature::cosigned, witness::request_body},
+    format::{
+        checkpoint::{self, Note, VerifierKey, cosignature::cosigned, witness::request_body},
+        signature::PrivateKey,
+    },
     merkle::{Frontier, Hash, consistency_proof, leaf_hash, stored_hash_number},
-    signature::PrivateKey,
 };
 
 use crate::harness::Witness;

@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener, path::Path, time::Instant};
 
 use tempfile::TempDir;
-use timebank::checkpoint::{Note, VerifierKey, WitnessKey, open, policy::WitnessPolicy};
+use timebank::format::checkpoint::{Note, VerifierKey, WitnessKey, open, policy::WitnessPolicy};
 
 use crate::harness::{Server, Witness, exchange, serve_command};
 

@@ -17,14 +17,18 @@ use super::{
     unfit, witnessed,
 };
 use crate::{
-    archive::{ArchiveError, Reader},
-    audit::{Audit, AuditError, Finding, Pin, Scratch},
-    checkpoint::policy::WitnessPolicy,
     cli::output::{Failure, progress},
+    engine::{
+        pipeline::{self, Keys},
+        projection::Projection,
+        store::StoredEntry,
+    },
+    format::{
+        archive::{ArchiveError, Reader},
+        checkpoint::policy::WitnessPolicy,
+    },
     merkle::Hash,
-    pipeline::{self, Keys},
-    projection::Projection,
-    store::StoredEntry,
+    trust::audit::{Audit, AuditError, Finding, Pin, Scratch},
 };
 
 type Archive = Reader<BufReader<File>>;

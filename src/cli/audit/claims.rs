@@ -11,14 +11,14 @@ use crate::{
         client,
         output::{Failure, time},
     },
-    ledger::{AccountId, EventRef, LogIndex},
-    merkle::Hash,
-    projection::{
+    engine::projection::{
         Projection, View,
         digest::{RANGE_ACCOUNTS, range_digest},
         history::PageRequest,
     },
-    proto,
+    format::proto,
+    ledger::{AccountId, EventRef, LogIndex},
+    merkle::Hash,
 };
 
 /// How often, and how long in between, a server is asked that makes somebody else's digest: a minute or two, in which it
@@ -301,7 +301,7 @@ async fn check_rows(
     }
 }
 
-fn describe(own: &Projection, row: &crate::projection::rows::PostingRow) -> String {
+fn describe(own: &Projection, row: &crate::engine::projection::rows::PostingRow) -> String {
     let counterparty = own.view().id_bytes(row.counterparty);
     describe_told(&proto::HistoryRow {
         event: Some(proto::EventRef { index: row.index, event: u32::from(row.event) }),

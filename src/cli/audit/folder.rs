@@ -17,16 +17,18 @@ use super::{
     unfit, unreadable, witnessed,
 };
 use crate::{
-    audit::{Audit, Pin},
-    checkpoint::policy::WitnessPolicy,
     cli::{
         checkpoint::parsed,
         output::{progress, usage},
         source::Source,
     },
-    pipeline,
-    projection::Projection,
-    store::{CheckpointFile, LogStore, SledStore, StoreError},
+    engine::{
+        pipeline,
+        projection::Projection,
+        store::{CheckpointFile, LogStore, SledStore, StoreError},
+    },
+    format::checkpoint::policy::WitnessPolicy,
+    trust::audit::{Audit, Pin},
 };
 
 /// What there is to audit.

@@ -14,12 +14,14 @@ use super::{
     report::{Divergence, Older},
 };
 use crate::{
-    audit::{Audit, Beginning, Pin, TreeFile, first_difference},
-    checkpoint,
     cli::checkpoint::{parsed, show_evidence},
+    engine::store::{CheckpointFile, atomic_write, atomic_write_with},
+    format::{
+        checkpoint,
+        proof::{CheckpointPair, Relation},
+    },
     merkle::{Hash, stored_hash_count},
-    proof::{CheckpointPair, Relation},
-    store::{CheckpointFile, atomic_write, atomic_write_with},
+    trust::audit::{Audit, Beginning, Pin, TreeFile, first_difference},
 };
 
 /// Entries whose hashes are copied between two looks at whether somebody wants no more: 64 MiB.

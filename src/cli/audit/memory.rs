@@ -27,12 +27,14 @@ use super::{
     state::{Remembered, Resumed},
 };
 use crate::{
-    audit::{Audit, Pin, Scratch},
     cli::{checkpoint::keep_evidence, output::usage},
-    pipeline::{self, Prepared},
-    projection::Projection,
-    proof::CheckpointPair,
-    store::{StoredEntry, atomic_write, remove_temporary},
+    engine::{
+        pipeline::{self, Prepared},
+        projection::Projection,
+        store::{StoredEntry, atomic_write, remove_temporary},
+    },
+    format::proof::CheckpointPair,
+    trust::audit::{Audit, Pin, Scratch},
 };
 
 /// Entries after which an audit remembers how far it is: replaying as many again takes a few seconds.

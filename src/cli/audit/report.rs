@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::place::Told;
 use crate::{
-    archive::ArchiveError,
-    audit::{Audit, Finding, Pin},
     cli::{
         output::{Failure, in_local_time, note, tell, time},
         zone,
     },
+    format::archive::ArchiveError,
     merkle::Hash,
+    trust::audit::{Audit, Finding, Pin},
 };
 
 /// A divergence, as it is told.

@@ -15,8 +15,6 @@ use super::{
     unfit, unless, witnessed,
 };
 use crate::{
-    audit::{Audit, AuditError, Pin},
-    checkpoint::policy::WitnessPolicy,
     cli::{
         call::{Client, answer},
         checkpoint::{checkpoint_over, parsed},
@@ -25,12 +23,18 @@ use crate::{
         prove::consistency_path,
         source::Source,
     },
+    engine::{
+        pipeline::{self, Replayed},
+        projection::{Committed, Projection},
+        store::StoredEntry,
+    },
+    format::{
+        checkpoint::policy::WitnessPolicy,
+        proof::{CheckpointPair, Relation},
+        proto,
+    },
     merkle::{Frontier, Hash, consistency_roots, leaf_hash},
-    pipeline::{self, Replayed},
-    projection::{Committed, Projection},
-    proof::{CheckpointPair, Relation},
-    proto,
-    store::StoredEntry,
+    trust::audit::{Audit, AuditError, Pin},
 };
 
 /// Entries between two questions where the server's tree begins to differ: one question costs as much as a few entries.

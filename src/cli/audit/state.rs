@@ -4,14 +4,11 @@ use tokio::sync::watch;
 
 use super::refuse_if;
 use crate::{
-    audit::{Audit, Pin, Scratch},
     cli::output::progress,
+    engine::{pipeline::Keys, projection::Projection, replay::Replay, store::StoredEntry},
+    format::wire,
     merkle::{Frontier, Hash, leaf_hash, root_of_leaves},
-    pipeline::Keys,
-    projection::Projection,
-    replay::Replay,
-    store::StoredEntry,
-    wire,
+    trust::audit::{Audit, Pin, Scratch},
 };
 
 /// What an earlier audit had replayed; nothing at all at the beginning.

@@ -6,10 +6,10 @@ use crate::{
         client::{self, Signers},
         output::Failure,
     },
-    import::remote::{Remote, RemoteError},
+    engine::projection::event_ref_message,
+    format::proto::{self, event::Kind},
     ledger::{AccountId, EventRef},
-    projection::event_ref_message,
-    proto::{self, event::Kind},
+    people::import::remote::{Remote, RemoteError},
 };
 
 /// Rows of a history asked for at once, and accounts: what the server gives.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::output::{self, Failure, quoted, usage, visible},
-    import::suggest::{Preview, Shown, Suggestion, suggest},
+    people::import::suggest::{Preview, Shown, Suggestion, suggest},
 };
 
 /// Write a mapping for a spreadsheet, guessed from its header and cells.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Arguments, Files};
 use crate::{
     cli::output::{self, Failure, hours, in_local_time, note},
-    import::{
+    people::import::{
         adopt::Adoption,
         report::{Report, Told},
         short,
@@ -42,7 +42,7 @@ pub(super) fn report(arguments: &Arguments, files: Files, report: &Report) -> an
 }
 
 /// Reasons with the reader's times: what is written is read by them, too.
-fn in_reader_time(report: &Report) -> Vec<crate::import::report::RejectedRow> {
+fn in_reader_time(report: &Report) -> Vec<crate::people::import::report::RejectedRow> {
     let mut rejected = report.rejected.clone();
     for row in &mut rejected {
         row.told.text = in_local_time(&row.told.text);

@@ -10,8 +10,8 @@ use tokio::{runtime::Handle, task::JoinSet};
 use tonic::{body::Body, client::GrpcService, transport::Channel};
 
 use crate::{
+    format::wire::LEAF_LENGTH,
     merkle::{TILE_WIDTH, TileFile},
-    wire::LEAF_LENGTH,
 };
 
 /// How long one file may take.

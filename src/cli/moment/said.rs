@@ -9,8 +9,8 @@ use jiff::{
 };
 
 use crate::{
-    calendar::{self, YEARS, exact, first_moment, offset},
     cli::zone,
+    people::calendar::{self, YEARS, exact, first_moment, offset},
 };
 
 const EXPECTED_TIME: &str = "expected a time as 2026-03-01 09:00, 2026-03-01T09:00+08:00, \"yesterday 09:00\", 15:00, today, now, \

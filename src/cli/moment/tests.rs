@@ -3,7 +3,7 @@
 use super::*;
 
 fn context(zone: &str, now: &str) -> Context {
-    Context { now: now.parse().unwrap(), here: Ok(crate::calendar::known(zone).unwrap()) }
+    Context { now: now.parse().unwrap(), here: Ok(crate::people::calendar::known(zone).unwrap()) }
 }
 
 fn read(zone: &str, now: &str, edge: Edge, text: &str) -> Result<String, String> {

@@ -1,0 +1,161 @@
+//! A log's entries on their way into a replay: read, decoded, and their signatures verified on all cores, while the rules
+//! take those before. Starts and audits go through it.
+
+use std::{collections::HashMap, sync::mpsc, thread};
+
+use rayon::prelude::*;
+
+use crate::{
+    engine::{
+        projection::Committed,
+        replay::{
+            Divergence, Past, Recent, Replay, SignatureVerdict, enrolled_keys, keep_times, resolve_facts,
+            signature_verdicts,
+        },
+        store::StoredEntry,
+    },
+    format::wire::{self, Decoded},
+    ledger::{KeyId, Millis, Refusal, SheetOutcome},
+    merkle::Hash,
+};
+
+/// Bytes of entries prepared at a time: some 7,000 of the smallest sheets or 150 of 200 events, enough for full batches of
+/// signatures on every core, little beside the state.
+pub const CHUNK_BYTES: usize = 2 * 1_024 * 1_024;
+/// Chunks that wait for the rules: while one is taken, one is ready and one is made.
+const CHUNKS_WAITING_MAX: usize = 1;
+/// Signatures of a batch: at 256 one costs 10 us, and hardly less beyond.
+const BATCH_SHEETS: usize = 256;
+
+/// Public keys by id. A key's id is its hash: what is known once never changes.
+pub type Keys = HashMap<KeyId, [u8; 32]>;
+
+/// An entry, and its sheet as the rules see it, or why it has none.
+#[derive(Debug)]
+pub struct Prepared {
+    /// As stored.
+    pub entry: StoredEntry,
+    /// Decoded, with the verdict on its signatures where its signers are known.
+    pub sheet: Result<(Decoded, Option<SignatureVerdict>), Refusal>,
+}
+
+/// Decodes and verifies entries on all cores. `keys` learns those that they enrol.
+pub fn prepare(entries: Vec<StoredEntry>, keys: &mut Keys) -> Vec<Prepared> {
+    let (decoded, enrolled): (Vec<Result<Decoded, Refusal>>, Vec<Keys>) = entries
+        .par_iter()
+        .map(|entry| {
+            let decoded = wire::decode_entry(entry);
+            let enrolled = enrolled_keys(&decoded);
+            (decoded, enrolled)
+        })
+        .unzip();
+    keys.extend(enrolled.into_iter().flatten());
+    let sound: Vec<&Decoded> = decoded.iter().flatten().collect();
+    let batch = sound.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH_SHEETS);
+    let verdicts: Vec<SignatureVerdict> = sound
+        .par_chunks(batch)
+        .flat_map_iter(|chunk| signature_verdicts(chunk, |key_id| keys.get(&key_id).copied()))
+        .collect();
+    drop(sound);
+    let mut verdicts = verdicts.into_iter();
+    entries
+        .into_iter()
+        .zip(decoded)
+        .map(|(entry, decoded)| Prepared {
+            entry,
+            // As many verdicts as sound sheets; were one missing, the replay would look at the signatures itself.
+            sheet: decoded.map(|decoded| (decoded, verdicts.next())),
+        })
+        .collect()
+}
+
+/// An entry that the rules took.
+#[derive(Debug)]
+pub struct Replayed {
+    /// As stored.
+    pub entry: StoredEntry,
+    /// As the rules see it.
+    pub decoded: Decoded,
+    /// What it did.
+    pub outcome: SheetOutcome,
+}
+
+impl Replayed {
+    /// As the projections take it.
+    #[must_use]
+    pub const fn committed(&self) -> Committed<'_> {
+        Committed {
+            index: self.entry.index,
+            recorded_at_ms: self.entry.recorded_at_ms,
+            sheet: &self.decoded.sheet,
+            outcome: &self.outcome,
+        }
+    }
+}
+
+/// Why an entry doesn't go into a replay.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError<E> {
+    /// Its bytes are no sheet.
+    #[error("entry {index} can't be decoded: {refusal}")]
+    Undecodable {
+        /// Which.
+        index: u64,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// It doesn't follow from those before it.
+    #[error(transparent)]
+    Diverged(#[from] Divergence),
+    /// What the state doesn't hold could not be read or kept.
+    #[error("the past could not be read or kept")]
+    Past(E),
+}
+
+/// Applies an entry, every rule checked again. `past` is what the state doesn't hold, `stored` gets the tree's new hashes.
+///
+/// # Errors
+/// In the order of [`ReplayError`], except that what `past` says comes second, or last of all.
+pub fn replay<P: Past>(
+    replay: &mut Replay,
+    Prepared { entry, sheet }: Prepared,
+    past: &mut P,
+    stored: impl FnMut(Hash),
+) -> Result<Replayed, ReplayError<P::Error>> {
+    let undecodable = |refusal| ReplayError::Undecodable { index: entry.index, refusal };
+    let (decoded, verdict) = sheet.map_err(undecodable)?;
+    let facts = resolve_facts(&replay.state, &decoded.sheet, &Recent::new(), past).map_err(ReplayError::Past)?;
+    let place = (entry.index, Millis(entry.recorded_at_ms));
+    let outcome = replay.replay(place, &decoded, verdict, &facts, stored)?;
+    keep_times(&replay.state, &outcome, past).map_err(ReplayError::Past)?;
+    Ok(Replayed { entry, decoded, outcome })
+}
+
+/// Reads chunks until one is empty, prepares them on the way, and gives them to `take` in order.
+///
+/// # Errors
+/// Those of `read` and `take`.
+pub fn run<E: Send>(
+    mut keys: Keys,
+    mut read: impl FnMut() -> Result<Vec<StoredEntry>, E> + Send,
+    mut take: impl FnMut(Vec<Prepared>) -> Result<(), E>,
+) -> Result<(), E> {
+    thread::scope(|scope| {
+        let (ready, chunks) = mpsc::sync_channel(CHUNKS_WAITING_MAX);
+        scope.spawn(move || {
+            loop {
+                let chunk = match read() {
+                    Ok(entries) if entries.is_empty() => return,
+                    Ok(entries) => Ok(prepare(entries, &mut keys)),
+                    Err(error) => Err(error),
+                };
+                let last = chunk.is_err();
+                // The taker has stopped: nobody wants more.
+                if ready.send(chunk).is_err() || last {
+                    return;
+                }
+            }
+        });
+        chunks.into_iter().try_for_each(|chunk| take(chunk?))
+    })
+}

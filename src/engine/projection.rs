@@ -1,0 +1,304 @@
+//! Everything derived from the log: balances, holds, history, receipts. Delete any of it while the service is down, and
+//! it comes back by itself.
+//!
+//! **Invariant**: readers see only what is durable. The committer calls [`Projection::apply`] after the sync.
+
+pub mod digest;
+pub mod history;
+pub mod rows;
+mod snapshot;
+mod times;
+mod view;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use tokio::sync::watch;
+
+use self::history::{History, NewEntry, NewPosting};
+pub use self::rows::ProjectionError;
+use self::rows::WarningRow;
+pub use self::times::TimesFile;
+pub use self::view::View;
+use crate::{
+    engine::replay::Replay,
+    format::proto,
+    ledger::{Event, EventRef, LogIndex, Sheet, SheetOutcome, State, WarningCode},
+    merkle::Hash,
+};
+
+/// No counterparty in a row.
+const NOBODY: u32 = u32::MAX;
+
+/// An entry that is durable and what it did.
+#[derive(Debug)]
+pub struct Committed<'a> {
+    /// Its index.
+    pub index: u64,
+    /// When it was recorded.
+    pub recorded_at_ms: i64,
+    /// Its sheet.
+    pub sheet: &'a Sheet,
+    /// What it did.
+    pub outcome: &'a SheetOutcome,
+}
+
+/// All projections of one ledger.
+#[derive(Debug)]
+pub struct Projection {
+    folder: PathBuf,
+    view: RwLock<View>,
+    history: History,
+    times: Arc<TimesFile>,
+    durable: watch::Sender<u64>,
+    snapshot_size: std::sync::atomic::AtomicU64,
+}
+
+impl Projection {
+    /// Opens the projections of a ledger in a folder, and the state that they stand at: a saved one, or none at all.
+    ///
+    /// # Errors
+    /// The folder can't be read or written. A damaged snapshot is no error: it is left aside.
+    pub fn open(folder: &Path, origin: &str, log_size: u64) -> Result<(Self, Replay), ProjectionError> {
+        std::fs::create_dir_all(folder).map_err(|source| ProjectionError::Io { path: folder.to_owned(), source })?;
+        let (history, times) = (History::open(folder)?, TimesFile::open(&folder.join("times"))?);
+        let saved = snapshot::load(folder, origin).filter(|saved| saved.replay.state.size() <= log_size);
+        let replay = match saved {
+            Some(saved) if times.len() >= saved.replay.state.older_times() && history.restore(&saved.history)? => {
+                saved.replay
+            }
+            Some(_) | None => {
+                history.clear()?;
+                Replay::new(origin)
+            }
+        };
+        times.truncate(replay.state.older_times())?;
+        let size = replay.state.size();
+        let view = RwLock::new(View::of(&replay));
+        let durable = watch::Sender::new(size);
+        Ok((
+            Self {
+                folder: folder.to_owned(),
+                view,
+                history,
+                times: Arc::new(times),
+                durable,
+                snapshot_size: size.into(),
+            },
+            replay,
+        ))
+    }
+
+    /// Shows durable entries to readers and gives their receipts. `root`: of the tree after the last of them.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn apply(&self, committed: &[Committed<'_>], root: Hash) -> Result<Vec<proto::Receipt>, ProjectionError> {
+        let Some(last) = committed.last() else { return Ok(Vec::new()) };
+        let entries: Vec<NewEntry> = committed.iter().map(new_entry).collect();
+        self.history.append(&entries)?;
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        for committed in committed {
+            view.apply(committed);
+        }
+        view.root = root;
+        let receipts = committed.iter().map(|committed| receipt_of(committed, &view)).collect();
+        drop(view);
+        self.durable.send_replace(last.index + 1);
+        Ok(receipts)
+    }
+
+    /// What readers see. Held for the moment of one look.
+    pub fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Postings by account.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Service times that the state has put away.
+    #[must_use]
+    pub const fn times(&self) -> &Arc<TimesFile> {
+        &self.times
+    }
+
+    /// The first row of other projections that isn't these ones', by file; no row where it is the heads.
+    ///
+    /// # Errors
+    /// The files can't be read.
+    pub fn first_difference(&self, other: &Self) -> Result<Option<(&'static str, Option<u64>)>, ProjectionError> {
+        if let Some(found) = self.history.first_difference(&other.history)? {
+            return Ok(Some(found));
+        }
+        Ok(self.times.first_difference(&other.times)?.map(|row| ("times", Some(row))))
+    }
+
+    /// Number of durable entries, now and as it grows.
+    #[must_use]
+    pub fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.subscribe()
+    }
+
+    /// The receipt of an entry, from the rows that its postings left.
+    ///
+    /// # Errors
+    /// The files can't be read.
+    pub fn receipt(&self, index: u64) -> Result<Option<proto::Receipt>, ProjectionError> {
+        // Rows are there a moment before the view knows the accounts that they name.
+        if index >= self.view().size {
+            return Ok(None);
+        }
+        let Some((entry, events, postings, warnings)) = self.history.receipt_rows(index)? else { return Ok(None) };
+        let mut receipt = empty_receipt(index, entry.recorded_at_ms, usize::from(events));
+        let view = self.view();
+        for (_, row) in postings.iter().filter(|(_, row)| row.minutes != 0) {
+            let posting = proto::Posting {
+                account: view.id_bytes(row.account),
+                minutes: row.minutes,
+                balance_after_minutes: row.balance_after,
+            };
+            if let Some(event) = receipt.events.get_mut(usize::from(row.event)) {
+                event.postings.push(posting);
+            }
+        }
+        for row in &warnings {
+            let similar = proto::EventRef { index: row.similar_index, event: u32::from(row.similar_event) };
+            if let Some((event, code)) = receipt.events.get_mut(usize::from(row.event)).zip(warning_code(row.code)) {
+                event.warnings.push(warning_message(code, similar));
+            }
+        }
+        Ok(Some(receipt))
+    }
+
+    /// Size of the log at the newest snapshot.
+    #[must_use]
+    pub fn snapshot_size(&self) -> u64 {
+        self.snapshot_size.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Saves state and tree, so that the next start replays only what comes after. The projections stand at the same
+    /// entry: the committer calls this between two commits.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn save(&self, replay: &Replay) -> Result<(), ProjectionError> {
+        self.history.sync()?;
+        self.times.sync()?;
+        snapshot::save(&self.folder, replay, self.history.heads())?;
+        self.snapshot_size.store(replay.state.size(), std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Rows of one entry. A correction may change one account twice; rows keep the order of the postings.
+fn new_entry(committed: &Committed<'_>) -> NewEntry {
+    let outcome = committed.outcome;
+    let postings = outcome
+        .postings
+        .iter()
+        .map(|(event, applied)| NewPosting {
+            account: applied.posting.account.0,
+            minutes: applied.posting.minutes.get(),
+            balance_after: applied.balance_after.get(),
+            held_after: applied.held_after.get(),
+            event: *event,
+            kind: committed.sheet.events.get(usize::from(*event)).map_or(0, kind_number),
+            counterparty: applied.posting.counterparty.map_or(NOBODY, |account| account.0),
+        })
+        .collect();
+    let warnings = outcome
+        .warnings
+        .iter()
+        .map(|(event, warning)| WarningRow {
+            event: *event,
+            code: warning_number(warning.code),
+            similar_index: warning.similar.index.0,
+            similar_event: warning.similar.event,
+            reserved: 0,
+            reserved_too: 0,
+        })
+        .collect();
+    let events = u16::try_from(committed.sheet.events.len()).unwrap_or(u16::MAX);
+    NewEntry { index: committed.index, recorded_at_ms: committed.recorded_at_ms, events, postings, warnings }
+}
+
+/// The number of a kind of event in rows, as in `proto.EventKind`; 0 for those that post nothing.
+fn kind_number(event: &Event) -> u8 {
+    match event {
+        Event::ServiceRecorded(_) => 1,
+        Event::ServiceCorrected(_) => 2,
+        Event::ServiceReversed { .. } => 3,
+        Event::MinutesTransferred { .. } => 4,
+        Event::HoldPlaced { .. } => 5,
+        Event::HoldReleased { .. } => 6,
+        Event::HoldExpired { .. } => 7,
+        Event::LedgerCreated(_)
+        | Event::KeyEnrolled(_)
+        | Event::KeyRevoked { .. }
+        | Event::RegionDefined { .. }
+        | Event::AccountOpened(_)
+        | Event::FloorSet { .. } => 0,
+    }
+}
+
+const fn warning_number(code: WarningCode) -> u8 {
+    match code {
+        WarningCode::NearDuplicate => 1,
+    }
+}
+
+const fn warning_code(number: u8) -> Option<WarningCode> {
+    match number {
+        1 => Some(WarningCode::NearDuplicate),
+        _ => None,
+    }
+}
+
+/// A warning as it travels.
+#[must_use]
+pub fn warning_message(code: WarningCode, similar: proto::EventRef) -> proto::Warning {
+    proto::Warning { code: code.code().to_owned(), message: code.message().to_owned(), similar: Some(similar) }
+}
+
+/// A reference as it travels.
+#[must_use]
+pub fn event_ref_message(at: EventRef) -> proto::EventRef {
+    let LogIndex(index) = at.index;
+    proto::EventRef { index, event: u32::from(at.event) }
+}
+
+fn empty_receipt(index: u64, recorded_at_ms: i64, events: usize) -> proto::Receipt {
+    proto::Receipt { index, recorded_at_ms, events: vec![proto::EventReceipt::default(); events], events_left_out: 0 }
+}
+
+/// The receipt of an entry that was just applied: the same that [`Projection::receipt`] gives later.
+fn receipt_of(committed: &Committed<'_>, view: &View) -> proto::Receipt {
+    let mut receipt = empty_receipt(committed.index, committed.recorded_at_ms, committed.sheet.events.len());
+    for (event, applied) in &committed.outcome.postings {
+        let minutes = applied.posting.minutes.get();
+        if let Some(event) = receipt.events.get_mut(usize::from(*event)).filter(|_| minutes != 0) {
+            event.postings.push(proto::Posting {
+                account: view.id_bytes(applied.posting.account.0),
+                minutes,
+                balance_after_minutes: applied.balance_after.get(),
+            });
+        }
+    }
+    for (event, warning) in &committed.outcome.warnings {
+        if let Some(event) = receipt.events.get_mut(usize::from(*event)) {
+            event.warnings.push(warning_message(warning.code, event_ref_message(warning.similar)));
+        }
+    }
+    receipt
+}
+
+/// The balance of all accounts together: 0, at every index.
+#[must_use]
+pub fn balance_sum(state: &State) -> i128 {
+    state.accounts().iter().map(|account| i128::from(account.balance.get())).sum()
+}

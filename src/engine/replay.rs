@@ -1,0 +1,265 @@
+//! Entries to verified state. Start-up, audit and simulation go through here; so does every new sheet.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    format::{
+        signature::{self, Claim},
+        wire::{self, Decoded},
+    },
+    ledger::{
+        Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, OlderTimes, Refusal, Rejection, ServedTime,
+        SheetOutcome, State,
+    },
+    merkle::{Frontier, Hash, leaf_hash},
+};
+
+/// The verdict on a sheet's signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignatureVerdict {
+    /// All verify.
+    Valid,
+    /// One doesn't.
+    Invalid(Refusal),
+    /// A signer isn't known (yet): an earlier sheet on its way may enrol it.
+    SignerUnknown(Refusal),
+}
+
+impl SignatureVerdict {
+    /// What refuses the sheet, if anything does.
+    ///
+    /// # Errors
+    /// `SignatureInvalid` or `KeyUnknown`.
+    pub fn into_result(self) -> Result<(), Refusal> {
+        match self {
+            Self::Valid => Ok(()),
+            Self::Invalid(refusal) | Self::SignerUnknown(refusal) => Err(refusal),
+        }
+    }
+}
+
+/// The verdict on each sheet, all signatures in one batch. `public_key` gives the key of an id; at the genesis its own
+/// operator keys count as well.
+#[must_use]
+pub fn signature_verdicts(
+    sheets: &[&Decoded],
+    public_key: impl Fn(KeyId) -> Option<[u8; 32]>,
+) -> Vec<SignatureVerdict> {
+    let mut claims = Vec::with_capacity(sheets.len());
+    let resolved: Vec<Result<usize, KeyId>> = sheets
+        .iter()
+        .map(|decoded| {
+            let first = claims.len();
+            for (key_id, signature) in decoded.sheet.signers.iter().zip(&decoded.signatures) {
+                let Some(public_key) = public_key(*key_id).or_else(|| genesis_key(decoded, *key_id)) else {
+                    claims.truncate(first);
+                    return Err(*key_id);
+                };
+                claims.push(Claim { public_key, signature: *signature, message: &decoded.signed_message });
+            }
+            Ok(claims.len() - first)
+        })
+        .collect();
+    let mut valid = signature::verdicts(&claims).into_iter();
+    let verdict = |(decoded, resolved): (&&Decoded, Result<usize, KeyId>)| match resolved {
+        Err(key_id) => {
+            SignatureVerdict::SignerUnknown(Refusal::sheet("header.signers", Rejection::KeyUnknown { key_id }))
+        }
+        Ok(count) => {
+            let own: Vec<bool> = valid.by_ref().take(count).collect();
+            let bad = decoded.sheet.signers.iter().zip(own).find(|(_, valid)| !valid);
+            bad.map_or(SignatureVerdict::Valid, |(key_id, _)| {
+                let rejection = Rejection::SignatureInvalid { key_id: *key_id };
+                SignatureVerdict::Invalid(Refusal::sheet("signatures", rejection))
+            })
+        }
+    };
+    sheets.iter().zip(resolved).map(verdict).collect()
+}
+
+/// The keys that sheets enrol, by id: so that the sheets of a batch which they sign themselves need no second look. An id
+/// is a hash of its key; whether the key was enrolled in time, the rules say.
+#[must_use]
+pub fn enrolled_keys<'a>(sheets: impl IntoIterator<Item = &'a Decoded>) -> HashMap<KeyId, [u8; 32]> {
+    let mut keys = HashMap::new();
+    for event in sheets.into_iter().flat_map(|decoded| &decoded.sheet.events) {
+        if let Event::KeyEnrolled(key) = event {
+            keys.insert(key.key_id, key.public_key);
+        }
+        if let Event::LedgerCreated(created) = event {
+            keys.extend(created.operator_keys.iter().copied());
+            keys.extend([created.service_key]);
+        }
+    }
+    keys
+}
+
+fn genesis_key(decoded: &Decoded, key_id: KeyId) -> Option<[u8; 32]> {
+    let [Event::LedgerCreated(created)] = decoded.sheet.events.as_slice() else { return None };
+    created.operator_keys.iter().find(|(id, _)| *id == key_id).map(|(_, key)| *key)
+}
+
+/// Why an entry doesn't follow from those before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Divergence {
+    /// An entry at the wrong place.
+    #[error("entry {expected} is missing: {found} follows")]
+    IndexGap {
+        /// The next index.
+        expected: u64,
+        /// The entry's.
+        found: u64,
+    },
+    /// Recorded time went back.
+    #[error("entry {index} was recorded at {found}, before the one before it at {previous}")]
+    TimeWentBack {
+        /// Which entry.
+        index: u64,
+        /// Of the entry before.
+        previous: Millis,
+        /// Of this one.
+        found: Millis,
+    },
+    /// A rule refuses it.
+    #[error("entry {index}: {refusal}")]
+    Refused {
+        /// Which entry.
+        index: u64,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// The state and the tree that entries add up to.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// The state.
+    pub state: State,
+    /// The tree's right edge.
+    pub frontier: Frontier,
+}
+
+impl Replay {
+    /// A ledger without entries.
+    #[must_use]
+    pub fn new(origin: &str) -> Self {
+        Self { state: State::new(origin), frontier: Frontier::default() }
+    }
+
+    /// Applies a sheet whose signatures were verified as the next entry. `stored` gets the tree's new hashes.
+    ///
+    /// # Errors
+    /// The rule that it breaks; nothing has changed then.
+    pub fn append(
+        &mut self,
+        decoded: &Decoded,
+        recorded_at: Millis,
+        facts: &Facts,
+        stored: impl FnMut(Hash),
+    ) -> Result<SheetOutcome, Refusal> {
+        let index = self.state.size();
+        let outcome = self.state.apply_sheet(&decoded.sheet, recorded_at, facts)?;
+        let leaf = wire::leaf(index, recorded_at.0, &decoded.header_hash, &decoded.signatures_hash);
+        self.frontier.append(leaf_hash(&leaf), stored);
+        Ok(outcome)
+    }
+
+    /// Applies an entry of a log, everything checked again except what `verdict` says of its signatures; those that it
+    /// says nothing of are verified here, by the keys enrolled up to now. `stored` gets the tree's new hashes.
+    ///
+    /// # Errors
+    /// In the order of [`Divergence`].
+    pub fn replay(
+        &mut self,
+        (index, recorded_at): (u64, Millis),
+        decoded: &Decoded,
+        verdict: Option<SignatureVerdict>,
+        facts: &Facts,
+        stored: impl FnMut(Hash),
+    ) -> Result<SheetOutcome, Divergence> {
+        let (expected, previous) = (self.state.size(), self.state.recorded_at());
+        if index != expected {
+            return Err(Divergence::IndexGap { expected, found: index });
+        }
+        if recorded_at < previous {
+            return Err(Divergence::TimeWentBack { index, previous, found: recorded_at });
+        }
+        let refused = |refusal| Divergence::Refused { index, refusal };
+        let verdict = match verdict {
+            None | Some(SignatureVerdict::SignerUnknown(_)) => self.verdict(decoded),
+            Some(verdict @ (SignatureVerdict::Valid | SignatureVerdict::Invalid(_))) => verdict,
+        };
+        verdict.into_result().map_err(refused)?;
+        self.append(decoded, recorded_at, facts, stored).map_err(refused)
+    }
+
+    /// The verdict on one sheet's signatures by the keys enrolled up to now.
+    #[must_use]
+    pub fn verdict(&self, decoded: &Decoded) -> SignatureVerdict {
+        let key = |key_id| self.state.key(key_id).map(|key| key.public_key);
+        signature_verdicts(&[decoded], key).remove(0)
+    }
+}
+
+/// Events of entries that are decoded but not yet in the log, by entry.
+pub type Recent = BTreeMap<u64, std::sync::Arc<Decoded>>;
+
+/// Where a replay finds what the state doesn't hold, and keeps what it puts away.
+pub trait Past {
+    /// Why it can't.
+    type Error;
+
+    /// An event of an old entry, if there is one.
+    ///
+    /// # Errors
+    /// It can't be read.
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, Self::Error>;
+
+    /// Times that were put away.
+    ///
+    /// # Errors
+    /// They can't be read.
+    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, Self::Error>;
+
+    /// Keeps times under ascending numbers from `first` on.
+    ///
+    /// # Errors
+    /// They can't be written.
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), Self::Error>;
+}
+
+/// Keeps what the newest sheet made the state put away.
+///
+/// # Errors
+/// Those of `past`.
+pub fn keep_times<P: Past>(state: &State, outcome: &SheetOutcome, past: &mut P) -> Result<(), P::Error> {
+    let times = &outcome.older_times;
+    if times.is_empty() { Ok(()) } else { past.keep_times(state.older_times() - times.len() as u64, times) }
+}
+
+/// The facts of a sheet: events it refers to, from `recent` or from the past, and times that were put away.
+///
+/// # Errors
+/// Those of `past`.
+pub fn resolve_facts<P: Past>(
+    state: &State,
+    sheet: &crate::ledger::Sheet,
+    recent: &Recent,
+    past: &mut P,
+) -> Result<Facts, P::Error> {
+    let mut facts = Facts::default();
+    for at in sheet.references(state) {
+        let LogIndex(index) = at.index;
+        let event = match recent.get(&index) {
+            Some(decoded) => decoded.sheet.events.get(usize::from(at.event)).cloned(),
+            None => past.event(at)?,
+        };
+        if let Some(event) = event {
+            facts.insert(at, event);
+        }
+    }
+    for asked in sheet.older_times(state) {
+        facts.insert_times(asked.volunteer, past.times(&asked)?);
+    }
+    Ok(facts)
+}

@@ -1,0 +1,306 @@
+//! The one writer. Sheets come in decoded, go through the rules one after another, and are acknowledged when synced.
+//!
+//! ```text
+//! callers ──► verify (all cores, batches) ──► sequence (rules, one thread) ──► commit (sync) ──► publish (sign)
+//! ```
+//!
+//! Four threads, each with a bounded queue behind it: while one group is on its way to the disk, the next is checked and
+//! the one after that has its signatures verified. A group is whatever came while the one before was busy.
+
+mod answer;
+mod commit;
+mod publish;
+mod sequence;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::{
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use crate::{
+    engine::{
+        clock::{Clock, ClockImplausible},
+        projection::Projection,
+        replay::Replay,
+        store::{CheckpointFile, LogStore},
+    },
+    format::{
+        proto,
+        signature::PrivateKey,
+        wire::{self, Decoded},
+    },
+    ledger::{EventOutcome, KeyId, Refusal},
+    merkle::Hash,
+};
+
+pub use answer::Desk;
+pub use publish::Published;
+
+use answer::Reply;
+
+/// Bytes of sheets that may wait or be under way: 64 MiB, 256 of the largest sheets or 200,000 of the smallest, two
+/// seconds of work at the rates this is built for. Beyond it callers are told to come again.
+const QUEUE_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Unit of the queue's account: a small sheet counts as much as what is kept beside its bytes.
+const QUEUE_UNIT_BYTES: usize = 1_024;
+
+/// What a decoded event of a trial counts in the queue: about its size in memory. The largest trial, 64,000 events, takes a
+/// quarter of the queue.
+const TRIAL_EVENT_BYTES: usize = 256;
+
+/// Why a sheet got no receipt.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SubmitError {
+    /// A rule said no.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The queue is full.
+    #[error("QueueFull: too much is waiting to be recorded. Send the same sheet again in {retry_ms} ms")]
+    QueueFull {
+        /// When to come again.
+        retry_ms: u32,
+    },
+    /// The clock can't be right.
+    #[error("{0}")]
+    Clock(ClockImplausible),
+    /// The service is going down.
+    #[error("ShuttingDown: the service is going down. Send the same sheet again when it is back")]
+    ShuttingDown,
+}
+
+/// When a queue that is full is worth another try, in ms: a few commits later.
+const RETRY_MS: u32 = 100;
+
+/// An accepted sheet.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// What became of it.
+    pub receipt: proto::Receipt,
+    /// Where publication was asked for: checkpoint and proof.
+    pub publication: Option<proto::Publication>,
+}
+
+type TrialReply = oneshot::Sender<(Vec<TrialResult>, u64)>;
+/// What would become of a sheet: its events, or its refusal as a whole.
+pub type TrialResult = Result<Vec<Result<EventOutcome, Refusal>>, Refusal>;
+
+/// A sheet under way.
+struct Submission {
+    sheet: proto::Sheet,
+    decoded: Arc<Decoded>,
+    published: bool,
+    reply: Reply,
+}
+
+enum Job {
+    Submit(Box<Submission>),
+    Try(Box<Trial>),
+}
+
+/// Sheets to try.
+struct Trial {
+    sheets: Vec<Decoded>,
+    reply: TrialReply,
+    /// Its share of the queue, given back when it is answered.
+    permit: OwnedSemaphorePermit,
+}
+
+/// What the sequencer works with.
+pub struct Parts {
+    /// The log.
+    pub store: Arc<dyn LogStore>,
+    /// Everything derived.
+    pub projection: Arc<Projection>,
+    /// State and tree as of the store's size.
+    pub replay: Replay,
+    /// The clock.
+    pub clock: Clock,
+    /// Signs checkpoints.
+    pub ledger_key: PrivateKey,
+    /// Where the newest checkpoint is kept.
+    pub checkpoint_file: CheckpointFile,
+    /// The newest checkpoint, if there is one that covers all.
+    pub checkpoint: Option<Published>,
+}
+
+/// A handle on the writer; clones are the same writer.
+#[derive(Clone)]
+pub struct Sequencer {
+    jobs: mpsc::Sender<Job>,
+    desk: Option<Desk>,
+    queue: Arc<Semaphore>,
+    published: watch::Receiver<Published>,
+    closed: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Sequencer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sequencer").field("queue", &self.queue.available_permits()).finish_non_exhaustive()
+    }
+}
+
+/// The writer's threads, to be joined after the last handle is gone.
+#[derive(Debug)]
+pub struct Threads(Vec<JoinHandle<()>>);
+
+impl Threads {
+    /// Waits until everything that was taken in is committed, answered and published.
+    pub fn join(self) {
+        for thread in self.0 {
+            // A panic on any of them has ended the process already: see `fatal`.
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// Public keys by id, of all keys ever enrolled: what the verifier looks signers up in.
+type KeyBook = Arc<RwLock<std::collections::HashMap<KeyId, [u8; 32]>>>;
+
+/// Starts the writer.
+///
+/// # Errors
+/// A thread can't be started, or the first checkpoint can't be written.
+pub fn start(parts: Parts) -> std::io::Result<(Sequencer, Threads)> {
+    let (jobs, verify_inbox) = mpsc::channel();
+    let (verified, sequence_inbox) = mpsc::sync_channel(verify::GROUPS_WAITING_MAX);
+    let batches = Arc::new(slot::Slot::default());
+    let (commits, commit_inbox) = (Arc::clone(&batches), Arc::clone(&batches));
+    let (committed, publish_inbox) = mpsc::channel();
+    let keys: KeyBook = Arc::default();
+    sequence::learn_keys(&keys, parts.replay.state.keys());
+
+    let publisher =
+        publish::Publisher::new(parts.store.clone(), parts.ledger_key, parts.checkpoint_file, &parts.replay);
+    let (publisher, published) = publisher.begin(parts.checkpoint)?;
+    let sequencer =
+        sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, parts.clock, keys.clone());
+    let committer = commit::Committer::new(parts.store, parts.projection, committed);
+    let threads = vec![
+        spawn("verify", move || verify::run(&verify_inbox, &verified, &keys, &commits))?,
+        spawn("sequence", move || sequencer.run(&sequence_inbox, &batches))?,
+        spawn("commit", move || committer.run(&commit_inbox))?,
+        spawn("publish", move || publisher.run(&publish_inbox))?,
+    ];
+    let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
+    Ok((Sequencer { jobs, desk: None, queue, published, closed: Arc::default() }, Threads(threads)))
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
+            fatal("a thread of the writer has failed; nothing after it can be trusted");
+        }
+    })
+}
+
+/// Ends the process: the world or an invariant failed, and going on could acknowledge what isn't there.
+fn fatal(why: &str) -> ! {
+    tracing::error!("stopping: {why}");
+    std::process::exit(70)
+}
+
+impl Sequencer {
+    /// The same writer, its answers handed out through a desk.
+    #[must_use]
+    pub fn answering_through(self, desk: Desk) -> Self {
+        Self { desk: Some(desk), ..self }
+    }
+
+    /// Submits a sheet and waits for its receipt; `published`: also for a checkpoint that covers it.
+    ///
+    /// # Errors
+    /// In the order of [`SubmitError`]'s sources: bytes, queue, then the rules.
+    pub async fn submit(&self, sheet: proto::Sheet, published: bool) -> Result<Accepted, SubmitError> {
+        let decoded = wire::decode(&sheet).map_err(SubmitError::Refused)?;
+        let units = units(&sheet);
+        let permit = Arc::clone(&self.queue)
+            .try_acquire_many_owned(units)
+            .map_err(|_full| SubmitError::QueueFull { retry_ms: RETRY_MS })?;
+        self.enqueue(sheet, decoded, published, permit)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
+    }
+
+    /// Takes a sheet in, waiting for room, and returns where its answer will come: so that one caller can have many
+    /// under way, in order.
+    ///
+    /// # Errors
+    /// The bytes are refused, or the service is going down.
+    pub async fn feed(
+        &self,
+        sheet: proto::Sheet,
+        published: bool,
+    ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
+        let decoded = wire::decode(&sheet).map_err(SubmitError::Refused)?;
+        let permit = Arc::clone(&self.queue)
+            .acquire_many_owned(units(&sheet))
+            .await
+            .map_err(|_closed| SubmitError::ShuttingDown)?;
+        self.enqueue(sheet, decoded, published, permit)
+    }
+
+    fn enqueue(
+        &self,
+        sheet: proto::Sheet,
+        decoded: Decoded,
+        published: bool,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(SubmitError::ShuttingDown);
+        }
+        let (waiting, answer) = oneshot::channel();
+        let reply = Reply { waiting, desk: self.desk.clone(), permit };
+        let submission = Submission { sheet, decoded: Arc::new(decoded), published, reply };
+        self.jobs.send(Job::Submit(Box::new(submission))).map_err(|_gone| SubmitError::ShuttingDown)?;
+        Ok(answer)
+    }
+
+    /// Says what would become of sheets, one after another, and the last entry taken into account.
+    ///
+    /// # Errors
+    /// The queue is full, or the service is going down.
+    pub async fn try_sheets(&self, sheets: Vec<Decoded>) -> Result<(Vec<TrialResult>, u64), SubmitError> {
+        let events = sheets.iter().map(|decoded| decoded.sheet.events.len()).sum::<usize>();
+        let units = u32::try_from(1 + events * TRIAL_EVENT_BYTES / QUEUE_UNIT_BYTES).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.queue)
+            .try_acquire_many_owned(units)
+            .map_err(|_full| SubmitError::QueueFull { retry_ms: RETRY_MS })?;
+        let (reply, answer) = oneshot::channel();
+        let trial = Trial { sheets, reply, permit };
+        self.jobs.send(Job::Try(Box::new(trial))).map_err(|_gone| SubmitError::ShuttingDown)?;
+        answer.await.map_err(|_gone| SubmitError::ShuttingDown)
+    }
+
+    /// The newest checkpoint, now and as it changes.
+    #[must_use]
+    pub fn published(&self) -> watch::Receiver<Published> {
+        self.published.clone()
+    }
+
+    /// Takes nothing in any more; what is under way is finished.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+}
+
+/// A sheet's share of the queue. Never more than the whole: a sheet is at most 256 KiB.
+fn units(sheet: &proto::Sheet) -> u32 {
+    let parts = sheet.events.iter().chain(&sheet.signatures);
+    let bytes = sheet.header.len() + parts.map(|part| part.len() + 32).sum::<usize>();
+    u32::try_from(bytes.div_ceil(QUEUE_UNIT_BYTES)).unwrap_or(u32::MAX)
+}
+
+/// New tree hashes and where they begin.
+struct TreeGrowth {
+    first: u64,
+    hashes: Vec<Hash>,
+}

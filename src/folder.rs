@@ -1,0 +1,21 @@
+//! The data folder: its layout, the keys in it, and how it is made, opened, checked and restored.
+
+mod build;
+pub mod defaults;
+pub mod demo;
+mod fsck;
+mod identity;
+mod open;
+mod restore;
+
+pub use self::{
+    build::PlaceError,
+    fsck::{Findings, FsckError, Part, Problem, fsck},
+    identity::Identity,
+    open::{Creation, Ledger, OpenError, OpenOptions, open},
+    restore::{RestoreError, RestoreOptions, Restored, restore},
+};
+pub(crate) use self::{
+    build::{Building, in_place},
+    open::{GenesisNumbers, genesis_event, vkey},
+};

@@ -1,0 +1,228 @@
+//! Data folders that are made whole: entries are replayed, kept, and shown to nobody before all of them are there.
+
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    engine::{
+        past::{LogPast, PastError},
+        pipeline::{self, Prepared, ReplayError, Replayed},
+        projection::{Committed, Projection},
+        replay::{Past, Replay},
+        store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, atomic_write, sync_folder, unnamed},
+    },
+    format::checkpoint::VerifierKey,
+    ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime, State},
+    merkle::{Hash, stored_hash_count},
+    trust::audit::Pin,
+};
+
+/// Why there can be no folder at a place.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// Something is where the folder is to be.
+    #[error("{path} is there and not empty, and nothing there is ever touched. Name a folder that does not exist yet")]
+    NotEmpty {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The system can't put a folder that was made elsewhere at this place.
+    #[error(
+        "{path}: a disk is mounted there, or it is the folder you are in. Name a folder inside it that does not exist yet"
+    )]
+    Unmovable {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The file system failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// How.
+        source: std::io::Error,
+    },
+}
+
+impl PlaceError {
+    /// Of an error at a path.
+    pub(crate) fn at(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path: path.clone(), source: unnamed(source) }
+    }
+}
+
+/// That a folder is not there yet, or empty.
+///
+/// # Errors
+/// [`PlaceError::NotEmpty`].
+pub(crate) fn check_free(folder: &Path) -> Result<(), PlaceError> {
+    let used = std::fs::read_dir(folder).map_or_else(|_| folder.exists(), |mut files| files.next().is_some());
+    if used { Err(PlaceError::NotEmpty { path: folder.to_owned() }) } else { Ok(()) }
+}
+
+/// Has a folder filled beside its place and moves it there whole, so that what is there is complete or not there.
+///
+/// # Errors
+/// [`PlaceError`], and those of `fill`; nothing is left then. Only a kill leaves a `.timebank-unfinished-*` behind.
+pub(crate) fn in_place<T, E: From<PlaceError>>(
+    folder: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    check_free(folder)?;
+    // A link to an empty folder means that folder.
+    let place = std::fs::canonicalize(folder).unwrap_or_else(|_absent| folder.to_owned());
+    if std::env::current_dir().is_ok_and(|here| here == place) {
+        return Err(PlaceError::Unmovable { path: folder.to_owned() }.into());
+    }
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let absent: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
+    let filled = fill_and_move(&place, parent, fill);
+    if filled.is_err() {
+        for folder in absent {
+            // What somebody else put something into meanwhile stays.
+            let _stays = std::fs::remove_dir(folder);
+        }
+    }
+    filled
+}
+
+fn fill_and_move<T, E: From<PlaceError>>(
+    place: &Path,
+    parent: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    std::fs::create_dir_all(parent).map_err(PlaceError::at(parent))?;
+    let beside = tempfile::Builder::new().prefix(".timebank-unfinished-").tempdir_in(parent);
+    let beside = beside.map_err(PlaceError::at(parent))?;
+    let filled = fill(beside.path())?;
+    sync_folder(beside.path()).map_err(PlaceError::at(parent))?;
+    // Takes the place of an empty folder, and fails where meanwhile it isn't.
+    std::fs::rename(beside.path(), place).map_err(|error| {
+        let path = place.to_owned();
+        if error.kind() == ErrorKind::DirectoryNotEmpty {
+            PlaceError::NotEmpty { path }
+        } else if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) {
+            PlaceError::Unmovable { path }
+        } else {
+            PlaceError::at(place)(error)
+        }
+    })?;
+    let _moved = beside.keep();
+    sync_folder(parent).map_err(PlaceError::at(parent))?;
+    Ok(filled)
+}
+
+/// A log and its projections that grow by entries that others decide on.
+pub(crate) struct Building {
+    folder: PathBuf,
+    store: SledStore,
+    projection: Projection,
+    replay: Replay,
+    /// Replayed, and not in the store yet.
+    pending: Vec<Replayed>,
+    /// New since the last commit.
+    tree_hashes: Vec<Hash>,
+}
+
+impl Building {
+    /// An empty log in a folder.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub(crate) fn new(folder: &Path, origin: &str) -> Result<Self, PastError> {
+        let store = SledStore::open(&folder.join("log"))?;
+        let (projection, replay) = Projection::open(&folder.join("projections"), origin, 0)?;
+        Ok(Self { folder: folder.to_owned(), store, projection, replay, pending: Vec::new(), tree_hashes: Vec::new() })
+    }
+
+    /// What the entries so far add up to.
+    pub(crate) const fn state(&self) -> &State {
+        &self.replay.state
+    }
+
+    /// What is committed.
+    pub(crate) const fn store(&self) -> &SledStore {
+        &self.store
+    }
+
+    /// Root of the tree over the entries so far.
+    pub(crate) fn root(&self) -> Hash {
+        self.replay.frontier.root()
+    }
+
+    /// Replays an entry: every signature and rule.
+    ///
+    /// # Errors
+    /// Those of [`pipeline::replay`]; it is of no use then.
+    pub(crate) fn push(&mut self, prepared: Prepared) -> Result<(), ReplayError<PastError>> {
+        let log = LogPast { store: &self.store, times: self.projection.times() };
+        let mut past = PendingPast { log, first: self.store.size(), pending: &self.pending };
+        let tree_hashes = &mut self.tree_hashes;
+        let replayed = pipeline::replay(&mut self.replay, prepared, &mut past, |hash| tree_hashes.push(hash))?;
+        self.pending.push(replayed);
+        Ok(())
+    }
+
+    /// Keeps what was replayed, as one commit.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub(crate) fn commit(&mut self) -> Result<(), PastError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let entries = self.pending.iter().map(|replayed| replayed.entry.clone()).collect();
+        let (first_tree_hash, root) = (stored_hash_count(self.store.size()), self.root());
+        let tree_hashes = std::mem::take(&mut self.tree_hashes);
+        self.store.commit(&Commit { entries, first_tree_hash, tree_hashes, root })?;
+        let committed: Vec<Committed<'_>> = self.pending.iter().map(Replayed::committed).collect();
+        self.projection.apply(&committed, root)?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Ends with the signed checkpoint over all that was committed, and the pin of a ledger with this key.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub(crate) fn finish(self, note: &str, ledger_key: VerifierKey) -> Result<Pin, PastError> {
+        let Self { folder, store, projection, replay, .. } = self;
+        projection.save(&replay)?;
+        store.check_blobs()?;
+        CheckpointFile::new(folder.join("checkpoint")).write(note)?;
+        let genesis_leaf_hash = store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?;
+        let pin = Pin { ledger_key, genesis_leaf_hash };
+        let path = folder.join("ledger.pin");
+        let written = atomic_write(&path, pin.to_text().as_bytes(), 0o644);
+        written.map_err(|source| StoreError::Io { path, source })?;
+        Ok(pin)
+    }
+}
+
+/// The past of an entry that may refer to others that aren't stored yet.
+struct PendingPast<'a> {
+    log: LogPast<'a>,
+    first: u64,
+    pending: &'a [Replayed],
+}
+
+impl Past for PendingPast<'_> {
+    type Error = PastError;
+
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
+        let Some(position) = at.index.0.checked_sub(self.first) else { return self.log.event(at) };
+        let replayed = usize::try_from(position).ok().and_then(|position| self.pending.get(position));
+        Ok(replayed.and_then(|replayed| replayed.decoded.sheet.events.get(usize::from(at.event)).cloned()))
+    }
+
+    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, PastError> {
+        self.log.times(asked)
+    }
+
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), PastError> {
+        self.log.keep_times(first, times)
+    }
+}

@@ -1,0 +1,320 @@
+//! A data folder looked through, whole, while nobody serves it: what is damaged, and what to do about it.
+//!
+//! The log is replayed into projections of its own, every signature and rule again; every kept hash of the tree, every
+//! kept root, and everything derived is held against that. The log is never touched, repaired or not.
+
+mod beside;
+mod directory;
+mod log;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use self::log::Walk;
+use super::open::{OpenError, genesis, left_by_a_ledger, vkey};
+use crate::{
+    engine::{
+        projection::Projection,
+        replay::Replay,
+        store::{LogStore, SledStore, StoreError, atomic_write, snapshots_set_aside, sync_folder},
+    },
+    merkle::leaf_hash,
+    trust::audit::Pin,
+};
+
+/// Problems told of one part: what follows is mostly the same damage again.
+const PROBLEMS_MAX: usize = 20;
+
+/// How the name of the folder begins that the log is replayed into.
+const WORK_PREFIX: &str = ".timebank-fsck-";
+
+/// A part of a data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Entries, kept roots, sled's own files.
+    Log,
+    /// The kept hashes of the tree.
+    Tree,
+    /// The newest signed checkpoint, and the newest cosigned one.
+    Checkpoint,
+    /// Private keys.
+    Keys,
+    /// What auditors pin.
+    Pin,
+    /// Balances, holds, history, receipts, and the snapshot.
+    Projections,
+    /// Links of imports, and their outbox.
+    Directory,
+    /// Sheets of commands that got no answer.
+    Unsent,
+}
+
+impl Part {
+    /// All parts, in the order in which they are looked at.
+    pub const ALL: [Self; 8] = [
+        Self::Log,
+        Self::Tree,
+        Self::Projections,
+        Self::Checkpoint,
+        Self::Keys,
+        Self::Pin,
+        Self::Directory,
+        Self::Unsent,
+    ];
+
+    /// The name of a part, for people and programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Tree => "tree",
+            Self::Checkpoint => "checkpoint",
+            Self::Keys => "keys",
+            Self::Pin => "pin",
+            Self::Projections => "projections",
+            Self::Directory => "directory",
+            Self::Unsent => "unsent",
+        }
+    }
+}
+
+/// Something that is damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which part.
+    pub part: Part,
+    /// Which file, entry or row.
+    pub place: String,
+    /// In what way.
+    pub problem: String,
+    /// What to do.
+    pub remedy: &'static str,
+    /// It follows from the log, so it can be made again.
+    pub derived: bool,
+    /// It was made again.
+    pub repaired: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The ledger; empty where not even that can be read.
+    pub origin: String,
+    /// Entries of the log.
+    pub entries: u64,
+    /// What is damaged, in the order of [`Part::ALL`].
+    pub problems: Vec<Problem>,
+    /// Problems that are not told, as there are too many of one part.
+    pub untold: u64,
+    /// Parts that could not be looked at, because of what is damaged before them.
+    pub unchecked: Vec<Part>,
+}
+
+impl Findings {
+    fn add(&mut self, part: Part, place: impl Into<String>, problem: &impl ToString, remedy: &'static str) {
+        let (place, problem) = (place.into(), problem.to_string());
+        self.push(Problem { part, place, problem, remedy, derived: false, repaired: false });
+    }
+
+    /// Adds a problem that a repair can end.
+    fn add_derived(&mut self, part: Part, place: impl Into<String>, problem: &impl ToString) {
+        let (place, problem) = (place.into(), problem.to_string());
+        self.push(Problem { part, place, problem, remedy: REBUILD, derived: true, repaired: false });
+    }
+
+    fn push(&mut self, problem: Problem) {
+        if self.problems.iter().filter(|other| other.part == problem.part).count() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    /// Leaves parts out that can't be looked at.
+    fn leave_out(&mut self, parts: impl IntoIterator<Item = Part>) {
+        self.unchecked.extend(parts);
+    }
+
+    /// Whether a part is sound.
+    #[must_use]
+    pub fn is_sound(&self, part: Part) -> bool {
+        !self.unchecked.contains(&part) && self.problems.iter().all(|problem| problem.part != part || problem.repaired)
+    }
+
+    /// How many problems there are that were not repaired.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.problems.iter().filter(|problem| !problem.repaired).count() as u64 + self.untold
+    }
+}
+
+/// Why a folder can't be looked through.
+#[derive(Debug, thiserror::Error)]
+pub enum FsckError {
+    /// There is none.
+    #[error("{path}: there is no ledger in it")]
+    NoLedger {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Somebody serves it.
+    #[error("{path} is in use: stop the service first")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file system failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// How.
+        source: std::io::Error,
+    },
+    /// Any other failure of what is made anew.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+const BACKUP: &str = "Restore the folder from a backup, or from an archive with `timebank restore`. Where entries are gone \
+                      that were acknowledged, carry on with `serve --succeed`: docs/recovery.md";
+const REBUILD: &str = "It follows from the log: `timebank fsck --repair` makes it again once log, tree, checkpoint and keys are \
+                       sound";
+/// What a repair makes things from, or checks that against: no repair before they are sound.
+const FOUNDATIONS: [Part; 4] = [Part::Log, Part::Tree, Part::Checkpoint, Part::Keys];
+
+/// Looks a data folder through; with `repair` makes again what follows from the log. `progress` gets entries done and
+/// entries in all.
+///
+/// # Errors
+/// In the order of [`FsckError`].
+pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> Result<Findings, FsckError> {
+    let mut findings = Findings::default();
+    let io = |source| FsckError::Io { path: folder.to_owned(), source };
+    let opened = open_log(folder, &mut findings)?;
+    clear_left_behind(folder).map_err(io)?;
+    let Some(store) = opened else {
+        beside::check_unsent(folder, &mut findings);
+        findings.leave_out(Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)));
+        return Ok(findings);
+    };
+    findings.entries = store.size();
+    if store.size() == 0 && left_by_a_ledger(folder).is_none() {
+        // A first start that did not end: the next one goes on.
+        return Err(FsckError::NoLedger { path: folder.to_owned() });
+    }
+    let created = match genesis(&store) {
+        Ok(created) => created,
+        Err(error) => {
+            findings.add(Part::Log, "entry 0", &error, BACKUP);
+            beside::check_unsent(folder, &mut findings);
+            findings.leave_out(Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)));
+            return Ok(findings);
+        }
+    };
+    findings.origin.clone_from(&created.origin);
+    // In the data folder: what is made again takes the place of the old by a rename, and a country's projections don't fit
+    // into a temporary folder that is kept in memory.
+    let work = tempfile::Builder::new().prefix(WORK_PREFIX).tempdir_in(folder).map_err(io)?;
+    let (own, replay) = Walk::new(&store, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
+    let leaf = store.entry(0).ok().flatten().map(|entry| leaf_hash(&entry.leaf())).unwrap_or_default();
+    let pin = Pin { ledger_key: vkey(&created.origin, created.ledger_key)?, genesis_leaf_hash: leaf };
+    beside::check_keys(folder, &created, &mut findings);
+    beside::check_pin(folder, &pin, &mut findings);
+    beside::check_whose_log(&created.origin, &mut findings);
+    if findings.is_sound(Part::Log) {
+        directory::check(folder, &leaf, &store, &replay, &mut findings).map_err(io)?;
+    } else {
+        findings.leave_out([Part::Directory]);
+    }
+    beside::check_unsent(folder, &mut findings);
+    let order = |part: Part| Part::ALL.iter().position(|other| *other == part);
+    findings.problems.sort_by_key(|problem| order(problem.part));
+    if repair && FOUNDATIONS.into_iter().all(|part| findings.is_sound(part)) {
+        make_again(folder, work.path(), &pin, (&own, &replay), &mut findings)?;
+    }
+    Ok(findings)
+}
+
+/// The log's store; none where it can't be opened, which is then a finding.
+fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<SledStore>, FsckError> {
+    let log = folder.join("log");
+    if !log.join("db").exists() {
+        let left = left_by_a_ledger(folder).ok_or_else(|| FsckError::NoLedger { path: folder.to_owned() })?;
+        findings.add(Part::Log, "log/db", &format!("it is missing, and a ledger's {left} is there"), BACKUP);
+        return Ok(None);
+    }
+    let aside_before = snapshots_set_aside(&log);
+    let store = match SledStore::open(&log) {
+        Ok(store) => Some(store),
+        Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
+        Err(StoreError::Io { path, source }) => return Err(FsckError::Io { path, source }),
+        Err(error) => {
+            findings.add(Part::Log, "log/", &error, BACKUP);
+            None
+        }
+    };
+    for name in snapshots_set_aside(&log).difference(&aside_before) {
+        let problem = "the snapshot that the store opens faster with was damaged, and is set aside under this name: the store \
+                       was opened from its log alone, as a start would do. A disk may be failing";
+        findings.push(Problem {
+            part: Part::Log,
+            place: format!("log/{name}"),
+            problem: problem.to_owned(),
+            remedy: "Look at the disk, and have a backup; the file may be deleted",
+            derived: true,
+            repaired: store.is_some(),
+        });
+    }
+    Ok(store)
+}
+
+/// Clears away what a kill left behind.
+fn clear_left_behind(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WORK_PREFIX)) {
+            fs::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts what was derived anew in the place of what is damaged. A crash in between leaves a folder without projections,
+/// which a start makes again.
+fn make_again(
+    folder: &Path,
+    work: &Path,
+    pin: &Pin,
+    (own, replay): (&Projection, &Replay),
+    findings: &mut Findings,
+) -> Result<(), FsckError> {
+    let io = |source| FsckError::Io { path: folder.to_owned(), source };
+    let can = |part: Part| {
+        let mut problems = findings.problems.iter().filter(|problem| problem.part == part).peekable();
+        problems.peek().is_some() && problems.all(|problem| problem.derived)
+    };
+    let (projections, pin_file) = (can(Part::Projections), can(Part::Pin));
+    if projections {
+        own.save(replay).map_err(OpenError::from)?;
+        let old = folder.join("projections");
+        if old.exists() {
+            fs::rename(&old, work.join("damaged")).map_err(io)?;
+        }
+        fs::rename(work.join("own"), &old).and_then(|()| sync_folder(folder)).map_err(io)?;
+        repaired(findings, Part::Projections);
+    }
+    if pin_file {
+        atomic_write(&folder.join("ledger.pin"), pin.to_text().as_bytes(), 0o644).map_err(io)?;
+        repaired(findings, Part::Pin);
+    }
+    Ok(())
+}
+
+fn repaired(findings: &mut Findings, part: Part) {
+    for problem in findings.problems.iter_mut().filter(|problem| problem.part == part) {
+        problem.repaired = true;
+    }
+}

@@ -1,0 +1,116 @@
+//! The directories of imports: that every link leads to what it says, and every sheet on its way is one.
+
+use std::{fs, io, path::Path};
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use super::{Findings, Part};
+use crate::{
+    engine::{
+        replay::Replay,
+        store::{LogStore, StoreError},
+    },
+    format::{proto, wire},
+    ledger::{AccountId, Event, EventRef},
+    merkle::Hash,
+    people::directory::{Directory, Link, Row},
+};
+
+const REMEDY: &str = "Restore directory/ from a backup of the same day as the log's, and import again. Without it the import \
+                      would not know what it brought before";
+
+pub(super) fn check(
+    folder: &Path,
+    genesis_leaf_hash: &Hash,
+    store: &dyn LogStore,
+    replay: &Replay,
+    findings: &mut Findings,
+) -> io::Result<()> {
+    let root = folder.join("directory");
+    if !root.exists() {
+        return Ok(());
+    }
+    let own = hex::encode(&Sha256::digest(genesis_leaf_hash)[..8]);
+    let mut names: Vec<String> = fs::read_dir(&root)?
+        .map(|file| Ok(file?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<_>>()?;
+    names.sort();
+    for name in names {
+        let place = format!("directory/{name}");
+        if name != own {
+            let remedy = "It does no harm here; move it to the folder of its ledger";
+            findings.add(Part::Directory, place, &"it belongs to another ledger", remedy);
+            continue;
+        }
+        if !root.join(&name).join("db").exists() {
+            findings.add(Part::Directory, place, &"its store is missing, and with it every link", REMEDY);
+            continue;
+        }
+        let each = Directory::each(&root.join(&name), &mut |row| {
+            let problem = match row {
+                Ok(row) => fault(&row, store, replay),
+                Err((at, error)) => Some((at, error.to_string())),
+            };
+            if let Some((at, problem)) = problem {
+                findings.add(Part::Directory, format!("{place}, {at}"), &problem, REMEDY);
+            }
+        });
+        match each {
+            Err(StoreError::InUse { .. }) => {
+                findings.add(Part::Directory, place, &"an import is under way", "Let it finish, and look again");
+            }
+            Err(error) => findings.add(Part::Directory, place, &error, REMEDY),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where a row leads to nothing.
+fn fault(row: &Row, store: &dyn LogStore, replay: &Replay) -> Option<(String, String)> {
+    match row {
+        Row::Link(Link::Account { outside, account }) => {
+            let missing = replay.state.account_number(*account).is_none();
+            missing.then(|| (format!("account of {outside:?}"), no_account(*account)))
+        }
+        Row::Link(Link::Record { outside, link }) => {
+            record_fault(link.record, store).map(|problem| (format!("record {outside:?}"), problem))
+        }
+        Row::Link(Link::Applied { .. }) => None,
+        Row::Pending(pending) => {
+            let at = format!("outbox, sheet {}", pending.number);
+            let sheet = proto::Sheet::decode(pending.sheet.as_slice()).map_err(|error| error.to_string());
+            let sheet = sheet.and_then(|sheet| wire::decode(&sheet).map_err(|refusal| refusal.to_string()));
+            let later = |link: &&Link| match link {
+                // Index 0 is the sheet itself, which has no entry yet.
+                Link::Record { link, .. } => link.record.index.0 > 0 && record_fault(link.record, store).is_some(),
+                Link::Account { .. } | Link::Applied { .. } => false,
+            };
+            match sheet {
+                Err(problem) => Some((at, problem)),
+                Ok(_) if pending.links.iter().any(|link| later(&link)) => {
+                    Some((at, "it links to a record that is not in the log".to_owned()))
+                }
+                Ok(_) => None,
+            }
+        }
+    }
+}
+
+fn no_account(account: AccountId) -> String {
+    format!("the log has no account {account}")
+}
+
+fn record_fault(at: EventRef, store: &dyn LogStore) -> Option<String> {
+    let entry = match store.entry(at.index.0) {
+        Ok(entry) => entry,
+        Err(error) => return Some(error.to_string()),
+    };
+    let event = entry.and_then(|entry| wire::decode_event(entry.events.get(usize::from(at.event))?).ok());
+    match event {
+        Some(Event::ServiceRecorded(_)) => None,
+        Some(event) => Some(format!("event {at} of the log is no record, but {}", event.name())),
+        None => Some(format!("the log has no event {at}")),
+    }
+}

@@ -1,0 +1,257 @@
+//! The log, replayed, and held against the tree, the kept roots, the checkpoints and the projections.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use super::{BACKUP, Findings, FsckError, OpenError, Part};
+use crate::{
+    engine::{
+        past::LogPast,
+        pipeline::{self, Keys, Replayed},
+        projection::{Committed, Projection},
+        replay::Replay,
+        store::{CheckpointFile, LogStore, SledStore, StoredEntry},
+    },
+    folder::open::{genesis, vkey},
+    format::{
+        checkpoint::{self, Checkpoint, VerifierKey},
+        wire,
+    },
+    merkle::{Hash, leaf_hash, stored_hash_count},
+};
+
+/// A folder's derived state, read from a copy: reading cuts rows that a crash left, and nothing is to change here.
+struct Kept {
+    projection: Projection,
+    replay: Replay,
+}
+
+/// A walk through the log.
+pub(super) struct Walk<'a> {
+    store: &'a SledStore,
+    folder: &'a Path,
+    own: Projection,
+    replay: Replay,
+    kept: Option<Kept>,
+    /// There is a snapshot, and it can't be used.
+    snapshot_damaged: bool,
+    /// Sizes at which a root is wanted, and the root there.
+    roots: BTreeMap<u64, Option<Hash>>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(store: &'a SledStore, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
+        let (own, replay) = Projection::open(&work.join("own"), origin, 0).map_err(OpenError::from)?;
+        let (there, copy) = (folder.join("projections"), work.join("kept"));
+        let has_snapshot = there.join("snapshot").exists();
+        let mut kept = None;
+        if has_snapshot {
+            fs::create_dir(&copy).map_err(|source| FsckError::Io { path: copy.clone(), source })?;
+            for name in ["snapshot", "postings", "entries", "warnings", "times"] {
+                let path = there.join(name);
+                match fs::copy(&path, copy.join(name)) {
+                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(FsckError::Io { path, source });
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            let (projection, replay) = Projection::open(&copy, origin, store.size()).map_err(OpenError::from)?;
+            kept = (replay.state.size() > 0).then_some(Kept { projection, replay });
+        }
+        let snapshot_damaged = has_snapshot && kept.is_none();
+        Ok(Self { store, folder, own, replay, kept, snapshot_damaged, roots: BTreeMap::new() })
+    }
+
+    /// Replays the log, and gives the projections that it comes to.
+    pub(super) fn run(
+        mut self,
+        findings: &mut Findings,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Projection, Replay), FsckError> {
+        let signed = self.signed_checkpoints(findings)?;
+        self.roots = signed.iter().map(|(_, checkpoint)| (checkpoint.size, None)).collect();
+        self.check_keys_of_store(findings);
+        let size = self.store.size();
+        let snapshot = self.kept.as_ref().map(|kept| kept.replay.state.size());
+        let (mut next, store) = (0, self.store);
+        let read = || -> Result<Vec<StoredEntry>, OpenError> {
+            let mut entries = if next < size { store.entries(next, pipeline::CHUNK_BYTES)? } else { Vec::new() };
+            // A chunk ends where the snapshot stands.
+            if let Some(snapshot) = snapshot.filter(|snapshot| (next..next + entries.len() as u64).contains(snapshot)) {
+                entries.truncate(usize::try_from(snapshot - next).unwrap_or(usize::MAX));
+            }
+            next += entries.len() as u64;
+            Ok(entries)
+        };
+        let mut compared = None;
+        let ended = pipeline::run(Keys::new(), read, |chunk| {
+            let replayed: Vec<Replayed> =
+                chunk.into_iter().map(|prepared| self.entry(prepared, findings)).collect::<Result<_, _>>()?;
+            let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
+            self.own.apply(&committed, self.replay.frontier.root())?;
+            progress(self.replay.state.size(), size);
+            if snapshot == Some(self.replay.state.size()) {
+                compared = Some(self.compare()?);
+            }
+            Ok::<_, OpenError>(())
+        });
+        if let Err(error) = ended {
+            let first = self.replay.state.size();
+            findings.add(Part::Log, format!("entry {first}"), &error, BACKUP);
+            self.look_at_the_rest(first + 1, findings, progress);
+        }
+        let whole = self.replay.state.size() == size;
+        if whole && store.last_root().ok().flatten() != Some(self.replay.frontier.root()) {
+            findings.add(Part::Log, format!("the root after {size} entries"), &"it is not that of the entries", BACKUP);
+        }
+        match compared {
+            Some(Some((place, problem))) => findings.add_derived(Part::Projections, place, &problem),
+            None if self.snapshot_damaged => {
+                let problem = "it is damaged, of another ledger, or ahead of the log";
+                findings.add_derived(Part::Projections, "projections/snapshot", &problem);
+            }
+            None if self.kept.is_some() => findings.leave_out([Part::Projections]),
+            Some(None) | None => {}
+        }
+        self.check_checkpoints(&signed, whole, findings);
+        Ok((self.own, self.replay))
+    }
+
+    /// One entry through the rules, its tree hashes and its commit's root compared.
+    fn entry(&mut self, prepared: pipeline::Prepared, findings: &mut Findings) -> Result<Replayed, OpenError> {
+        let store = self.store;
+        let index = prepared.entry.index;
+        let mut number = stored_hash_count(index);
+        let replayed =
+            pipeline::replay(&mut self.replay, prepared, &mut LogPast { store, times: self.own.times() }, |hash| {
+                let problem = match store.tree_hash(number) {
+                    Ok(Some(kept)) if kept == hash => None,
+                    Ok(Some(_)) => Some("it is not that of the entries".to_owned()),
+                    Ok(None) => Some("it is missing".to_owned()),
+                    Err(error) => Some(error.to_string()),
+                };
+                if let Some(problem) = problem {
+                    findings.add(Part::Tree, format!("tree hash {number}, of entry {index}"), &problem, BACKUP);
+                }
+                number += 1;
+            })?;
+        let (size, root) = (index + 1, self.replay.frontier.root());
+        if store.commit_root(size)?.is_some_and(|kept| kept != root) && size < store.size() {
+            let problem = "it is not that of the entries";
+            findings.add(Part::Log, format!("the root after {size} entries"), &problem, BACKUP);
+        }
+        if let Some(wanted) = self.roots.get_mut(&size) {
+            *wanted = Some(root);
+        }
+        Ok(replayed)
+    }
+
+    /// Entries after one that can't be replayed: their bytes, and their leaves in the tree. The rules can't be run over them.
+    fn look_at_the_rest(&self, from: u64, findings: &mut Findings, progress: &mut dyn FnMut(u64, u64)) {
+        let size = self.store.size();
+        for index in from..size {
+            let place = format!("entry {index}");
+            match self.store.entry(index) {
+                Ok(Some(entry)) => {
+                    if let Err(refusal) = wire::decode_entry(&entry) {
+                        findings.add(Part::Log, place, &refusal, BACKUP);
+                    } else if self.store.node(0, index).ok() != Some(leaf_hash(&entry.leaf())) {
+                        findings.add(
+                            Part::Tree,
+                            place,
+                            &"its bytes and its leaf in the tree are not of each other",
+                            BACKUP,
+                        );
+                    }
+                }
+                Ok(None) => findings.add(Part::Log, place, &"it is missing", BACKUP),
+                Err(error) => findings.add(Part::Log, place, &error, BACKUP),
+            }
+            progress(index + 1, size);
+        }
+        if findings.is_sound(Part::Tree) {
+            findings.leave_out([Part::Tree]);
+        }
+    }
+
+    /// What the snapshot and its rows hold, against the replay up to there.
+    fn compare(&self) -> Result<Option<(String, String)>, OpenError> {
+        let Some(kept) = &self.kept else { return Ok(None) };
+        if kept.replay.state != self.replay.state || kept.replay.frontier != self.replay.frontier {
+            let problem = "its state is not what the log adds up to";
+            return Ok(Some(("projections/snapshot".to_owned(), problem.to_owned())));
+        }
+        let found = self.own.first_difference(&kept.projection)?;
+        Ok(found.map(|(file, row)| {
+            let place =
+                row.map_or_else(|| format!("projections/{file}"), |row| format!("projections/{file}, row {row}"));
+            (place, "it is not what the log adds up to".to_owned())
+        }))
+    }
+
+    /// Keys that no commit makes, and a log that is shorter than what sled holds.
+    fn check_keys_of_store(&self, findings: &mut Findings) {
+        let looked = self.store.stray_keys(&mut |stray| {
+            findings.add(Part::Log, stray, &"no commit makes such a key, or its commit is missing", BACKUP);
+        });
+        if let Err(error) = looked {
+            findings.add(Part::Log, "log/", &error, BACKUP);
+        }
+    }
+
+    /// The checkpoints in files of their own that the ledger signed.
+    fn signed_checkpoints(&self, findings: &mut Findings) -> Result<Vec<(&'static str, Checkpoint)>, FsckError> {
+        let created = genesis(self.store)?;
+        let key: VerifierKey = vkey(&created.origin, created.ledger_key)?;
+        let mut signed = Vec::new();
+        for (name, remedy) in [
+            ("checkpoint", "Restore it from a backup, or take the newest one that a witness or mirror has"),
+            ("cosigned", "Delete it: witnesses are asked again"),
+        ] {
+            let note = match CheckpointFile::new(self.folder.join(name)).read() {
+                Ok(Some(note)) if !note.is_empty() => note,
+                Ok(_) if name == "checkpoint" && self.store.size() > 1 => {
+                    let problem = "it is missing: nobody can tell whether acknowledged entries are";
+                    findings.add(Part::Checkpoint, name, &problem, remedy);
+                    continue;
+                }
+                Ok(_) => continue,
+                Err(error) => {
+                    findings.add(Part::Checkpoint, name, &error, remedy);
+                    continue;
+                }
+            };
+            match checkpoint::open(note.as_bytes(), &key, key.name()) {
+                Ok(checkpoint) => signed.push((name, checkpoint)),
+                Err(error) => findings.add(Part::Checkpoint, name, &error, remedy),
+            }
+        }
+        Ok(signed)
+    }
+
+    fn check_checkpoints(&self, signed: &[(&'static str, Checkpoint)], whole: bool, findings: &mut Findings) {
+        for (name, checkpoint) in signed {
+            let size = self.store.size();
+            if checkpoint.size > size {
+                let problem = format!(
+                    "it was signed over {} entries, and the log has {size}: acknowledged entries are gone",
+                    checkpoint.size
+                );
+                findings.add(Part::Log, format!("entries {size} to {}", checkpoint.size - 1), &problem, BACKUP);
+                continue;
+            }
+            let root = self.roots.get(&checkpoint.size).copied().flatten();
+            let empty = checkpoint.size == 0;
+            match root {
+                Some(root) if root.as_slice() == checkpoint.root => {}
+                Some(_) => {
+                    let problem = format!("the first {} entries are not those that were signed", checkpoint.size);
+                    findings.add(Part::Log, format!("entries up to {}", checkpoint.size), &problem, BACKUP);
+                }
+                None if empty => {}
+                None if !whole => findings.leave_out([Part::Checkpoint]),
+                None => findings.add(Part::Checkpoint, *name, &"its root could not be computed", BACKUP),
+            }
+        }
+    }
+}

@@ -1,0 +1,550 @@
+//! A data folder: made on a first start, opened and checked on every other.
+//!
+//! ```text
+//! log/            the log (sled)
+//! checkpoint      the newest signed checkpoint
+//! cosigned        the newest one that witnesses cosigned
+//! ledger.key      signs checkpoints
+//! service.key     lets holds expire
+//! operator.key    the operator's; serving needs it only once, for the genesis
+//! projections/    derived: delete any of it while the service is down
+//! directory/      links between outside ids and accounts, kept by imports
+//! unsent/         sheets of commands that got no answer, kept to be submitted again
+//! ```
+
+mod cosigned;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub(crate) use self::cosigned::Cosigned;
+use super::Identity;
+use crate::{
+    engine::{
+        clock::{Clock, ClockImplausible, SystemTimeSource},
+        key_file::{KeyFile, KeyFileError},
+        past::{LogPast, PastError},
+        pipeline::{self, ReplayError, Replayed},
+        projection::{Committed, Projection, ProjectionError},
+        replay::{Divergence, Replay},
+        sequencer::{self, Parts, Published, Sequencer, Threads},
+        store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, StoredEntry},
+    },
+    format::{
+        checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
+        proto::{self, event::Kind},
+        signature::{self, PrivateKey},
+        wire,
+    },
+    ledger::{Event, LedgerCreated, Millis, Policy, Predecessor, Refusal, SheetId, State},
+    merkle::{Hash, leaf_hash, root_at},
+    trust::{
+        audit::Pin,
+        witnesses::{Standing, WitnessObjection, Witnesses},
+    },
+};
+
+/// How long a genesis may take from signing to the disk.
+const GENESIS_VALIDITY_MS: i64 = 3_600_000;
+
+/// What to open.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// On a first start: the ledger's origin; otherwise what it has to be.
+    pub origin: Option<String>,
+    /// On a first start: the policy.
+    pub policy: Option<Policy>,
+    /// On a first start: the ledger that this one carries on; otherwise what it has to be.
+    pub predecessor: Option<Predecessor>,
+    /// A time that the operator vouches for.
+    pub accept_clock: Option<Millis>,
+    /// Who cosigns, and is asked before anything is signed. With them [`open`] must not be called from an asynchronous
+    /// task, as it waits for their answers.
+    pub witnesses: Option<Witnesses>,
+}
+
+/// An open ledger, ready to serve.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) projection: Arc<Projection>,
+    pub(crate) sequencer: Sequencer,
+    pub(crate) threads: Threads,
+    pub(crate) identity: Identity,
+    pub(crate) service_key: Option<PrivateKey>,
+    pub(crate) cosigned: Cosigned,
+    pub(crate) witnesses: Option<Witnesses>,
+}
+
+impl std::fmt::Debug for dyn LogStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogStore").field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Its origin and the key that signs its checkpoints, as a C2SP verifier key.
+    #[must_use]
+    pub fn ledger_vkey(&self) -> &str {
+        &self.identity.ledger_vkey
+    }
+}
+
+/// What a first start made.
+#[derive(Debug, Clone)]
+pub struct Creation {
+    /// The operator's key file.
+    pub operator_key: PathBuf,
+    /// What auditors pin, as a file.
+    pub pin_file: PathBuf,
+    /// What auditors pin.
+    pub pin: Pin,
+}
+
+/// Why a data folder can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file system failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// How.
+        source: std::io::Error,
+    },
+    /// The ledger can't sign.
+    #[error(
+        "{path} is missing: without the ledger's key nothing can be signed, so nothing is served. Put it back from a \
+         backup; until then the log can be exported and audited with --data"
+    )]
+    LedgerKeyMissing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A key file is missing or damaged.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The log's store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The projections can't be kept.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+    /// The clock can't be right.
+    #[error(transparent)]
+    Clock(#[from] ClockImplausible),
+    /// The log is empty, and other parts of a ledger are there.
+    #[error(
+        "the log is empty, but {path} is there: the log of a ledger was lost. Restore it from a backup. A new ledger needs \
+         an empty folder"
+    )]
+    LogGone {
+        /// What is left.
+        path: PathBuf,
+    },
+    /// Only the genesis sets the policy.
+    #[error("--policy: the folder holds a ledger already, and its genesis fixed the policy. Start it without --policy")]
+    PolicyFixed,
+    /// Only the genesis names a predecessor.
+    #[error(
+        "--succeed: the folder holds the ledger {origin} already, and its genesis names no such predecessor. A successor \
+         needs an empty folder"
+    )]
+    PredecessorFixed {
+        /// There.
+        origin: String,
+    },
+    /// The origin can't name a ledger.
+    #[error(
+        "--origin {origin:?}: expected 1 to 128 visible ASCII characters, without + and not beginning with DSSEv1, for \
+         example timebank.example/leeds"
+    )]
+    OriginInvalid {
+        /// Asked for.
+        origin: String,
+    },
+    /// The genesis breaks a rule.
+    #[error("the ledger can't be created: {field}: {0}", field = .0.field)]
+    Genesis(Refusal),
+    /// The folder holds another ledger.
+    #[error("the folder holds the ledger {found}, not {wanted}: choose another folder, or leave --origin out")]
+    OtherOrigin {
+        /// Asked for.
+        wanted: String,
+        /// There.
+        found: String,
+    },
+    /// An entry doesn't follow from those before it.
+    #[error("the log does not obey its own rules: {0}. Restore the folder from a backup; nothing was changed")]
+    Diverged(Divergence),
+    /// An entry that was accepted can't be decoded.
+    #[error("entry {index} of the log can't be decoded: {refusal}. Restore the folder from a backup")]
+    Undecodable {
+        /// Which.
+        index: u64,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The recomputed root isn't the one that was kept with the newest commit.
+    #[error("the tree over the {size} entries of the log has another root than was kept with them. Restore a backup")]
+    RootMismatch {
+        /// Entries.
+        size: u64,
+    },
+    /// The checkpoint file is gone, so nobody can tell whether entries are.
+    #[error(
+        "{path} is missing, and the log has {size} entries: without it nobody can tell whether acknowledged entries are \
+         gone. Restore it from a backup, or from a witness or mirror that holds it"
+    )]
+    CheckpointMissing {
+        /// Which file.
+        path: PathBuf,
+        /// There.
+        size: u64,
+    },
+    /// The checkpoint file is no checkpoint of this ledger.
+    #[error("{path} is no checkpoint of this ledger: {source}")]
+    CheckpointInvalid {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: CheckpointError,
+    },
+    /// Acknowledged entries are gone.
+    #[error(
+        "the log has {size} entries, but a checkpoint over {signed} was signed: acknowledged entries are gone. \
+         Restore the folder from a backup that has them. Where no backup has, carry the ledger on in a new folder, with \
+         `serve --succeed` and this checkpoint; never delete the checkpoint, others hold it"
+    )]
+    EntriesGone {
+        /// There.
+        size: u64,
+        /// Signed.
+        signed: u64,
+    },
+    /// The log isn't the one that the checkpoint is over.
+    #[error("the first {size} entries of the log are not those of the signed checkpoint. Restore a backup")]
+    CheckpointMismatch {
+        /// Signed.
+        size: u64,
+    },
+    /// A witness knows more, or otherwise, than the log.
+    #[error(
+        "the witness {witness} objects, so nothing is signed: {objection}. Restore the folder from a backup that has all \
+         that was acknowledged; only if the witness itself is at fault, start without it"
+    )]
+    WitnessObjects {
+        /// Which.
+        witness: String,
+        /// Why.
+        objection: WitnessObjection,
+    },
+}
+
+impl From<ReplayError<PastError>> for OpenError {
+    fn from(error: ReplayError<PastError>) -> Self {
+        match error {
+            ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
+            ReplayError::Diverged(divergence) => Self::Diverged(divergence),
+            ReplayError::Past(PastError::Store(error)) => Self::Store(error),
+            ReplayError::Past(PastError::Times(error)) => Self::Projection(error),
+        }
+    }
+}
+
+/// Opens a data folder, and makes one where there is none.
+///
+/// # Errors
+/// In the order of [`OpenError`]'s checks: files, keys, store, log against its rules, root, checkpoint, clock, witnesses.
+pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenError> {
+    let folder = &options.folder;
+    let io = |source| OpenError::Io { path: folder.clone(), source };
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let store = Arc::new(SledStore::open(&folder.join("log"))?);
+    crate::engine::store::sync_folder(
+        folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    )
+    .map_err(io)?;
+    let creation = if store.size() == 0 {
+        check_unused(folder)?;
+        Some(create(options, store.as_ref())?)
+    } else {
+        None
+    };
+    if creation.is_none() && options.policy.is_some() {
+        return Err(OpenError::PolicyFixed);
+    }
+    let created = genesis(store.as_ref())?;
+    if let Some(wanted) = options.origin.as_ref().filter(|origin| **origin != created.origin) {
+        return Err(OpenError::OtherOrigin { wanted: wanted.clone(), found: created.origin });
+    }
+    if options.predecessor.is_some() && creation.is_none() {
+        check_predecessor(options, &created)?;
+    }
+    let path = folder.join("ledger.key");
+    if !path.exists() {
+        return Err(OpenError::LedgerKeyMissing { path });
+    }
+    let ledger_key = KeyFile::read(&path)?.key;
+    let service_key = match KeyFile::read(&folder.join("service.key")) {
+        Ok(file) => Some(file.key),
+        Err(error) => {
+            tracing::warn!("{error}: holds that run out will not be expired by the service");
+            None
+        }
+    };
+    let (projection, replay) = replayed(folder, store.as_ref(), &created.origin)?;
+    let checkpoint_file = CheckpointFile::new(folder.join("checkpoint"));
+    let checkpoint = check_checkpoint(folder, &checkpoint_file, store.as_ref(), &created, &ledger_key)?;
+    let cosigned = Cosigned::read(folder, store.as_ref(), &created)?;
+    let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
+    let clock = Clock::start(Box::new(SystemTimeSource::default()), last, options.accept_clock)?;
+    let origin = created.origin.clone();
+    let identity = Identity {
+        predecessor: created.predecessor,
+        ledger_vkey: vkey(&created.origin, created.ledger_key)?.to_string(),
+        genesis_leaf_hash: genesis_leaf_hash(store.as_ref())?,
+        cursor_key: cursor_key(&ledger_key),
+    };
+    let (store, projection): (Arc<dyn LogStore>, _) = (store, Arc::new(projection));
+    if let Some(witnesses) = &options.witnesses {
+        let (store, checkpoint) = (Arc::clone(&store), checkpoint.clone());
+        let standing = Standing { origin: &origin, key: &ledger_key, store, checkpoint };
+        let objects = |(witness, objection)| OpenError::WitnessObjects { witness, objection };
+        witnesses.check(&standing).map_err(io)?.map_err(objects)?;
+    }
+    let (sequencer, threads) = sequencer::start(Parts {
+        store: Arc::clone(&store),
+        projection: Arc::clone(&projection),
+        replay,
+        clock,
+        ledger_key,
+        checkpoint_file,
+        checkpoint,
+    })
+    .map_err(io)?;
+    let witnesses = options.witnesses.clone();
+    Ok((Ledger { store, projection, sequencer, threads, identity, service_key, cosigned, witnesses }, creation))
+}
+
+/// Something that a ledger leaves beside its log after its first commit, and not before.
+pub(super) fn left_by_a_ledger(folder: &Path) -> Option<&'static str> {
+    ["checkpoint", "projections", "ledger.pin"].into_iter().find(|name| folder.join(name).exists())
+}
+
+/// Nothing of a ledger is left in a folder whose log is empty: a log that was lost is not replaced by a new one.
+fn check_unused(folder: &Path) -> Result<(), OpenError> {
+    match left_by_a_ledger(folder) {
+        Some(name) => Err(OpenError::LogGone { path: folder.join(name) }),
+        None => Ok(()),
+    }
+}
+
+/// A later start may name the predecessor again, but no other one.
+fn check_predecessor(options: &OpenOptions, created: &LedgerCreated) -> Result<(), OpenError> {
+    if options.predecessor == created.predecessor {
+        Ok(())
+    } else {
+        Err(OpenError::PredecessorFixed { origin: created.origin.clone() })
+    }
+}
+
+/// A secret that only this ledger has, for cursors: they stay good over a restart.
+fn cursor_key(ledger_key: &PrivateKey) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::new().chain_update(b"timebank cursor v1\n").chain_update(ledger_key.seed()).finalize().into()
+}
+
+/// The ledger key as others verify its notes with it.
+pub(crate) fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, OpenError> {
+    VerifierKey::new(origin, public_key)
+        .map_err(|_unfit| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "its ledger key is none" }.into())
+}
+
+pub(super) fn genesis(store: &dyn LogStore) -> Result<LedgerCreated, OpenError> {
+    let corrupt = || StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
+    let entry = store.entry(0)?.ok_or_else(corrupt)?;
+    let event = entry.events.first().and_then(|bytes| wire::decode_event(bytes).ok());
+    match event {
+        Some(Event::LedgerCreated(created)) => Ok(*created),
+        _ => Err(corrupt().into()),
+    }
+}
+
+fn genesis_leaf_hash(store: &dyn LogStore) -> Result<Hash, OpenError> {
+    Ok(store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
+}
+
+/// The projections and the state of the whole log. A saved state that the log doesn't agree with costs a replay.
+fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projection, Replay), OpenError> {
+    let projections = folder.join("projections");
+    let (projection, mut replay) = Projection::open(&projections, origin, store.size())?;
+    let saved = replay.state.size();
+    let caught_up = catch_up(store, &projection, &mut replay).and_then(|()| {
+        let agree = store.last_root()? == Some(replay.frontier.root());
+        if agree { Ok(()) } else { Err(OpenError::RootMismatch { size: store.size() }) }
+    });
+    match caught_up {
+        Ok(()) => Ok((projection, replay)),
+        Err(error) if saved == 0 => Err(error),
+        Err(error) => {
+            tracing::warn!("the snapshot doesn't agree with the log ({error}): replaying all of it");
+            drop(projection);
+            let io = |source| OpenError::Io { path: projections.clone(), source };
+            std::fs::remove_dir_all(&projections).map_err(io)?;
+            replayed(folder, store, origin)
+        }
+    }
+}
+
+/// Replays what the saved state doesn't hold yet: every signature and every rule again.
+fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) -> Result<(), OpenError> {
+    let mut next = replay.state.size();
+    let read = || {
+        let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES)? } else { Vec::new() };
+        next += entries.len() as u64;
+        Ok(entries)
+    };
+    let keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
+    let mut past = LogPast { store, times: projection.times() };
+    pipeline::run(keys, read, |chunk| {
+        let mut replayed = Vec::with_capacity(chunk.len());
+        for prepared in chunk {
+            replayed.push(pipeline::replay(replay, prepared, &mut past, |_| ())?);
+        }
+        let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
+        projection.apply(&committed, replay.frontier.root())?;
+        Ok(())
+    })
+}
+
+/// The log must reach the stored checkpoint and match its root; entries beyond it were verified and are kept.
+fn check_checkpoint(
+    folder: &Path,
+    file: &CheckpointFile,
+    store: &dyn LogStore,
+    created: &LedgerCreated,
+    ledger_key: &PrivateKey,
+) -> Result<Option<Published>, OpenError> {
+    let path = folder.join("checkpoint");
+    let invalid = |source| OpenError::CheckpointInvalid { path: path.clone(), source };
+    if ledger_key.public_key() != created.ledger_key {
+        let path = folder.join("ledger.key");
+        return Err(KeyFileError::OtherKey { path }.into());
+    }
+    let Some(note) = file.read()? else {
+        // Nothing is served before the first checkpoint is out: only a first start that was cut off has none.
+        let size = store.size();
+        return if size <= 1 { Ok(None) } else { Err(OpenError::CheckpointMissing { path, size }) };
+    };
+    let vkey = vkey(&created.origin, created.ledger_key)?;
+    let checkpoint = checkpoint::open(note.as_bytes(), &vkey, &created.origin).map_err(invalid)?;
+    check_covered(store, &checkpoint, invalid)?;
+    Ok(Some(Published { size: checkpoint.size, note }))
+}
+
+/// A log has to reach what was signed, and to be what was signed as far as it goes.
+fn check_covered(
+    store: &dyn LogStore,
+    checkpoint: &Checkpoint,
+    invalid: impl Fn(CheckpointError) -> OpenError,
+) -> Result<(), OpenError> {
+    let (signed, root) = (checkpoint.size, checkpoint.root_hash().map_err(invalid)?);
+    if signed > store.size() {
+        return Err(OpenError::EntriesGone { size: store.size(), signed });
+    }
+    if root_at(signed, |level, index| store.node(level, index))? != root {
+        return Err(OpenError::CheckpointMismatch { size: signed });
+    }
+    Ok(())
+}
+
+/// Makes the keys and the genesis. A start that was interrupted goes on with the keys that are there.
+fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenError> {
+    let folder = &options.folder;
+    let path = folder.join("operator.key");
+    let origin = match (KeyFile::read(&path), &options.origin) {
+        (_, Some(origin)) => origin.clone(),
+        (Ok(file), None) => file.origin,
+        (Err(_), None) => random_origin(),
+    };
+    if !wire::is_origin(&origin) {
+        return Err(OpenError::OriginInvalid { origin });
+    }
+    let key = |name: &str| {
+        let file = KeyFile::read_or_create(&folder.join(name), &origin)?;
+        let (wanted, found) = (origin.clone(), file.origin);
+        if found == wanted { Ok(file.key) } else { Err(OpenError::OtherOrigin { wanted, found }) }
+    };
+    let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key("operator.key")?);
+    let now = Millis(jiff::Timestamp::now().as_millisecond());
+    let policy = options.policy.clone().unwrap_or_default();
+    let numbers = GenesisNumbers { issuance_account: signature::random(), nonce: signature::random() };
+    let mut event = genesis_event(&origin, &policy, (&ledger_key, &service_key, &operator_key), &numbers);
+    event.predecessor = options.predecessor.as_ref().map(wire::predecessor_message);
+    let draft = wire::Draft {
+        origin: &origin,
+        sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
+        issued_at: now,
+        valid_until: Millis(now.0 + GENESIS_VALIDITY_MS),
+        events: vec![Kind::LedgerCreated(Box::new(event))],
+    };
+    let random = |error: getrandom::Error| OpenError::Io { path: folder.clone(), source: std::io::Error::other(error) };
+    let sheet = wire::sign(draft, &[&operator_key]).map_err(random)?;
+    let decoded = wire::decode(&sheet).map_err(OpenError::Genesis)?;
+    let mut replay = Replay { state: State::new(&origin), frontier: crate::merkle::Frontier::default() };
+    let mut tree_hashes = Vec::new();
+    replay
+        .append(&decoded, now, &crate::ledger::Facts::default(), |hash| tree_hashes.push(hash))
+        .map_err(OpenError::Genesis)?;
+    let entry = StoredEntry {
+        index: 0,
+        recorded_at_ms: now.0,
+        header: sheet.header,
+        signatures: sheet.signatures,
+        events: sheet.events,
+    };
+    let leaf = wire::leaf(0, now.0, &decoded.header_hash, &decoded.signatures_hash);
+    let root = replay.frontier.root();
+    store.commit(&Commit { entries: vec![entry], first_tree_hash: 0, tree_hashes, root })?;
+    let pin = Pin { ledger_key: vkey(&origin, ledger_key.public_key())?, genesis_leaf_hash: leaf_hash(&leaf) };
+    let pin_file = folder.join("ledger.pin");
+    crate::engine::store::atomic_write(&pin_file, pin.to_text().as_bytes(), 0o644)
+        .map_err(|source| OpenError::Io { path: pin_file.clone(), source })?;
+    Ok(Creation { operator_key: path, pin_file, pin })
+}
+
+fn random_origin() -> String {
+    format!("timebank.invalid/{}", hex::encode(signature::random::<8>()))
+}
+
+/// What tells one genesis from every other.
+pub(crate) struct GenesisNumbers {
+    /// Id of the issuance account.
+    pub(crate) issuance_account: [u8; 16],
+    /// Nothing but different.
+    pub(crate) nonce: [u8; 32],
+}
+
+pub(crate) fn genesis_event(
+    origin: &str,
+    policy: &Policy,
+    (ledger, service, operator): (&PrivateKey, &PrivateKey, &PrivateKey),
+    numbers: &GenesisNumbers,
+) -> proto::LedgerCreated {
+    proto::LedgerCreated {
+        origin: origin.to_owned(),
+        ledger_key: ledger.public_key().to_vec().into(),
+        operator_keys: vec![operator.public_key().to_vec().into()],
+        service_key: service.public_key().to_vec().into(),
+        service_possession: service.prove_possession(origin).to_vec().into(),
+        issuance_account: numbers.issuance_account.to_vec().into(),
+        policy: Some(wire::policy_message(policy)),
+        nonce: numbers.nonce.to_vec().into(),
+        predecessor: None,
+    }
+}

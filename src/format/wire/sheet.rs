@@ -1,0 +1,310 @@
+//! A sheet at the door: everything that its bytes alone can show to be wrong.
+
+use std::{collections::HashMap, ops::RangeInclusive};
+
+use bytes::Bytes;
+
+use super::{canonical, entry::StoredEntry, event, frequent, leaf};
+use crate::{
+    format::{
+        proto,
+        signature::{self, Claim},
+    },
+    ledger::{Event, KeyId, Millis, Refusal, Rejection, Sheet, SheetId},
+    merkle,
+};
+
+/// Longest header: 8 signers of 18 bytes, an origin of 130, and 80 of the rest fit twice.
+pub const HEADER_BYTES_MAX: usize = 1_024;
+/// Longest event: a genesis with 8 operator keys and some 40 tariffs fits.
+pub const EVENT_BYTES_MAX: usize = 1_024;
+/// Longest sheet: 1,000 events of 260 bytes, three times a usual one.
+pub const SHEET_BYTES_MAX: usize = 256 * 1_024;
+/// Most events of a sheet: a month of a busy station.
+pub const EVENTS_MAX: usize = 1_000;
+/// Most signers of a sheet: all operators of a genesis.
+pub const SIGNERS_MAX: usize = 8;
+/// Longest origin: a schema-less URL, as C2SP asks for, in one line of a note.
+const ORIGIN_BYTES_MAX: usize = 128;
+/// Times stated: 1970 up to the end of the year 9999.
+pub(super) const TIMES_MS: RangeInclusive<i64> = 0..=253_402_300_799_999;
+
+/// A sheet whose bytes are in order. Its signatures are still to be verified.
+#[derive(Debug, Clone)]
+pub struct Decoded {
+    /// As the rules see it.
+    pub sheet: Sheet,
+    /// SHA-256 of its header.
+    pub header_hash: [u8; 32],
+    /// SHA-256 over its signatures.
+    pub signatures_hash: [u8; 32],
+    /// What its signers signed.
+    pub signed_message: Vec<u8>,
+    /// Their signatures, in the order of the signers.
+    pub signatures: Vec<[u8; 64]>,
+}
+
+/// The parts of a sheet, wherever they are kept.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    header: &'a Bytes,
+    events: &'a [Bytes],
+    signatures: &'a [Bytes],
+}
+
+/// Decodes a sheet.
+///
+/// # Errors
+/// In the order of [`Rejection`], from `SheetTooLarge` to `PossessionInvalid`.
+pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
+    decode_parts(Parts { header: &sheet.header, events: &sheet.events, signatures: &sheet.signatures })
+}
+
+/// Decodes the sheet of an entry.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_entry(entry: &StoredEntry) -> Result<Decoded, Refusal> {
+    decode_parts(Parts { header: &entry.header, events: &entry.events, signatures: &entry.signatures })
+}
+
+fn decode_parts(sheet: Parts<'_>) -> Result<Decoded, Refusal> {
+    check_lengths(sheet)?;
+    let mut scratch = Vec::with_capacity(HEADER_BYTES_MAX);
+    let header: proto::SheetHeader = canonical::decode("SheetHeader", sheet.header, &mut scratch)
+        .map_err(|(path, rejection)| Refusal::sheet(join("header", &path), rejection))?;
+    let fields = header_fields(&header)?;
+    let mut events = Vec::with_capacity(sheet.events.len());
+    let mut salts = HashMap::with_capacity_and_hasher(sheet.events.len(), foldhash::fast::RandomState::default());
+    let mut repeated = None;
+    for (number, bytes) in (0_u16..).zip(sheet.events) {
+        let (salt, event) =
+            event_fields(bytes, &mut scratch).map_err(|(path, rejection)| Refusal::event(number, path, rejection))?;
+        if let Some(other) = salts.insert(salt, number) {
+            repeated = repeated.or(Some((number, usize::from(other))));
+        }
+        events.push(event);
+    }
+    let signatures = check_agreement(sheet, &header, fields.signers.len())?;
+    if let Some((number, other)) = repeated {
+        return Err(Refusal::event(number, "salt", Rejection::SaltRepeated { other }));
+    }
+    check_keys(&fields.origin, &events, sheet.events)?;
+    Ok(Decoded {
+        sheet: Sheet { events, ..fields },
+        header_hash: leaf::header_hash(sheet.header),
+        signatures_hash: leaf::signatures_hash(sheet.signatures),
+        signed_message: signature::pre_authentication_encoding(signature::SHEET_HEADER_TYPE, sheet.header),
+        signatures,
+    })
+}
+
+/// What a header says, without its sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// As the rules see it, without events.
+    pub sheet: Sheet,
+    /// How many events there are.
+    pub event_count: u32,
+    /// The tree hash over them.
+    pub events_root: merkle::Hash,
+}
+
+/// Decodes a header that was taken out of its sheet.
+///
+/// # Errors
+/// As [`decode`], of what concerns the header.
+pub fn decode_header(bytes: &Bytes) -> Result<Header, Refusal> {
+    if let Some(rejection) = out_of_range(bytes, HEADER_BYTES_MAX) {
+        return Err(Refusal::sheet("header", rejection));
+    }
+    let header: proto::SheetHeader = canonical::decode("SheetHeader", bytes, &mut Vec::new())
+        .map_err(|(path, rejection)| Refusal::sheet(join("header", &path), rejection))?;
+    let sheet = header_fields(&header)?;
+    let events_root = header.events_root.as_ref().try_into().unwrap_or_default();
+    Ok(Header { sheet, event_count: header.event_count, events_root })
+}
+
+/// Decodes what shows that an event is in an entry. Header and event stay as they are.
+///
+/// # Errors
+/// [`Rejection::EncodingInvalid`] and [`Rejection::EncodingNotCanonical`].
+pub fn decode_event_in_entry(bytes: &Bytes) -> Result<proto::EventInEntry, Refusal> {
+    canonical::decode("EventInEntry", bytes, &mut Vec::new())
+        .map_err(|(path, rejection)| Refusal::sheet(join("event_in_entry", &path), rejection))
+}
+
+/// Decodes one event of an entry that was accepted, hence valid, before.
+///
+/// # Errors
+/// As [`decode`]: the bytes are not what was accepted.
+pub fn decode_event(bytes: &Bytes) -> Result<Event, Refusal> {
+    let decoded = event_fields(bytes, &mut Vec::new()).map(|(_, event)| event);
+    decoded.map_err(|(path, rejection)| Refusal::sheet(path, rejection))
+}
+
+/// A path within a path.
+fn join(outer: &str, inner: &str) -> String {
+    if inner.is_empty() { outer.to_owned() } else { format!("{outer}.{inner}") }
+}
+
+fn out_of_range(bytes: &Bytes, max: usize) -> Option<Rejection> {
+    (!(1..=max).contains(&bytes.len())).then(|| Rejection::LengthOutOfRange { bytes: bytes.len(), max })
+}
+
+fn check_lengths(sheet: Parts<'_>) -> Result<(), Refusal> {
+    let parts = sheet.events.iter().chain(sheet.signatures);
+    let bytes = sheet.header.len() + parts.map(Bytes::len).sum::<usize>();
+    if bytes > SHEET_BYTES_MAX {
+        return Err(Refusal::sheet("sheet", Rejection::SheetTooLarge { bytes, max: SHEET_BYTES_MAX }));
+    }
+    if let Some(rejection) = out_of_range(sheet.header, HEADER_BYTES_MAX) {
+        return Err(Refusal::sheet("header", rejection));
+    }
+    let count = sheet.events.len();
+    if !(1..=EVENTS_MAX).contains(&count) {
+        return Err(Refusal::sheet("events", Rejection::EventCountOutOfRange { count, max: EVENTS_MAX }));
+    }
+    for (number, event) in (0_u16..).zip(sheet.events) {
+        if let Some(rejection) = out_of_range(event, EVENT_BYTES_MAX) {
+            return Err(Refusal::event(number, "", rejection));
+        }
+    }
+    Ok(())
+}
+
+fn header_fields(header: &proto::SheetHeader) -> Result<Sheet, Refusal> {
+    let invalid = |field: &'static str, expected: &'static str| {
+        Refusal::sheet(format!("header.{field}"), Rejection::FieldInvalid { expected: expected.into() })
+    };
+    if header.format != 1 {
+        return Err(invalid("format", "1, the only format there is"));
+    }
+    if !is_origin(&header.origin) {
+        return Err(invalid("origin", "1 to 128 visible ASCII characters, without + and not beginning with DSSEv1"));
+    }
+    let sheet_id = SheetId(id(&header.sheet_id).ok_or_else(|| invalid("sheet_id", "16 bytes"))?);
+    if !(1..=SIGNERS_MAX).contains(&header.signers.len()) {
+        return Err(invalid("signers", "1 to 8 key ids"));
+    }
+    let signers: Option<Vec<KeyId>> = header.signers.iter().map(|bytes| id(bytes).map(KeyId)).collect();
+    let signers = signers.ok_or_else(|| invalid("signers", "key ids of 16 bytes"))?;
+    let distinct = signers.iter().enumerate().all(|(position, signer)| !signers[..position].contains(signer));
+    if !distinct {
+        return Err(invalid("signers", "key ids that all differ"));
+    }
+    for (field, time) in [("issued_at_ms", header.issued_at_ms), ("valid_until_ms", header.valid_until_ms)] {
+        if !TIMES_MS.contains(&time) {
+            return Err(invalid(field, "milliseconds since 1970, up to the year 9999"));
+        }
+    }
+    if header.events_root.len() != 32 {
+        return Err(invalid("events_root", "32 bytes"));
+    }
+    Ok(Sheet {
+        origin: header.origin.clone(),
+        sheet_id,
+        signers,
+        issued_at: Millis(header.issued_at_ms),
+        valid_until: Millis(header.valid_until_ms),
+        events: Vec::new(),
+    })
+}
+
+/// Whether a ledger may have this origin. It is also the name of the ledger's key in signed notes: no space, no plus. `DSSEv1` at its beginning would
+/// let a checkpoint pass for a pre-authentication encoding.
+#[must_use]
+pub fn is_origin(origin: &str) -> bool {
+    (1..=ORIGIN_BYTES_MAX).contains(&origin.len())
+        && origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+')
+        && !origin.starts_with("DSSEv1")
+}
+
+fn event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<([u8; 16], Event), (String, Rejection)> {
+    frequent::event(bytes).map_or_else(|| any_event_fields(bytes, scratch), Ok)
+}
+
+/// Any event, the long way.
+pub(super) fn any_event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<([u8; 16], Event), (String, Rejection)> {
+    let message: proto::Event = canonical::decode("Event", bytes, scratch)?;
+    let invalid =
+        |field: &str, expected: &'static str| (field.to_owned(), Rejection::FieldInvalid { expected: expected.into() });
+    let salt = id(&message.salt).ok_or_else(|| invalid("salt", "16 random bytes"))?;
+    let kind = message.kind.ok_or_else(|| invalid("kind", "one of the kinds of events"))?;
+    Ok((salt, event::from_message(kind)?))
+}
+
+/// Signatures, counts and root agree with the header.
+fn check_agreement(sheet: Parts<'_>, header: &proto::SheetHeader, signers: usize) -> Result<Vec<[u8; 64]>, Refusal> {
+    let signatures: Option<Vec<[u8; 64]>> =
+        sheet.signatures.iter().map(|bytes| bytes.as_ref().try_into().ok()).collect();
+    let expected = "signatures of 64 bytes";
+    let signatures = signatures
+        .ok_or_else(|| Refusal::sheet("signatures", Rejection::FieldInvalid { expected: expected.into() }))?;
+    if signatures.len() != signers {
+        let rejection = Rejection::SignatureCountMismatch { signatures: signatures.len(), signers };
+        return Err(Refusal::sheet("signatures", rejection));
+    }
+    let found = sheet.events.len();
+    if usize::try_from(header.event_count).ok() != Some(found) {
+        let rejection = Rejection::EventCountMismatch { stated: header.event_count, found };
+        return Err(Refusal::sheet("header.event_count", rejection));
+    }
+    let root = merkle::root_of_leaves(sheet.events.iter().map(|event| merkle::leaf_hash(event)));
+    if root.as_slice() != header.events_root.as_ref() {
+        return Err(Refusal::sheet("header.events_root", Rejection::EventsRootMismatch));
+    }
+    Ok(signatures)
+}
+
+/// What should show that a key's owner holds it.
+struct Possession {
+    number: u16,
+    field: &'static str,
+    public_key: [u8; 32],
+    signature: Option<[u8; 64]>,
+}
+
+/// Keys that events enrol are sound and in their owners' possession. All possession proofs are verified as one batch.
+fn check_keys(origin: &str, events: &[Event], bytes: &[Bytes]) -> Result<(), Refusal> {
+    let mut proofs: Vec<Possession> = Vec::new();
+    for ((number, event), bytes) in (0_u16..).zip(events).zip(bytes) {
+        let sound = |field: &'static str, key: &[u8; 32]| {
+            let refusal = || Refusal::event(number, field, Rejection::PublicKeyInvalid);
+            if signature::is_enrollable(key) { Ok(()) } else { Err(refusal()) }
+        };
+        if let Event::KeyEnrolled(enrolled) = event {
+            sound("key_enrolled.public_key", &enrolled.public_key)?;
+            let (field, public_key) = ("key_enrolled.possession", enrolled.public_key);
+            proofs.push(Possession { number, field, public_key, signature: event::possession(bytes) });
+        }
+        if let Event::LedgerCreated(created) = event {
+            for (_, key) in &created.operator_keys {
+                sound("ledger_created.operator_keys", key)?;
+            }
+            sound("ledger_created.ledger_key", &created.ledger_key)?;
+            sound("ledger_created.service_key", &created.service_key.1)?;
+            let (field, public_key) = ("ledger_created.service_possession", created.service_key.1);
+            proofs.push(Possession { number, field, public_key, signature: event::possession(bytes) });
+        }
+    }
+    let messages: Vec<Vec<u8>> =
+        proofs.iter().map(|proof| signature::possession_message(origin, &proof.public_key)).collect();
+    let claim = |(proof, message): (&Possession, _)| Claim {
+        public_key: proof.public_key,
+        // One of another length is none: S is out of range here.
+        signature: proof.signature.unwrap_or([0xff; 64]),
+        message,
+    };
+    let claims: Vec<Claim<'_>> = proofs.iter().zip(messages.iter().map(Vec::as_slice)).map(claim).collect();
+    let verdicts = signature::verdicts(&claims);
+    match proofs.iter().zip(verdicts).find(|(_, possessed)| !possessed) {
+        Some((proof, _)) => Err(Refusal::event(proof.number, proof.field, Rejection::PossessionInvalid)),
+        None => Ok(()),
+    }
+}
+
+/// 16 bytes, if they are.
+pub(super) fn id(bytes: &[u8]) -> Option<[u8; 16]> {
+    bytes.try_into().ok()
+}

@@ -1,0 +1,6 @@
+//! For those who trust nobody: audits, the public log and its mirrors, witnesses and asking them.
+
+pub mod audit;
+pub mod mirror;
+pub mod witness;
+pub mod witnesses;
