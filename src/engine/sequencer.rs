@@ -8,6 +8,7 @@
 //! the one after that has its signatures verified. A group is whatever came while the one before was busy.
 
 mod answer;
+mod batch;
 mod commit;
 mod publish;
 mod sequence;

@@ -5,9 +5,9 @@ use std::sync::{Arc, mpsc::Sender};
 use super::{
     Accepted, Submission,
     answer::Answers,
+    batch::{Batch, Passed, Tried},
     fatal,
     publish::{Durable, Waiter},
-    sequence::{Batch, Passed, Tried},
     slot::Slot,
 };
 use crate::engine::{

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::sequence::Batch;
+use super::batch::Batch;
 
 #[derive(Default)]
 struct Contents {

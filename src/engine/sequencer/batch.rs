@@ -1,0 +1,62 @@
+//! What goes to the disk at once.
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Submission, SubmitError, TreeGrowth, TrialReply, TrialResult, answer::Reply};
+use crate::{
+    engine::{replay::Replay, store::StoredEntry},
+    ledger::SheetOutcome,
+    merkle::Hash,
+};
+
+/// Bytes of one commit: the bigger, the nearer to the disk's own speed, up to 1 MiB. A commit ends with the sheet that
+/// takes it past this.
+const COMMIT_BYTES_MAX: usize = 1_024 * 1_024;
+
+/// A sheet that passed.
+pub(super) struct Passed {
+    pub(super) entry: StoredEntry,
+    pub(super) outcome: SheetOutcome,
+    pub(super) submission: Box<Submission>,
+}
+
+/// What goes to the disk at once, and who waits for it.
+pub(super) struct Batch {
+    pub(super) passed: Vec<Passed>,
+    /// The same sheet came again: the receipt of this entry once it is durable.
+    pub(super) repeated: Vec<(u64, Box<Submission>)>,
+    /// Refused sheets, and trials: what they rest on has to be durable before anybody hears of it.
+    pub(super) refused: Vec<(Reply, SubmitError)>,
+    pub(super) tried: Vec<Tried>,
+    pub(super) growth: TreeGrowth,
+    pub(super) root: Hash,
+    /// State and tree after this batch, where it is time to save them.
+    pub(super) snapshot: Option<Box<Replay>>,
+    pub(super) bytes: usize,
+}
+
+impl Batch {
+    /// Nothing is added to it any more: it is as big as a commit may be, or carries the state as of its end.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= COMMIT_BYTES_MAX || self.snapshot.is_some()
+    }
+
+    /// Adds the batch that follows.
+    pub(super) fn append(&mut self, next: Self) {
+        self.passed.extend(next.passed);
+        self.repeated.extend(next.repeated);
+        self.refused.extend(next.refused);
+        self.tried.extend(next.tried);
+        self.growth.hashes.extend(next.growth.hashes);
+        (self.root, self.snapshot) = (next.root, next.snapshot);
+        self.bytes += next.bytes;
+    }
+}
+
+/// A trial's results on their way.
+pub(super) struct Tried {
+    pub(super) results: Vec<TrialResult>,
+    pub(super) reflected_index: u64,
+    pub(super) reply: TrialReply,
+    pub(super) permit: OwnedSemaphorePermit,
+}
