@@ -7,13 +7,12 @@ mod entry;
 mod event;
 mod frequent;
 mod leaf;
+mod limits;
 mod sheet;
 
 pub use author::{Draft, SALT_BYTES, sign, sign_salted};
 pub use entry::StoredEntry;
 pub use event::{policy, policy_message, predecessor_message, rounding_message};
 pub use leaf::{LEAF_LENGTH, header_hash, leaf, signatures_hash};
-pub use sheet::{
-    Decoded, EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, Header, SHEET_BYTES_MAX, SIGNERS_MAX, decode, decode_entry,
-    decode_event, decode_event_in_entry, decode_header, is_origin,
-};
+pub use limits::{EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, SHEET_BYTES_MAX, SIGNERS_MAX};
+pub use sheet::{Decoded, Header, decode, decode_entry, decode_event, decode_event_in_entry, decode_header, is_origin};

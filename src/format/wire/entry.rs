@@ -4,7 +4,7 @@ use bytes::{Buf, BufMut, Bytes};
 
 use super::{
     leaf::{self, LEAF_LENGTH},
-    sheet::{EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, SIGNERS_MAX},
+    limits::{EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, SIGNERS_MAX},
 };
 use crate::format::proto;
 

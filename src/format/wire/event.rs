@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 
-use super::sheet::{TIMES_MS, id};
+use super::limits::{SIGNERS_MAX, TIMES_MS, id};
 use crate::{
     format::{
         checkpoint::Checkpoint,
@@ -24,7 +24,7 @@ const ACTIVITY_LENGTH_MAX: usize = 64;
 /// Most tariffs that fit an event beside the rest of a policy; Chengdu prices 48 services.
 const TARIFFS_MAX: usize = 64;
 /// Most operator keys: all of them sign the genesis.
-const OPERATORS_MAX: usize = super::SIGNERS_MAX;
+const OPERATORS_MAX: usize = SIGNERS_MAX;
 /// 14 hours: no place on Earth is further from UTC.
 const OFFSET_SECONDS_MAX: u32 = 14 * 3_600;
 /// 9999-12-31 in days since 1970-01-01.

@@ -7,7 +7,7 @@
 
 use super::{
     event::{ServiceParts, account_opened, event_ref, hold_placed, minutes_transferred, reason, service_fields},
-    sheet::id,
+    limits::id,
 };
 use crate::{
     format::proto::{self, service::Served},

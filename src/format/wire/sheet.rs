@@ -1,10 +1,17 @@
 //! A sheet at the door: everything that its bytes alone can show to be wrong.
 
-use std::{collections::HashMap, ops::RangeInclusive};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::{canonical, entry::StoredEntry, event, frequent, leaf};
+use super::{
+    canonical,
+    entry::StoredEntry,
+    event, frequent, leaf,
+    limits::{
+        EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, ORIGIN_BYTES_MAX, SHEET_BYTES_MAX, SIGNERS_MAX, TIMES_MS, id,
+    },
+};
 use crate::{
     format::{
         proto,
@@ -13,21 +20,6 @@ use crate::{
     ledger::{Event, KeyId, Millis, Refusal, Rejection, Sheet, SheetId},
     merkle,
 };
-
-/// Longest header: 8 signers of 18 bytes, an origin of 130, and 80 of the rest fit twice.
-pub const HEADER_BYTES_MAX: usize = 1_024;
-/// Longest event: a genesis with 8 operator keys and some 40 tariffs fits.
-pub const EVENT_BYTES_MAX: usize = 1_024;
-/// Longest sheet: 1,000 events of 260 bytes, three times a usual one.
-pub const SHEET_BYTES_MAX: usize = 256 * 1_024;
-/// Most events of a sheet: a month of a busy station.
-pub const EVENTS_MAX: usize = 1_000;
-/// Most signers of a sheet: all operators of a genesis.
-pub const SIGNERS_MAX: usize = 8;
-/// Longest origin: a schema-less URL, as C2SP asks for, in one line of a note.
-const ORIGIN_BYTES_MAX: usize = 128;
-/// Times stated: 1970 up to the end of the year 9999.
-pub(super) const TIMES_MS: RangeInclusive<i64> = 0..=253_402_300_799_999;
 
 /// A sheet whose bytes are in order. Its signatures are still to be verified.
 #[derive(Debug, Clone)]
@@ -302,9 +294,4 @@ fn check_keys(origin: &str, events: &[Event], bytes: &[Bytes]) -> Result<(), Ref
         Some((proof, _)) => Err(Refusal::event(proof.number, proof.field, Rejection::PossessionInvalid)),
         None => Ok(()),
     }
-}
-
-/// 16 bytes, if they are.
-pub(super) fn id(bytes: &[u8]) -> Option<[u8; 16]> {
-    bytes.try_into().ok()
 }
