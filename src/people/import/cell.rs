@@ -7,10 +7,12 @@
 pub(crate) mod amount;
 pub(crate) mod clock;
 pub(crate) mod date;
+pub(crate) mod local;
 pub(crate) mod moment;
 pub(crate) mod offset;
 mod pattern;
 mod scan;
+mod serial;
 pub(crate) mod span;
 pub(crate) mod text;
 

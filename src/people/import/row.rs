@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use super::{
     cell::{
         amount::{Unit, amount_us},
-        clock::Clock,
         date::date,
-        moment::{Place, Said, moment},
+        local::{Clock, Place},
+        moment::{Said, moment},
         offset::place,
         span::span,
         text::tidy,

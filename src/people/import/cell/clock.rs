@@ -4,38 +4,19 @@ mod spoken;
 #[cfg(test)]
 mod tests;
 
-use jiff::civil::Time;
-
 pub(super) use spoken::{Period, Spoken};
 
 use super::{
-    date::{Serial, snapped_us},
+    local::Clock,
     pattern,
-    scan::{DAY_US, HOUR_US, MINUTE_US, SECOND_US, quoted, value},
+    scan::{DAY_US, quoted, value},
+    serial::{Serial, snapped_us},
 };
 
 pub(super) const EXPECTED: &str = "expected a clock time as 9:00, 09:00:30, 9:30 PM, 9h30 or 下午3点半";
 pub(super) const BARE_HOUR: &str = "an hour alone is no clock time: write its minutes too, as 9:00, or 9 am or 9 pm";
-pub(super) const LEAP: &str = "a minute ends with second 59 here: write 59, or the next minute";
 /// The days that spreadsheets put in front of a clock time that has none.
 const NO_DAYS: [&str; 5] = ["1899-12-30", "1899-12-31", "1900-01-00", "1899/12/30", "1900/1/0"];
-
-/// A time of the day as clocks show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Clock {
-    /// Microseconds that its hours, minutes and seconds add up to, from 0 to 86,400,000,000: 24:00, when the day is
-    /// over. On a day when the clocks change, that isn't the time since midnight.
-    pub(crate) us: i64,
-}
-
-impl Clock {
-    pub(super) fn of_time(time: Time) -> Self {
-        let whole = i64::from(time.hour()) * HOUR_US
-            + i64::from(time.minute()) * MINUTE_US
-            + i64::from(time.second()) * SECOND_US;
-        Self { us: whole + i64::from(time.subsec_nanosecond()) / 1_000 }
-    }
-}
 
 /// The clock time that a cell says.
 ///

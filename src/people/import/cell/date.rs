@@ -2,7 +2,6 @@
 
 mod form;
 mod hint;
-mod serial;
 #[cfg(test)]
 mod tests;
 mod weekday;
@@ -11,9 +10,8 @@ mod written;
 use jiff::civil::Date;
 
 pub(crate) use form::DateForm;
-pub(super) use serial::{Serial, snapped_us};
 
-use super::{clock, moment::Place, offset, scan::quoted, scan::value};
+use super::{clock, local::Place, offset, scan::quoted, scan::value};
 
 /// The date that a cell says.
 ///

@@ -4,33 +4,21 @@ mod iso;
 #[cfg(test)]
 pub(super) mod tests;
 
-use jiff::{
-    civil::Date,
-    tz::{Offset, TimeZone},
-};
+use jiff::civil::Date;
 
 use super::{
-    clock::{self, Clock, Told},
-    date::{self, DateForm, Serial, snapped_us},
+    clock::{self, Told},
+    date::{self, DateForm},
+    local::{Clock, Place},
     offset, pattern,
     scan::{quoted, value},
+    serial::{Serial, snapped_us},
 };
 
 pub(super) const EXPECTED: &str = "expected a date and a clock time as 2026-03-05 14:00, 2026-03-05T14:00+08:00 or \
                                    2026年3月5日 14:00";
 /// Longer texts are no moment, and would only take time.
 const CHARS_MAX: usize = 200;
-
-/// Where a clock is read.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Place {
-    /// The cell doesn't say: the mapping does, or whoever reads it.
-    Unstated,
-    /// At this offset, whatever the date.
-    Fixed(Offset),
-    /// In this zone. An hour that comes twice there as its clocks go back is still two moments.
-    Zone(TimeZone),
-}
 
 /// What a cell says of a moment.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 pub(super) use suffix::{abbreviation, behind, is_minus};
 
 use super::{
-    moment::Place,
+    local::Place,
     scan::{digits, is_digits, quoted, value},
 };
 

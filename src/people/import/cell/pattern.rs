@@ -6,7 +6,11 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use super::{clock::Clock, moment::Place, offset, text::narrow};
+use super::{
+    local::{Clock, LEAP, Place},
+    offset,
+    text::narrow,
+};
 
 #[cfg(test)]
 mod tests;
@@ -44,7 +48,7 @@ fn meaning(pattern: &str, value: &str, told: &BrokenDownTime) -> Result<Read, St
     let is_day_told = told.year().is_some() || told.iso_week_year().is_some();
     let date = if is_day_told { Some(told.to_date().map_err(no_day)?) } else { None };
     let clock = match told.hour() {
-        Some(_) if is_leap_second(pattern, value, told) => return Err(super::clock::LEAP.to_owned()),
+        Some(_) if is_leap_second(pattern, value, told) => return Err(LEAP.to_owned()),
         Some(_) => {
             let time = told.to_time().map_err(|_wrong| "there is no such clock time".to_owned())?;
             Some(Clock::of_time(time))

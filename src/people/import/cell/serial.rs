@@ -5,21 +5,21 @@ use jiff::{
     civil::{Date, date},
 };
 
-use super::super::scan::{DAY_US, MINUTE_US, SECOND_US, is_digits};
+use super::scan::{DAY_US, MINUTE_US, SECOND_US, is_digits};
 
 /// The 9999-12-31 of Excel.
 const DAYS_MAX: i32 = 2_958_465;
 
 /// A number of days and the digits of a part of one.
-pub(in super::super) struct Serial<'a> {
-    pub(in super::super) days: i32,
+pub(super) struct Serial<'a> {
+    pub(super) days: i32,
     /// The decimals, `None` where the number has no point.
-    pub(in super::super) part: Option<&'a str>,
+    pub(super) part: Option<&'a str>,
 }
 
 impl<'a> Serial<'a> {
     /// `46300`, `46300.375`, `46300,375`.
-    pub(in super::super) fn read(text: &'a str) -> Option<Self> {
+    pub(super) fn read(text: &'a str) -> Option<Self> {
         let (days, part) = match text.split_once(['.', ',']) {
             Some((days, part)) => (days, Some(part)),
             None => (text, None),
@@ -30,7 +30,7 @@ impl<'a> Serial<'a> {
     }
 
     /// The day, by Excel's count or by that of old Macs; none for the 29th of February 1900, which Excel alone has.
-    pub(in super::super) fn date(&self, since_1904: bool) -> Option<Date> {
+    pub(super) fn date(&self, since_1904: bool) -> Option<Date> {
         let first = match (since_1904, self.days) {
             (true, _) => date(1904, 1, 1),
             (false, 61..) => date(1899, 12, 30),
@@ -48,7 +48,7 @@ impl<'a> Serial<'a> {
 ///
 /// # Errors
 /// So few digits that they could be more than one whole minute, or one of several seconds.
-pub(in super::super) fn snapped_us(part: &str) -> Result<i64, String> {
+pub(super) fn snapped_us(part: &str) -> Result<i64, String> {
     let part = part.trim_end_matches('0');
     // What is behind twelve digits is less than a tenth of a microsecond.
     let kept = part.get(..12).unwrap_or(part);

@@ -4,9 +4,10 @@
 mod tests;
 
 use super::{
-    clock::{Clock, Period, Spoken, Told},
+    clock::{Period, Spoken, Told},
     date::DateForm,
-    moment::{Forms, Parts, Place, Said, is_telling, parts},
+    local::{Clock, Place},
+    moment::{Forms, Parts, Said, is_telling, parts},
     offset::abbreviation,
     scan::{quoted, value},
 };

@@ -11,10 +11,21 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, Problem, cells::Cells, text::Inside};
+use super::{Line, Problem, cells::Cells};
 
 /// Fewest delimiters of rows at which their number alone tells rows.
 const TELLING: usize = 3;
+
+/// A line within a quoted cell.
+pub(super) struct Inside<'t> {
+    /// Line on which the quote was opened.
+    pub(super) opened: u64,
+    pub(super) line: u64,
+    /// What of the line is in the cell.
+    pub(super) text: &'t str,
+    /// Whether the cell goes on behind it.
+    pub(super) whole: bool,
+}
 
 /// What a cell looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use super::{
     Line, Problem,
     cells::{Cells, Row},
-    swallowed,
+    swallowed::{Inside, Shapes},
 };
 
 /// Rows read for a guess at the delimiter.
@@ -57,7 +57,7 @@ pub(super) fn rows(text: &str, first: u64, delimiter: char) -> Result<Vec<Line>,
     }
     let mut scanner = Scanner::new(text, first, delimiter);
     let mut lines = Vec::new();
-    let mut shapes = swallowed::Shapes::default();
+    let mut shapes = Shapes::default();
     for row in scanner.by_ref() {
         let (number, cells) = row?;
         if let Some(cells) = cells {
@@ -89,17 +89,6 @@ pub(crate) fn guess_delimiter(text: &str) -> Option<char> {
     }
     let best = ['|', '\t', ';', ','].into_iter().filter_map(score).max_by_key(|(share, cells, _)| (*share, *cells));
     best.map(|(_, _, delimiter)| delimiter)
-}
-
-/// A line within a quoted cell.
-pub(super) struct Inside<'t> {
-    /// Line on which the quote was opened.
-    pub(super) opened: u64,
-    pub(super) line: u64,
-    /// What of the line is in the cell.
-    pub(super) text: &'t str,
-    /// Whether the cell goes on behind it.
-    pub(super) whole: bool,
 }
 
 /// Rows one after another; done after the first error.

@@ -3,7 +3,8 @@
 use super::super::cell::{
     amount::{Decimal, Unit, amount_us},
     date::{DateForm, date},
-    moment::{Place, moment},
+    local::Place,
+    moment::moment,
     span::span,
     text::fault,
 };

@@ -1,7 +1,8 @@
 //! Clock times in words and signs, with the half of the day that stands beside them.
 
+use super::super::local::{Clock, LEAP};
 use super::super::scan::{DAY_US, HOUR_US, MINUTE_US, SECOND_US, digits, is_digits, numeral, split_run};
-use super::{Clock, EXPECTED, LEAP};
+use super::EXPECTED;
 
 /// Which part of the day an hour to 12 is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use jiff::civil::Date;
 use super::super::{
     pattern,
     scan::{digits, is_digits, quoted},
+    serial::Serial,
 };
-use super::{Serial, written};
+use super::written;
 
 /// A form that a column's dates have, as the mapping's `date_format` names it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
-use super::super::moment::Place;
+use super::super::local::Place;
 use super::{
     OffsetUnit::{self, Hours, Minutes, Seconds},
     place,
