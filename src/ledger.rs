@@ -11,15 +11,18 @@
 
 mod account;
 mod alone;
+mod apply;
 mod authority;
 mod booking;
 mod check;
 mod credit;
 mod decision;
 mod event;
+mod facts;
 mod foresight;
 mod policy;
 mod rejection;
+mod served;
 mod service;
 mod sheet;
 mod state;
@@ -28,15 +31,17 @@ mod units;
 
 pub use account::{Account, AccountKind, Claim, Hold, Key, KeyRole, RecordNote, Region};
 pub use alone::check_alone;
+pub use apply::{EventOutcome, SheetOutcome};
 pub use credit::credited_minutes;
 pub use decision::{Applied, Change, Decision, Posting, Warning, WarningCode};
 pub use event::{
     AccountOpened, CorrectionReason, Event, KeyEnrolled, LedgerCreated, Predecessor, Served, Service, ServiceCorrected,
     ServiceRecorded,
 };
+pub use facts::Facts;
 pub use policy::{Policy, Price, Rounding, Tariff};
 pub use rejection::{Refusal, Rejection};
-pub use sheet::{EventOutcome, Facts, Sheet, SheetOutcome};
+pub use served::{OlderTime, OlderTimes, ServedTime};
+pub use sheet::Sheet;
 pub use state::State;
-pub use times::{OlderTime, OlderTimes, ServedTime};
 pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, Offset, SheetId};

@@ -5,8 +5,9 @@ use super::{
     authority::Signers,
     decision::{Change, Decision},
     event::{AccountOpened, Event, KeyEnrolled, LedgerCreated},
+    facts::Facts,
     rejection::Rejection,
-    sheet::{Facts, Sheet},
+    sheet::Sheet,
     state::State,
     units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes},
 };

@@ -2,7 +2,7 @@
 
 use super::{
     account::{Account, Claim, Hold, Key, RecordNote, Region},
-    times::ServedTime,
+    served::ServedTime,
     units::{AccountNumber, EventRef, KeyId, Minutes},
 };
 

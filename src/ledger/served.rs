@@ -1,16 +1,10 @@
-//! When volunteers served: what the overlap rule, the limit of a day and the warning of duplicates look at.
-//!
-//! The state holds those times of a volunteer that a record later than all of them is judged by: two or three, mostly. Older
-//! ones it puts away, as numbered rows that each name the same volunteer's row before, and which come back as
-//! [`Facts`](super::Facts) when a record is late. So the state grows with accounts, not with records.
+//! When a volunteer served, and which of these times a record is judged by.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     credit::served_ms,
-    event::{Event, Served, Service},
-    sheet::{Facts, Sheet},
-    state::{State, Undo},
+    event::{Served, Service},
     units::{AccountNumber, DAY_MS, EventRef, Millis, Minutes},
 };
 
@@ -18,9 +12,6 @@ use super::{
 pub(super) const NEAR_DUPLICATE_MS: i64 = 600_000;
 /// A local day begins at most this long before and after that of UTC.
 const OFFSET_MS_MAX: i64 = 14 * 3_600_000;
-/// Times of one volunteer that the state holds at most: three days of services of an hour. With more, old ones are put away
-/// that the next record may ask for.
-const RECENT_MAX: usize = 32;
 
 /// When a volunteer served, as the newest version of a record has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,18 +60,18 @@ pub struct OlderTimes {
 
 /// The rows of one volunteer that were put away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Older {
-    newest: u64,
-    since: Millis,
-    until: Millis,
+pub(super) struct Older {
+    pub(super) newest: u64,
+    pub(super) since: Millis,
+    pub(super) until: Millis,
 }
 
 /// A volunteer's times.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Times {
     /// In the order of their starts.
-    recent: Vec<ServedTime>,
-    older: Option<Older>,
+    pub(super) recent: Vec<ServedTime>,
+    pub(super) older: Option<Older>,
 }
 
 impl ServedTime {
@@ -90,14 +81,14 @@ impl ServedTime {
     }
 
     /// The moments that it may count for: its own, or those of its date anywhere.
-    fn extent(&self) -> (Millis, Millis) {
+    pub(super) fn extent(&self) -> (Millis, Millis) {
         match self.served {
             Served::Interval { start, end } => (start, end),
             Served::OnDate { date, .. } => anywhere((date.into(), date.into()), 0),
         }
     }
 
-    fn reach(&self) -> (Millis, Millis) {
+    pub(super) fn reach(&self) -> (Millis, Millis) {
         reach(&self.served, self.utc_offset_seconds)
     }
 
@@ -131,7 +122,7 @@ impl ServedTime {
 }
 
 /// The moments of others that a service is judged by: its days, anywhere, and those near its start.
-fn reach(served: &Served, utc_offset_seconds: i32) -> (Millis, Millis) {
+pub(super) fn reach(served: &Served, utc_offset_seconds: i32) -> (Millis, Millis) {
     let offset_ms = i64::from(utc_offset_seconds).saturating_mul(1_000);
     let day = |moment: Millis| moment.0.saturating_add(offset_ms).div_euclid(DAY_MS);
     let days = match *served {
@@ -174,154 +165,5 @@ impl OlderTimes {
             next = previous;
         }
         Ok(Some(found))
-    }
-}
-
-impl Sheet {
-    /// Times that were put away and that the rules will ask for, as the state stands now: one request a volunteer.
-    #[must_use]
-    pub fn older_times(&self, state: &State) -> Vec<OlderTimes> {
-        let mut asked: Vec<OlderTimes> = Vec::new();
-        for event in &self.events {
-            let service = match event {
-                Event::ServiceRecorded(recorded) => &recorded.service,
-                Event::ServiceCorrected(corrected) => &corrected.service,
-                Event::LedgerCreated(_)
-                | Event::KeyEnrolled(_)
-                | Event::KeyRevoked { .. }
-                | Event::RegionDefined { .. }
-                | Event::AccountOpened(_)
-                | Event::FloorSet { .. }
-                | Event::ServiceReversed { .. }
-                | Event::MinutesTransferred { .. }
-                | Event::HoldPlaced { .. }
-                | Event::HoldReleased { .. }
-                | Event::HoldExpired { .. } => continue,
-            };
-            let Some(volunteer) = state.account_number(service.volunteer) else { continue };
-            let Some(more) = state.older_of(volunteer, service) else { continue };
-            match asked.iter_mut().find(|asked| asked.volunteer == volunteer) {
-                Some(asked) => {
-                    (asked.from, asked.until) = (asked.from.min(more.from), asked.until.max(more.until));
-                }
-                None => asked.push(more),
-            }
-        }
-        asked
-    }
-}
-
-impl State {
-    /// Rows put away up to now: the number of the next one.
-    #[must_use]
-    pub const fn older_times(&self) -> u64 {
-        self.older_times
-    }
-
-    fn times_of(&self, volunteer: AccountNumber) -> Option<&Times> {
-        self.times.get(usize::try_from(volunteer.0).ok()?)
-    }
-
-    /// What a service asks for of the times that were put away.
-    fn older_of(&self, volunteer: AccountNumber, service: &Service) -> Option<OlderTimes> {
-        let older = self.times_of(volunteer)?.older?;
-        let (from, until) = reach(&service.served, service.utc_offset_seconds);
-        let asked = OlderTimes { volunteer, newest: older.newest, from, until };
-        (older.since < until && from < older.until).then_some(asked)
-    }
-
-    /// The times of a volunteer that a service is judged by, besides others.
-    pub(super) fn times_near<'a>(
-        &'a self,
-        volunteer: AccountNumber,
-        service: &Service,
-        facts: &'a Facts,
-    ) -> impl Iterator<Item = &'a ServedTime> + Clone {
-        let older = facts.times(volunteer);
-        // Whoever made the facts has asked for what `Sheet::older_times` names.
-        assert!(
-            older.is_some() || self.older_of(volunteer, service).is_none(),
-            "late service is judged by older times"
-        );
-        let counts = |time: &&ServedTime| !self.ended_times.iter().any(|(_, ended)| ended.record == time.record);
-        let recent = self.times_of(volunteer).map_or(&[][..], |times| &times.recent);
-        recent.iter().chain(older.unwrap_or_default().iter().filter(counts))
-    }
-
-    /// Brings near what [`Self::times_near`] will look at.
-    pub(super) fn newest_time(&self, volunteer: AccountNumber) -> Option<Millis> {
-        self.times_of(volunteer)?.recent.last().map(|time| time.extent().0)
-    }
-
-    pub(super) fn add_time(&mut self, volunteer: AccountNumber, time: ServedTime) {
-        let recent = &mut self.times_mut(volunteer).recent;
-        let place = (time.extent().0, time.record);
-        let at = match recent.last() {
-            Some(last) if (last.extent().0, last.record) > place => {
-                recent.partition_point(|other| (other.extent().0, other.record) < place)
-            }
-            Some(_) | None => recent.len(),
-        };
-        recent.insert(at, time);
-    }
-
-    /// Takes a time away that counts no more: from those at hand, or in front of those that were put away.
-    pub(super) fn remove_time(&mut self, volunteer: AccountNumber, time: ServedTime) -> Undo {
-        let times = self.times_mut(volunteer);
-        if let Some(at) = times.recent.iter().position(|other| other.record == time.record) {
-            let removed = times.recent.remove(at);
-            return Undo::RemovedTime(volunteer, removed);
-        }
-        assert!(times.older.is_some(), "only a time that is kept is removed");
-        self.ended_times.push((volunteer, time));
-        Undo::EndedTime
-    }
-
-    /// Puts away what a record later than all before won't be judged by, as far as `done` touched it.
-    pub(super) fn put_times_away(&mut self, done: &[Undo]) -> Vec<OlderTime> {
-        let mut rows = Vec::new();
-        for (volunteer, time) in std::mem::take(&mut self.ended_times) {
-            rows.push(self.put_away(volunteer, time, true));
-        }
-        let mut away = Vec::new();
-        for step in done {
-            let Undo::AddedTime(volunteer, _) = step else { continue };
-            let recent = &mut self.times_mut(*volunteer).recent;
-            let Some((from, _)) = recent.last().map(ServedTime::reach) else { continue };
-            let mut excess = recent.len().saturating_sub(RECENT_MAX);
-            recent.retain(|time| {
-                let goes = excess > 0 || time.extent().1 <= from;
-                excess = excess.saturating_sub(1);
-                if goes {
-                    away.push(*time);
-                }
-                !goes
-            });
-            for time in away.drain(..) {
-                rows.push(self.put_away(*volunteer, time, false));
-            }
-        }
-        rows
-    }
-
-    fn put_away(&mut self, volunteer: AccountNumber, time: ServedTime, ended: bool) -> OlderTime {
-        self.older_times = self.older_times.saturating_add(1);
-        let newest = self.older_times;
-        let older = &mut self.times_mut(volunteer).older;
-        let (first, end) = time.extent();
-        let (previous, since, until) = match *older {
-            // What ends counts for nothing itself.
-            Some(Older { newest, since, until }) if ended => (newest, since, until),
-            Some(Older { newest, since, until }) => (newest, since.min(first), until.max(end)),
-            None => (0, first, end),
-        };
-        *older = Some(Older { newest, since, until });
-        OlderTime { volunteer, time, ended, previous, since, until }
-    }
-
-    /// The times of a number that a check has handed out.
-    #[allow(clippy::indexing_slicing, clippy::as_conversions, reason = "a checked number; a wrong one must stop us")]
-    fn times_mut(&mut self, volunteer: AccountNumber) -> &mut Times {
-        &mut self.times[volunteer.0 as usize]
     }
 }

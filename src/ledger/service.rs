@@ -9,8 +9,8 @@ use super::{
     event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
     policy::Policy,
     rejection::Rejection,
+    served::{NEAR_DUPLICATE_MS, ServedTime},
     state::State,
-    times::{NEAR_DUPLICATE_MS, ServedTime},
     units::{AccountNumber, DAY_MS, EventRef, MINUTE_MS, Millis, Minutes},
 };
 

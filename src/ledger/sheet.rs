@@ -1,20 +1,15 @@
-//! A sheet against the state: all or nothing.
+//! A sheet, and what the rules will ask for to judge it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
     account::{Key, KeyRole},
-    check::{Context, Verdict},
-    decision::{Applied, Change, Decision, Warning},
     event::Event,
     rejection::{Refusal, Rejection},
-    state::{State, Undo},
-    times::{OlderTime, ServedTime},
-    units::{AccountId, AccountNumber, DAY_MS, EventRef, KeyId, LogIndex, Millis, SheetId},
+    served::OlderTimes,
+    state::State,
+    units::{EventRef, KeyId, LogIndex, Millis, SheetId},
 };
-
-/// How far the clock of a signer may run ahead of the ledger's, in ms: 10 minutes, as the ledger's own clock guard.
-const ISSUED_AHEAD_MAX_MS: i64 = 600_000;
 
 /// A sheet whose bytes, root and signatures were verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,56 +26,6 @@ pub struct Sheet {
     pub valid_until: Millis,
     /// Its events.
     pub events: Vec<Event>,
-}
-
-/// What a sheet needs and the state doesn't hold: old events that it refers to, resolved from the log
-/// ([`Sheet::references`] says which), and times that were put away ([`Sheet::older_times`] says which).
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    events: BTreeMap<EventRef, Event>,
-    times: BTreeMap<AccountNumber, Vec<ServedTime>>,
-}
-
-impl Facts {
-    /// Adds the event at a place of the log.
-    pub fn insert(&mut self, at: EventRef, event: Event) {
-        self.events.insert(at, event);
-    }
-
-    /// Adds the times that were asked for of a volunteer.
-    pub fn insert_times(&mut self, volunteer: AccountNumber, times: Vec<ServedTime>) {
-        self.times.insert(volunteer, times);
-    }
-
-    pub(super) fn get(&self, at: EventRef) -> Option<&Event> {
-        self.events.get(&at)
-    }
-
-    pub(super) fn times(&self, volunteer: AccountNumber) -> Option<&[ServedTime]> {
-        self.times.get(&volunteer).map(Vec::as_slice)
-    }
-}
-
-/// What an accepted sheet did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SheetOutcome {
-    /// Postings with the number of their event, in order.
-    pub postings: Vec<(u16, Applied)>,
-    /// Warnings with the number of their event, in order.
-    pub warnings: Vec<(u16, Warning)>,
-    /// Changes that readers see: accounts, keys, regions, floors and holds.
-    pub changes: Vec<Change>,
-    /// Times that the state put away, to be kept under ascending numbers up to [`State::older_times`].
-    pub older_times: Vec<OlderTime>,
-}
-
-/// What one event of a trial did or would have done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventOutcome {
-    /// Its postings with the accounts' public names.
-    pub postings: Vec<(AccountId, Applied)>,
-    /// Its warnings.
-    pub warnings: Vec<Warning>,
 }
 
 impl Sheet {
@@ -115,8 +60,40 @@ impl Sheet {
         wanted
     }
 
+    /// Times that were put away and that the rules will ask for, as the state stands now: one request a volunteer.
+    #[must_use]
+    pub fn older_times(&self, state: &State) -> Vec<OlderTimes> {
+        let mut asked: Vec<OlderTimes> = Vec::new();
+        for event in &self.events {
+            let service = match event {
+                Event::ServiceRecorded(recorded) => &recorded.service,
+                Event::ServiceCorrected(corrected) => &corrected.service,
+                Event::LedgerCreated(_)
+                | Event::KeyEnrolled(_)
+                | Event::KeyRevoked { .. }
+                | Event::RegionDefined { .. }
+                | Event::AccountOpened(_)
+                | Event::FloorSet { .. }
+                | Event::ServiceReversed { .. }
+                | Event::MinutesTransferred { .. }
+                | Event::HoldPlaced { .. }
+                | Event::HoldReleased { .. }
+                | Event::HoldExpired { .. } => continue,
+            };
+            let Some(volunteer) = state.account_number(service.volunteer) else { continue };
+            let Some(more) = state.older_of(volunteer, service) else { continue };
+            match asked.iter_mut().find(|asked| asked.volunteer == volunteer) {
+                Some(asked) => {
+                    (asked.from, asked.until) = (asked.from.min(more.from), asked.until.max(more.until));
+                }
+                None => asked.push(more),
+            }
+        }
+        asked
+    }
+
     /// Who signed, as the state knows them; at the genesis, as it names them itself.
-    fn signing_keys(&self, state: &State) -> Result<Vec<Key>, Refusal> {
+    pub(super) fn signing_keys(&self, state: &State) -> Result<Vec<Key>, Refusal> {
         if state.size == 0 {
             return self.genesis_keys();
         }
@@ -147,156 +124,5 @@ impl Sheet {
             revoked: false,
         };
         Ok(created.operator_keys.iter().map(key).collect())
-    }
-}
-
-impl State {
-    /// Applies a sheet as the next entry, or nothing of it.
-    ///
-    /// The same sheet again is not recognised here: callers look at [`State::sheet`] and compare bytes first.
-    ///
-    /// # Errors
-    /// The first rule that it breaks, by event and by the order of [`Rejection`].
-    pub fn apply_sheet(&mut self, sheet: &Sheet, now: Millis, facts: &Facts) -> Result<SheetOutcome, Refusal> {
-        let signers = self.check_sheet(sheet, now)?;
-        self.look_ahead(sheet);
-        let events = sheet.events.len();
-        // Two postings an event, three changes: most lists grow no further.
-        let postings = Vec::with_capacity(events.saturating_mul(2));
-        let mut outcome = SheetOutcome { postings, ..SheetOutcome::default() };
-        let mut undo = Vec::with_capacity(events.saturating_mul(5));
-        let (mut decision, mut applied) = (Decision::default(), Vec::new());
-        for number in 0..sheet.events.len() {
-            let context = Context::new(sheet, number, self.size, now, &signers, (facts, &[]));
-            let event_number = context.event;
-            if let Err(refusal) = self.apply_event(&context, &mut decision, &mut applied, &mut undo) {
-                self.roll_back(&mut undo);
-                return Err(refusal);
-            }
-            outcome.postings.extend(applied.drain(..).map(|applied| (event_number, applied)));
-            outcome.warnings.extend(decision.warnings.drain(..).map(|warning| (event_number, warning)));
-            outcome.changes.extend(decision.changes.drain(..).filter(is_visible));
-        }
-        if let Some(author) = sheet.signers.first() {
-            self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size));
-        }
-        outcome.older_times = self.put_times_away(&undo);
-        self.size = self.size.saturating_add(1);
-        self.recorded_at = now;
-        Ok(outcome)
-    }
-
-    /// Says what sheets would do one after another, and leaves the state as it was. Refused events are left out.
-    /// `facts` gives the facts of a sheet, asked for when its turn comes.
-    pub fn try_sheets(
-        &mut self,
-        sheets: &[Sheet],
-        now: Millis,
-        mut facts: impl FnMut(&Self, &Sheet) -> Facts,
-    ) -> Vec<Result<Vec<Result<EventOutcome, Refusal>>, Refusal>> {
-        let (mut undo, mut all) = (Vec::new(), Vec::new());
-        let size = self.size;
-        for sheet in sheets {
-            let facts = facts(self, sheet);
-            let result = self.check_sheet(sheet, now);
-            all.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts, &mut undo)));
-            // So that references between sheets of one trial mean what they would mean.
-            self.size = self.size.saturating_add(1);
-        }
-        self.size = size;
-        self.roll_back(&mut undo);
-        all
-    }
-
-    fn try_events(
-        &mut self,
-        sheet: &Sheet,
-        now: Millis,
-        signers: &[Key],
-        facts: &Facts,
-        undo: &mut Vec<Undo>,
-    ) -> Vec<Result<EventOutcome, Refusal>> {
-        let mut refused = Vec::new();
-        let mut outcomes = Vec::with_capacity(sheet.events.len());
-        for number in 0..sheet.events.len() {
-            let context = Context::new(sheet, number, self.size, now, signers, (facts, &refused));
-            let event = context.event;
-            let (mut decision, mut postings) = (Decision::default(), Vec::new());
-            let outcome = self.apply_event(&context, &mut decision, &mut postings, undo).map(|()| {
-                let named = |applied: Applied| Some((self.account(applied.posting.account)?.id, applied));
-                let postings = postings.into_iter().filter_map(named).collect();
-                EventOutcome { postings, warnings: decision.warnings }
-            });
-            if outcome.is_err() {
-                refused.push(event);
-            }
-            outcomes.push(outcome);
-        }
-        outcomes
-    }
-
-    fn apply_event(
-        &mut self,
-        context: &Context<'_>,
-        decision: &mut Decision,
-        applied: &mut Vec<Applied>,
-        undo: &mut Vec<Undo>,
-    ) -> Result<(), Refusal> {
-        decision.clear();
-        let verdict: Verdict = self.check(context, decision);
-        verdict.map_err(|(field, rejection)| {
-            let field = if field.is_empty() { String::new() } else { format!("{}.{field}", context.this().name()) };
-            Refusal::event(context.event, field, rejection.told_within(context.index))
-        })?;
-        self.apply(decision, applied, undo);
-        if let Event::LedgerCreated(created) = context.this() {
-            self.policy = created.policy.clone();
-        }
-        Ok(())
-    }
-
-    /// The rules for a sheet as a whole.
-    fn check_sheet(&self, sheet: &Sheet, now: Millis) -> Result<Vec<Key>, Refusal> {
-        if sheet.origin != self.origin {
-            let (expected, found) = (self.origin.clone(), sheet.origin.clone());
-            return Err(Refusal::sheet("header.origin", Rejection::OriginMismatch { expected, found }));
-        }
-        let signers = sheet.signing_keys(self)?;
-        if let Some(index) = signers.first().and_then(|author| self.sheet(author.id, sheet.sheet_id)) {
-            return Err(Refusal::sheet("header.sheet_id", Rejection::SheetExistsWithDifferentBytes { index }));
-        }
-        if now > sheet.valid_until {
-            let rejection = Rejection::SheetExpired { valid_until: sheet.valid_until, now };
-            return Err(Refusal::sheet("header.valid_until_ms", rejection));
-        }
-        if sheet.issued_at.0 > now.0.saturating_add(ISSUED_AHEAD_MAX_MS) {
-            let rejection = Rejection::SheetIssuedInFuture { issued_at: sheet.issued_at, now };
-            return Err(Refusal::sheet("header.issued_at_ms", rejection));
-        }
-        let validity_ms = sheet.valid_until.0.saturating_sub(sheet.issued_at.0);
-        let max = self.policy.validity_days_max;
-        if validity_ms < 0 || validity_ms > i64::from(max).saturating_mul(DAY_MS) {
-            let days = validity_ms.div_euclid(DAY_MS);
-            let rejection = Rejection::SheetValidityOutOfRange { days, max };
-            return Err(Refusal::sheet("header.valid_until_ms", rejection));
-        }
-        match signers.iter().find(|key| key.revoked) {
-            Some(key) => Err(Refusal::sheet("header.signers", Rejection::KeyIsRevoked { key_id: key.id })),
-            None => Ok(signers),
-        }
-    }
-}
-
-fn is_visible(change: &Change) -> bool {
-    match change {
-        Change::OpenAccount(_)
-        | Change::EnrolKey(_)
-        | Change::RevokeKey(_)
-        | Change::DefineRegion(_)
-        | Change::SetFloor(..)
-        | Change::OpenHold(..)
-        | Change::EndHold(_)
-        | Change::NoteRecord(..) => true,
-        Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddClaim(_) => false,
     }
 }

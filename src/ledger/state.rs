@@ -8,7 +8,7 @@ use super::{
     account::{Account, Claim, Hold, Key, RecordNote, Region},
     decision::{Applied, Change, Decision},
     policy::Policy,
-    times::{ServedTime, Times},
+    served::{ServedTime, Times},
     units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, SheetId},
 };
 

@@ -1,0 +1,190 @@
+//! A sheet against the state: all or nothing.
+
+use super::{
+    account::Key,
+    check::{Context, Verdict},
+    decision::{Applied, Change, Decision, Warning},
+    event::Event,
+    facts::Facts,
+    rejection::{Refusal, Rejection},
+    served::OlderTime,
+    sheet::Sheet,
+    state::{State, Undo},
+    units::{AccountId, DAY_MS, LogIndex, Millis},
+};
+
+/// How far the clock of a signer may run ahead of the ledger's, in ms: 10 minutes, as the ledger's own clock guard.
+const ISSUED_AHEAD_MAX_MS: i64 = 600_000;
+
+/// What an accepted sheet did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SheetOutcome {
+    /// Postings with the number of their event, in order.
+    pub postings: Vec<(u16, Applied)>,
+    /// Warnings with the number of their event, in order.
+    pub warnings: Vec<(u16, Warning)>,
+    /// Changes that readers see: accounts, keys, regions, floors and holds.
+    pub changes: Vec<Change>,
+    /// Times that the state put away, to be kept under ascending numbers up to [`State::older_times`].
+    pub older_times: Vec<OlderTime>,
+}
+
+/// What one event of a trial did or would have done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventOutcome {
+    /// Its postings with the accounts' public names.
+    pub postings: Vec<(AccountId, Applied)>,
+    /// Its warnings.
+    pub warnings: Vec<Warning>,
+}
+
+impl State {
+    /// Applies a sheet as the next entry, or nothing of it.
+    ///
+    /// The same sheet again is not recognised here: callers look at [`State::sheet`] and compare bytes first.
+    ///
+    /// # Errors
+    /// The first rule that it breaks, by event and by the order of [`Rejection`].
+    pub fn apply_sheet(&mut self, sheet: &Sheet, now: Millis, facts: &Facts) -> Result<SheetOutcome, Refusal> {
+        let signers = self.check_sheet(sheet, now)?;
+        self.look_ahead(sheet);
+        let events = sheet.events.len();
+        // Two postings an event, three changes: most lists grow no further.
+        let postings = Vec::with_capacity(events.saturating_mul(2));
+        let mut outcome = SheetOutcome { postings, ..SheetOutcome::default() };
+        let mut undo = Vec::with_capacity(events.saturating_mul(5));
+        let (mut decision, mut applied) = (Decision::default(), Vec::new());
+        for number in 0..sheet.events.len() {
+            let context = Context::new(sheet, number, self.size, now, &signers, (facts, &[]));
+            let event_number = context.event;
+            if let Err(refusal) = self.apply_event(&context, &mut decision, &mut applied, &mut undo) {
+                self.roll_back(&mut undo);
+                return Err(refusal);
+            }
+            outcome.postings.extend(applied.drain(..).map(|applied| (event_number, applied)));
+            outcome.warnings.extend(decision.warnings.drain(..).map(|warning| (event_number, warning)));
+            outcome.changes.extend(decision.changes.drain(..).filter(is_visible));
+        }
+        if let Some(author) = sheet.signers.first() {
+            self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size));
+        }
+        outcome.older_times = self.put_times_away(&undo);
+        self.size = self.size.saturating_add(1);
+        self.recorded_at = now;
+        Ok(outcome)
+    }
+
+    /// Says what sheets would do one after another, and leaves the state as it was. Refused events are left out.
+    /// `facts` gives the facts of a sheet, asked for when its turn comes.
+    pub fn try_sheets(
+        &mut self,
+        sheets: &[Sheet],
+        now: Millis,
+        mut facts: impl FnMut(&Self, &Sheet) -> Facts,
+    ) -> Vec<Result<Vec<Result<EventOutcome, Refusal>>, Refusal>> {
+        let (mut undo, mut all) = (Vec::new(), Vec::new());
+        let size = self.size;
+        for sheet in sheets {
+            let facts = facts(self, sheet);
+            let result = self.check_sheet(sheet, now);
+            all.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts, &mut undo)));
+            // So that references between sheets of one trial mean what they would mean.
+            self.size = self.size.saturating_add(1);
+        }
+        self.size = size;
+        self.roll_back(&mut undo);
+        all
+    }
+
+    fn try_events(
+        &mut self,
+        sheet: &Sheet,
+        now: Millis,
+        signers: &[Key],
+        facts: &Facts,
+        undo: &mut Vec<Undo>,
+    ) -> Vec<Result<EventOutcome, Refusal>> {
+        let mut refused = Vec::new();
+        let mut outcomes = Vec::with_capacity(sheet.events.len());
+        for number in 0..sheet.events.len() {
+            let context = Context::new(sheet, number, self.size, now, signers, (facts, &refused));
+            let event = context.event;
+            let (mut decision, mut postings) = (Decision::default(), Vec::new());
+            let outcome = self.apply_event(&context, &mut decision, &mut postings, undo).map(|()| {
+                let named = |applied: Applied| Some((self.account(applied.posting.account)?.id, applied));
+                let postings = postings.into_iter().filter_map(named).collect();
+                EventOutcome { postings, warnings: decision.warnings }
+            });
+            if outcome.is_err() {
+                refused.push(event);
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    fn apply_event(
+        &mut self,
+        context: &Context<'_>,
+        decision: &mut Decision,
+        applied: &mut Vec<Applied>,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), Refusal> {
+        decision.clear();
+        let verdict: Verdict = self.check(context, decision);
+        verdict.map_err(|(field, rejection)| {
+            let field = if field.is_empty() { String::new() } else { format!("{}.{field}", context.this().name()) };
+            Refusal::event(context.event, field, rejection.told_within(context.index))
+        })?;
+        self.apply(decision, applied, undo);
+        if let Event::LedgerCreated(created) = context.this() {
+            self.policy = created.policy.clone();
+        }
+        Ok(())
+    }
+
+    /// The rules for a sheet as a whole.
+    fn check_sheet(&self, sheet: &Sheet, now: Millis) -> Result<Vec<Key>, Refusal> {
+        if sheet.origin != self.origin {
+            let (expected, found) = (self.origin.clone(), sheet.origin.clone());
+            return Err(Refusal::sheet("header.origin", Rejection::OriginMismatch { expected, found }));
+        }
+        let signers = sheet.signing_keys(self)?;
+        if let Some(index) = signers.first().and_then(|author| self.sheet(author.id, sheet.sheet_id)) {
+            return Err(Refusal::sheet("header.sheet_id", Rejection::SheetExistsWithDifferentBytes { index }));
+        }
+        if now > sheet.valid_until {
+            let rejection = Rejection::SheetExpired { valid_until: sheet.valid_until, now };
+            return Err(Refusal::sheet("header.valid_until_ms", rejection));
+        }
+        if sheet.issued_at.0 > now.0.saturating_add(ISSUED_AHEAD_MAX_MS) {
+            let rejection = Rejection::SheetIssuedInFuture { issued_at: sheet.issued_at, now };
+            return Err(Refusal::sheet("header.issued_at_ms", rejection));
+        }
+        let validity_ms = sheet.valid_until.0.saturating_sub(sheet.issued_at.0);
+        let max = self.policy.validity_days_max;
+        if validity_ms < 0 || validity_ms > i64::from(max).saturating_mul(DAY_MS) {
+            let days = validity_ms.div_euclid(DAY_MS);
+            let rejection = Rejection::SheetValidityOutOfRange { days, max };
+            return Err(Refusal::sheet("header.valid_until_ms", rejection));
+        }
+        match signers.iter().find(|key| key.revoked) {
+            Some(key) => Err(Refusal::sheet("header.signers", Rejection::KeyIsRevoked { key_id: key.id })),
+            None => Ok(signers),
+        }
+    }
+}
+
+fn is_visible(change: &Change) -> bool {
+    match change {
+        Change::OpenAccount(_)
+        | Change::EnrolKey(_)
+        | Change::RevokeKey(_)
+        | Change::DefineRegion(_)
+        | Change::SetFloor(..)
+        | Change::OpenHold(..)
+        | Change::EndHold(_)
+        | Change::NoteRecord(..) => true,
+        Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddClaim(_) => false,
+    }
+}
