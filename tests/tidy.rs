@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -94,6 +95,103 @@ fn upward(room: &str, text: &str) -> Vec<String> {
     names
 }
 
+/// The parts between the commas of a group, groups inside them whole.
+fn parts(group: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0_usize, 0, Vec::new());
+    for (place, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(&group[start..place]);
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(&group[start..]);
+    found
+}
+
+/// The paths that `use` names: `super::{a::B, c}` is `super::a::B` and `super::c`.
+fn spelt_out(before: &str, tree: &str, found: &mut Vec<String>) {
+    for part in parts(tree).into_iter().map(str::trim).filter(|part| !part.is_empty()) {
+        match part.split_once('{') {
+            Some((path, rest)) => {
+                spelt_out(&format!("{before}{path}"), rest.strip_suffix('}').unwrap_or(rest), found);
+            }
+            None => found.push(format!("{before}{}", first_path(part))),
+        }
+    }
+}
+
+fn first_path(text: &str) -> &str {
+    text.split(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':')).next().unwrap_or_default()
+}
+
+/// Every path of the crate that a text names outside its tests.
+fn paths(text: &str) -> Vec<String> {
+    let text = code(text);
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("use ") {
+        let is_statement = text[..at].ends_with('\n') || text[..at].ends_with("pub ") || text[..at].ends_with(") ");
+        if let Some((tree, _)) = text[at + 4..].split_once(';').filter(|_| is_statement || at == 0) {
+            spelt_out("", tree, &mut found);
+        }
+    }
+    for root in ["crate::", "super::", "self::"] {
+        found.extend(text.match_indices(root).map(|(at, _)| first_path(&text[at..]).to_owned()));
+    }
+    found
+}
+
+/// A source's name as a module: `engine/store.rs` is `engine::store`.
+fn module_of(path: &Path) -> String {
+    path.with_extension("").iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::")
+}
+
+/// The source that a path named in `module` leads to: the deepest there is. A module's own parents are none, as a module
+/// and the parts it is made of are one thing.
+fn target(module: &str, path: &str, modules: &BTreeSet<String>) -> Option<String> {
+    let mut place: Vec<&str> = module.split("::").collect();
+    let mut steps = path.split("::").peekable();
+    match steps.peek() {
+        Some(&"crate") => {
+            place.clear();
+            steps.next();
+        }
+        Some(&"self") => {
+            steps.next();
+        }
+        Some(&"super") => {
+            while steps.next_if_eq(&"super").is_some() {
+                place.pop();
+            }
+        }
+        _ => {}
+    }
+    place.extend(steps);
+    let found = (1..=place.len()).rev().map(|length| place[..length].join("::")).find(|name| modules.contains(name))?;
+    (!format!("{module}::").starts_with(&format!("{found}::"))).then_some(found)
+}
+
+/// Modules that lead back to themselves, none of them twice.
+fn circles(arrows: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    let reached = |from: &str| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from.to_owned()]);
+        while let Some(name) = next.pop() {
+            for other in arrows.get(&name).into_iter().flatten() {
+                if seen.insert(other.clone()) {
+                    next.push(other.clone());
+                }
+            }
+        }
+        seen
+    };
+    arrows.keys().filter(|name| reached(name).contains(*name)).cloned().collect()
+}
+
 /// Parts of the standard library that reach the machine.
 fn machine(text: &str) -> Vec<String> {
     let mut names = names_after(&code(text), "std::");
@@ -112,6 +210,57 @@ fn every_source_is_in_a_room() {
 fn imports_only_ever_point_down() {
     for (path, room, text) in sources() {
         assert_eq!(upward(&room, &text), Vec::<String>::new(), "{} imports upwards", path.display());
+    }
+}
+
+#[test]
+fn no_source_leads_back_to_itself() {
+    let sources: Vec<(PathBuf, String, String)> = sources();
+    let modules: BTreeSet<String> = sources.iter().map(|(path, ..)| module_of(path)).collect();
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, _room, text) in sources.iter().filter(|(path, ..)| !path.ends_with("tests.rs")) {
+        let module = module_of(path);
+        let targets = paths(text).into_iter().filter_map(|path| target(&module, &path, &modules)).collect();
+        arrows.insert(module, targets);
+    }
+    assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > modules.len(), "no imports are seen");
+    let found: Vec<String> = circles(&arrows)
+        .into_iter()
+        .map(|name| format!("{name} -> {}", arrows[&name].iter().cloned().collect::<Vec<_>>().join(", ")))
+        .collect();
+    assert_eq!(found, Vec::<String>::new(), "these lead back to themselves");
+}
+
+/// How many sources of each room name each other one, from the top room down. Nothing stands on or right of the diagonal
+/// while imports point down.
+fn picture() -> String {
+    let sources = sources();
+    let mut lines = vec![format!("{:8}{}", "", ROOMS.map(|room| format!("{room:>8}")).concat())];
+    for room in ROOMS.iter().rev() {
+        let count = |other: &str| {
+            let names = |text: &String| names_after(&code(text), "crate::").iter().any(|name| name == other);
+            sources.iter().filter(|(_, own, text)| own == room && *room != other && names(text)).count()
+        };
+        let cells = ROOMS.iter().map(|other| match count(other) {
+            0 => format!("{:>8}", "."),
+            sources => format!("{sources:>8}"),
+        });
+        lines.push(format!("{room:8}{}", cells.collect::<String>()));
+    }
+    lines.join("\n")
+}
+
+/// `UPDATE=1 cargo test --test tidy` draws it again.
+#[test]
+fn the_picture_of_the_rooms_is_the_one_of_the_sources() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once("```rooms\n").unwrap();
+    let (shown, after) = rest.split_once("\n```").unwrap();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(path, format!("{before}```rooms\n{}\n```{after}", picture())).unwrap();
+    } else {
+        assert_eq!(shown, picture(), "draw it again with UPDATE=1");
     }
 }
 
@@ -146,6 +295,16 @@ fn the_checks_see_what_they_refuse() {
     assert_eq!(upward("cli", "use crate::{server, ledger::State}; // crate::cli"), Vec::<String>::new());
     assert_eq!(upward("ledger", "let rows = crate::people::import::Rows::new();"), ["people"]);
     assert_eq!(upward("ledger", "use crate::format::proto;"), ["format"]);
+    assert_eq!(
+        paths("use super::{a::{B, c as d}, e};\nf(crate::g::h())"),
+        ["super::a::B", "super::a::c", "super::e", "crate::g::h", "super::",]
+    );
+    let modules = ["a", "a::b", "a::b::c", "d"].map(str::to_owned).into();
+    assert_eq!(target("a::b", "super::super::d::X", &modules), Some("d".to_owned()));
+    assert_eq!(target("d", "crate::a::b::X", &modules), Some("a::b".to_owned()));
+    assert_eq!(target("a::b::c", "super::super::Face", &modules), None);
+    let arrow = |from: &str, to: &str| (from.to_owned(), BTreeSet::from([to.to_owned()]));
+    assert_eq!(circles(&[arrow("a", "b"), arrow("b", "c"), arrow("c", "b")].into()), ["b", "c"]);
     assert_eq!(machine("use std::{collections::BTreeMap, fs};"), ["fs"]);
     assert_eq!(machine("std::time::Instant::now()"), ["time"]);
 }
