@@ -50,47 +50,10 @@ fn code(text: &str) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-fn first_word(text: &str) -> String {
-    text.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
-}
-
-/// The first names after every `ROOT::` of a text: `ROOT::a::b` and `ROOT::{a::b, c::{d}}` give `a`; `a`, `c`.
-fn names_after(text: &str, root: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for (at, found) in text.match_indices(root) {
-        if text[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_') {
-            continue;
-        }
-        let rest = text[at + found.len()..].trim_start();
-        let Some(group) = rest.strip_prefix('{') else {
-            names.push(first_word(rest));
-            continue;
-        };
-        let mut depth = 0_usize;
-        let mut start = 0;
-        for (place, letter) in group.char_indices() {
-            match letter {
-                '{' => depth += 1,
-                '}' if depth > 0 => depth -= 1,
-                ',' | '}' if depth == 0 => {
-                    names.push(first_word(&group[start..place]));
-                    start = place + 1;
-                    if letter == '}' {
-                        break;
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    names.retain(|name| !name.is_empty());
-    names
-}
-
 /// Imports of `room` that it may not have.
 fn upward(room: &str, text: &str) -> Vec<String> {
     let Some(own) = floor(room) else { return Vec::new() };
-    let mut names = names_after(&code(text), "crate::");
+    let mut names = names_after("crate", text);
     names.retain(|name| floor(name).is_some_and(|other| other > own));
     names
 }
@@ -129,21 +92,31 @@ fn first_path(text: &str) -> &str {
     text.split(|letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':')).next().unwrap_or_default()
 }
 
-/// Every path of the crate that a text names outside its tests.
+/// Every path that a text imports or writes out.
 fn paths(text: &str) -> Vec<String> {
     let text = code(text);
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let mut found = Vec::new();
     for (at, _) in text.match_indices("use ") {
-        let is_statement = text[..at].ends_with('\n') || text[..at].ends_with("pub ") || text[..at].ends_with(") ");
-        if let Some((tree, _)) = text[at + 4..].split_once(';').filter(|_| is_statement || at == 0) {
+        let before = text[..at].rsplit('\n').next().unwrap_or_default().trim();
+        let is_statement = before.is_empty() || before == "pub" || before.starts_with("pub(");
+        if let Some((tree, _)) = text[at + 4..].split_once(';').filter(|_| is_statement) {
             spelt_out("", tree, &mut found);
         }
     }
-    for root in ["crate::", "super::", "self::"] {
+    for root in ["crate::", "super::", "self::", "std::"] {
         found.extend(text.match_indices(root).map(|(at, _)| first_path(&text[at..]).to_owned()));
     }
     found
+}
+
+/// What is named right behind a root: of `crate`, the rooms.
+fn names_after(root: &str, text: &str) -> Vec<String> {
+    let behind = |path: &String| Some(path.strip_prefix(root)?.strip_prefix("::")?.split("::").next()?.to_owned());
+    let mut names: Vec<String> = paths(text).iter().filter_map(behind).collect();
+    names.retain(|name| !name.is_empty());
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// A source's name as a module: `engine/store.rs` is `engine::store`.
@@ -176,7 +149,7 @@ fn target(module: &str, path: &str, modules: &BTreeSet<String>) -> Option<String
     (!format!("{module}::").starts_with(&format!("{found}::"))).then_some(found)
 }
 
-/// Modules that lead back to themselves, none of them twice.
+/// Modules that lead back to themselves.
 fn circles(arrows: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let reached = |from: &str| {
         let (mut seen, mut next) = (BTreeSet::new(), vec![from.to_owned()]);
@@ -194,7 +167,7 @@ fn circles(arrows: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
 
 /// Parts of the standard library that reach the machine.
 fn machine(text: &str) -> Vec<String> {
-    let mut names = names_after(&code(text), "std::");
+    let mut names = names_after("std", text);
     names.retain(|name| ["fs", "net", "thread", "time"].contains(&name.as_str()));
     names
 }
@@ -220,7 +193,8 @@ fn no_source_leads_back_to_itself() {
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, _room, text) in sources.iter().filter(|(path, ..)| !path.ends_with("tests.rs")) {
         let module = module_of(path);
-        let targets = paths(text).into_iter().filter_map(|path| target(&module, &path, &modules)).collect();
+        let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let targets = paths(product).into_iter().filter_map(|path| target(&module, &path, &modules)).collect();
         arrows.insert(module, targets);
     }
     assert!(arrows.values().map(BTreeSet::len).sum::<usize>() > modules.len(), "no imports are seen");
@@ -238,7 +212,7 @@ fn picture() -> String {
     let mut lines = vec![format!("{:8}{}", "", ROOMS.map(|room| format!("{room:>8}")).concat())];
     for room in ROOMS.iter().rev() {
         let count = |other: &str| {
-            let names = |text: &String| names_after(&code(text), "crate::").iter().any(|name| name == other);
+            let names = |text: &String| names_after("crate", text).iter().any(|name| name == other);
             sources.iter().filter(|(_, own, text)| own == room && *room != other && names(text)).count()
         };
         let cells = ROOMS.iter().map(|other| match count(other) {
@@ -262,6 +236,27 @@ fn the_picture_of_the_rooms_is_the_one_of_the_sources() {
     } else {
         assert_eq!(shown, picture(), "draw it again with UPDATE=1");
     }
+}
+
+/// Whoever follows what is written about logs or code has to find it.
+#[test]
+fn pages_name_modules_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let modules: BTreeSet<String> = sources().iter().map(|(path, ..)| module_of(path)).collect();
+    let in_docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let in_docs = in_docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut named = 0;
+    for page in
+        in_docs.chain(["CHANGELOG.md", "ARCHITECTURE.md", "README.md", "README.zh-CN.md"].map(|name| root.join(name)))
+    {
+        let text = fs::read_to_string(&page).unwrap();
+        for (at, _) in text.match_indices("timebank::") {
+            let path = first_path(&text[at + "timebank::".len()..]);
+            assert!(modules.contains(path), "{} names timebank::{path}, which is no module", page.display());
+            named += 1;
+        }
+    }
+    assert!(named > 0, "no page names a module");
 }
 
 #[test]
