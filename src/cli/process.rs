@@ -21,7 +21,7 @@ use tracing_subscriber::{
 
 use super::output::{colours, line, usage, visible};
 
-/// Logs to the standard error stream; `RUST_LOG` says what, by level and module: `warn,timebank::engine::sequencer=debug`.
+/// Logs to the standard error stream; `RUST_LOG` says what, by level and module: `warn,timebank::server=debug`.
 pub(crate) fn log_to_stderr() {
     let asked = std::env::var("RUST_LOG").ok().and_then(|directives| directives.parse().ok());
     let default = || Targets::new().with_default(LevelFilter::INFO).with_target("sled", LevelFilter::WARN);
