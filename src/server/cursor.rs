@@ -3,6 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 use tonic::Status;
 
@@ -10,6 +11,10 @@ use super::status::invalid;
 
 /// Bytes of a tag: 128 bits can't be guessed.
 const TAG_LENGTH: usize = 16;
+
+/// The layout of what cursors carry. A program that lays it out otherwise counts on, so that no cursor of another one is
+/// taken for something that it isn't; its reader begins anew.
+const LAYOUT: u8 = 2;
 
 /// Which list a cursor belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,24 +27,27 @@ pub(super) enum List {
 
 fn tag(key: &[u8; 32], list: List, payload: &[u8]) -> Option<Hmac<Sha256>> {
     let mut mac = <Hmac<Sha256>>::new_from_slice(key).ok()?;
-    mac.update(&[list as u8]);
+    mac.update(&[list as u8, LAYOUT]);
     mac.update(payload);
     Some(mac)
 }
 
-/// A cursor for the next page.
-pub(super) fn seal(key: &[u8; 32], list: List, payload: &[u8]) -> String {
-    let full = tag(key, list, payload).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
-    URL_SAFE_NO_PAD.encode([&full[..TAG_LENGTH], payload].concat())
+/// A cursor for the next page: tag, layout, and what is carried.
+pub(super) fn seal<T: Serialize>(key: &[u8; 32], list: List, carried: &T) -> String {
+    // Writing to memory fails for no type that cursors carry; an empty cursor would end a list.
+    let payload = postcard::to_allocvec(carried).unwrap_or_default();
+    let full = tag(key, list, &payload).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+    URL_SAFE_NO_PAD.encode([&full[..TAG_LENGTH], &[LAYOUT], &payload].concat())
 }
 
 /// What a cursor carries.
-pub(super) fn open<const LENGTH: usize>(key: &[u8; 32], list: List, cursor: &str) -> Result<[u8; LENGTH], Status> {
+pub(super) fn open<T: DeserializeOwned>(key: &[u8; 32], list: List, cursor: &str) -> Result<T, Status> {
     let refused =
         || invalid("cursor", "a cursor exactly as an answer to this very list gave it; start again without one");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_garbled| refused())?;
-    let (found, payload) = bytes.split_at_checked(TAG_LENGTH).ok_or_else(refused)?;
+    let (found, rest) = bytes.split_at_checked(TAG_LENGTH).ok_or_else(refused)?;
+    let (_, payload) = rest.split_first().filter(|(layout, _)| **layout == LAYOUT).ok_or_else(refused)?;
     let mac = tag(key, list, payload).ok_or_else(refused)?;
     mac.verify_truncated_left(found).map_err(|_forged| refused())?;
-    payload.try_into().map_err(|_length| refused())
+    postcard::from_bytes(payload).map_err(|_layout| refused())
 }

@@ -1,8 +1,9 @@
 //! Reads. Each answers from one look at the readers' tables and names the last entry that it reflects.
 
-use std::{ops::Bound, time::Duration};
+use std::{collections::BTreeSet, ops::Bound, time::Duration};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tonic::Status;
 
 use super::{
@@ -35,49 +36,16 @@ pub(super) const LIST_SCANNED_MAX: usize = 100_000;
 const RESTATED: &str = "the same as for the page before, or nothing: the cursor carries it";
 
 /// A cursor over a history: all that the first page was asked for, and where the next one begins.
+#[derive(Serialize, Deserialize)]
 struct HistoryCursor {
     account: AccountId,
     newest_first: bool,
-    kinds: u16,
+    /// Numbers of [`EventKind`](crate::ledger::EventKind), ascending; none: all.
+    kinds: Vec<u8>,
     from_ms: i64,
     until_ms: i64,
     up_to_index: u64,
     ordinal: u32,
-}
-
-impl HistoryCursor {
-    const LENGTH: usize = 16 + 1 + 2 + 8 + 8 + 8 + 4;
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(Self::LENGTH);
-        bytes.extend_from_slice(&self.account.0);
-        bytes.push(u8::from(self.newest_first));
-        bytes.extend_from_slice(&self.kinds.to_le_bytes());
-        bytes.extend_from_slice(&self.from_ms.to_le_bytes());
-        bytes.extend_from_slice(&self.until_ms.to_le_bytes());
-        bytes.extend_from_slice(&self.up_to_index.to_le_bytes());
-        bytes.extend_from_slice(&self.ordinal.to_le_bytes());
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
-        let (account, rest) = bytes.split_first_chunk::<16>()?;
-        let (&[newest_first], rest) = rest.split_first_chunk::<1>()?;
-        let (kinds, rest) = rest.split_first_chunk::<2>()?;
-        let (from_ms, rest) = rest.split_first_chunk::<8>()?;
-        let (until_ms, rest) = rest.split_first_chunk::<8>()?;
-        let (up_to_index, rest) = rest.split_first_chunk::<8>()?;
-        let (ordinal, _) = rest.split_first_chunk::<4>()?;
-        Some(Self {
-            account: AccountId(*account),
-            newest_first: newest_first == 1,
-            kinds: u16::from_le_bytes(*kinds),
-            from_ms: i64::from_le_bytes(*from_ms),
-            until_ms: i64::from_le_bytes(*until_ms),
-            up_to_index: u64::from_le_bytes(*up_to_index),
-            ordinal: u32::from_le_bytes(*ordinal),
-        })
-    }
 }
 
 fn page_size(asked: u32, default: u32, max: u32) -> Result<usize, Status> {
@@ -97,7 +65,7 @@ fn named(view: &View, id: AccountId) -> Result<AccountNumber, Status> {
 }
 
 /// A cursor over a list that has its rows in a fixed order: what it is filtered by, and the row that comes next.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct ListCursor {
     /// `proto.AccountKind`; 0: any.
     kind: i32,
@@ -105,29 +73,6 @@ struct ListCursor {
     account: Option<AccountId>,
     station: Option<AccountId>,
     next: u64,
-}
-
-impl ListCursor {
-    const LENGTH: usize = 4 + 17 + 17 + 8;
-
-    fn to_bytes(self) -> Vec<u8> {
-        let optional = |id: Option<AccountId>| [&[u8::from(id.is_some())][..], &id.map_or([0; 16], |id| id.0)].concat();
-        let (account, station) = (optional(self.account), optional(self.station));
-        [&self.kind.to_le_bytes()[..], &account, &station, &self.next.to_le_bytes()].concat()
-    }
-
-    fn from_bytes(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
-        let (kind, rest) = bytes.split_first_chunk::<4>()?;
-        let ([has_account, account @ ..], rest) = rest.split_first_chunk::<17>()?;
-        let ([has_station, station @ ..], rest) = rest.split_first_chunk::<17>()?;
-        let (next, _) = rest.split_first_chunk::<8>()?;
-        Some(Self {
-            kind: i32::from_le_bytes(*kind),
-            account: (*has_account == 1).then_some(AccountId(*account)),
-            station: (*has_station == 1).then_some(AccountId(*station)),
-            next: u64::from_le_bytes(*next),
-        })
-    }
 }
 
 /// A page out of rows that are numbered from `start` on; `next` is the number of the first row not looked at.
@@ -154,8 +99,7 @@ impl Service {
         if cursor.is_empty() {
             return Ok(asked);
         }
-        let bytes = cursor::open::<{ ListCursor::LENGTH }>(&self.identity.cursor_key, list, cursor)?;
-        let carried = ListCursor::from_bytes(&bytes).ok_or_else(|| invalid("cursor", "a cursor"))?;
+        let carried: ListCursor = cursor::open(&self.identity.cursor_key, list, cursor)?;
         let account_field = if list == List::Holds { "payer" } else { "account" };
         let checks = [
             ("kind", asked.kind == 0 || asked.kind == carried.kind),
@@ -170,7 +114,7 @@ impl Service {
 
     fn seal(&self, list: List, carried: ListCursor, next: Option<u64>) -> String {
         next.map_or_else(String::new, |next| {
-            cursor::seal(&self.identity.cursor_key, list, &ListCursor { next, ..carried }.to_bytes())
+            cursor::seal(&self.identity.cursor_key, list, &ListCursor { next, ..carried })
         })
     }
 
@@ -310,8 +254,7 @@ impl Service {
             (first, None)
         } else {
             let key = &self.identity.cursor_key;
-            let bytes = cursor::open::<{ HistoryCursor::LENGTH }>(key, List::History, &request.cursor)?;
-            let cursor = HistoryCursor::from_bytes(&bytes).ok_or_else(|| invalid("cursor", "a cursor"))?;
+            let cursor: HistoryCursor = cursor::open(key, List::History, &request.cursor)?;
             check_restated(request, &first, &cursor)?;
             let from = Some(cursor.ordinal);
             (cursor, from)
@@ -323,13 +266,12 @@ impl Service {
             up_to_index: asked.up_to_index,
             from_ms: asked.from_ms,
             until_ms: asked.until_ms,
-            kinds: asked.kinds,
+            kinds: &asked.kinds,
         };
         let page = self.projection.history().page(number.0, &page).map_err(ReadFailure::from)?;
         let reflected_index = asked.up_to_index;
         let next_cursor = page.next.map_or_else(String::new, |ordinal| {
-            let cursor = HistoryCursor { ordinal, ..asked };
-            cursor::seal(&self.identity.cursor_key, List::History, &cursor.to_bytes())
+            cursor::seal(&self.identity.cursor_key, List::History, &HistoryCursor { ordinal, ..asked })
         });
         let view = self.projection.view();
         let rows = page.rows.iter().map(|(number, row)| history_row(&view, *number, row)).collect();
@@ -425,17 +367,16 @@ fn history_request(
     if request.from_ms < 0 || request.until_ms < 0 || (request.until_ms > 0 && request.until_ms <= request.from_ms) {
         return Err(invalid("until_ms", "0, or a time after from_ms; both in ms since 1970"));
     }
-    let mut kinds = 0;
-    for kind in &request.kinds {
-        match proto::EventKind::try_from(*kind) {
-            Ok(proto::EventKind::Unspecified) | Err(_) => return Err(invalid("kinds", "kinds of events that post")),
-            Ok(kind) => kinds |= 1 << (kind as i32),
-        }
-    }
+    let is_kind = |kind: &i32| {
+        let number = u8::try_from(*kind).ok().filter(|number| *number > 0);
+        number.filter(|_| proto::EventKind::try_from(*kind).is_ok())
+    };
+    let kinds: Option<BTreeSet<u8>> = request.kinds.iter().map(is_kind).collect();
+    let kinds = kinds.ok_or_else(|| invalid("kinds", "kinds of events that post"))?;
     Ok(HistoryCursor {
         account,
         newest_first: order != proto::HistoryOrder::OldestFirst,
-        kinds: if kinds == 0 { u16::MAX } else { kinds },
+        kinds: kinds.into_iter().collect(),
         from_ms: request.from_ms,
         until_ms: if request.until_ms == 0 { i64::MAX } else { request.until_ms },
         up_to_index,

@@ -20,7 +20,7 @@ pub struct Page {
 
 /// What a page is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct PageRequest {
+pub struct PageRequest<'a> {
     /// Direction.
     pub newest_first: bool,
     /// The ordinal to begin at; none: at the end that comes first.
@@ -33,13 +33,13 @@ pub struct PageRequest {
     pub from_ms: i64,
     /// Only rows recorded before this, in ms.
     pub until_ms: i64,
-    /// Only kinds whose bit is set.
-    pub kinds: u16,
+    /// Only these kinds, by the numbers of [`EventKind`](crate::ledger::EventKind); none named: all.
+    pub kinds: &'a [u8],
 }
 
-impl PageRequest {
+impl PageRequest<'_> {
     fn wants(&self, row: &PostingRow) -> bool {
-        self.kinds.checked_shr(u32::from(row.kind)).is_some_and(|kinds| kinds & 1 == 1)
+        self.kinds.is_empty() || self.kinds.contains(&row.kind)
     }
 
     fn limit(&self) -> usize {
@@ -53,7 +53,7 @@ impl History {
     ///
     /// # Errors
     /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`].
-    pub fn page(&self, account: u32, request: &PageRequest) -> Result<Page, ProjectionError> {
+    pub fn page(&self, account: u32, request: &PageRequest<'_>) -> Result<Page, ProjectionError> {
         let in_time = |row: &PostingRow| row.index <= request.up_to_index && row.recorded_at_ms < request.until_ms;
         let Some((_, newest)) = self.seek(account, in_time)? else { return Ok(Page { rows: Vec::new(), next: None }) };
         // Most pages are asked for from the beginning on: one read tells so, and no walk goes there.
@@ -72,7 +72,7 @@ impl History {
         }
     }
 
-    fn page_back(&self, account: u32, request: &PageRequest, range: Range<u32>) -> Result<Page, ProjectionError> {
+    fn page_back(&self, account: u32, request: &PageRequest<'_>, range: Range<u32>) -> Result<Page, ProjectionError> {
         let end = request.from.map_or(range.end, |from| from.saturating_add(1).min(range.end));
         let stop = end.saturating_sub(PAGE_ROWS_SCANNED_MAX).max(range.start);
         let mut rows = Vec::new();
@@ -87,7 +87,7 @@ impl History {
 
     /// Rows link backwards: a window is walked from its end and turned round. Windows double, so that a rare kind costs few
     /// seeks and a frequent one few rows in vain.
-    fn page_on(&self, account: u32, request: &PageRequest, range: Range<u32>) -> Result<Page, ProjectionError> {
+    fn page_on(&self, account: u32, request: &PageRequest<'_>, range: Range<u32>) -> Result<Page, ProjectionError> {
         let mut from = request.from.map_or(range.start, |from| from.max(range.start));
         let stop = from.saturating_add(PAGE_ROWS_SCANNED_MAX).min(range.end);
         let mut window = u32::try_from(request.limit()).unwrap_or(u32::MAX);
