@@ -35,8 +35,8 @@ pub use apply::{EventOutcome, SheetOutcome};
 pub use credit::credited_minutes;
 pub use decision::{Applied, Change, Decision, Posting, Warning, WarningCode};
 pub use event::{
-    AccountOpened, CorrectionReason, Event, KeyEnrolled, LedgerCreated, Predecessor, Served, Service, ServiceCorrected,
-    ServiceRecorded,
+    AccountOpened, CorrectionReason, Event, EventKind, KeyEnrolled, LedgerCreated, Possession, Predecessor, Served,
+    Service, ServiceCorrected, ServiceRecorded,
 };
 pub use facts::Facts;
 pub use policy::{Policy, Price, Rounding, Tariff};

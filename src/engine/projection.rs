@@ -25,7 +25,7 @@ pub use self::view::View;
 use crate::{
     engine::replay::Replay,
     format::proto,
-    ledger::{Event, EventRef, LogIndex, Sheet, SheetOutcome, State, WarningCode},
+    ledger::{Event, EventKind, EventRef, LogIndex, Sheet, SheetOutcome, State, WarningCode},
     merkle::Hash,
 };
 
@@ -207,7 +207,12 @@ fn new_entry(committed: &Committed<'_>) -> NewEntry {
             balance_after: applied.balance_after.get(),
             held_after: applied.held_after.get(),
             event: *event,
-            kind: committed.sheet.events.get(usize::from(*event)).map_or(0, kind_number),
+            kind: committed
+                .sheet
+                .events
+                .get(usize::from(*event))
+                .and_then(Event::shown_as)
+                .map_or(0, EventKind::number),
             counterparty: applied.posting.counterparty.map_or(NOBODY, |account| account.0),
         })
         .collect();
@@ -225,25 +230,6 @@ fn new_entry(committed: &Committed<'_>) -> NewEntry {
         .collect();
     let events = u16::try_from(committed.sheet.events.len()).unwrap_or(u16::MAX);
     NewEntry { index: committed.index, recorded_at_ms: committed.recorded_at_ms, events, postings, warnings }
-}
-
-/// The number of a kind of event in rows, as in `proto.EventKind`; 0 for those that post nothing.
-fn kind_number(event: &Event) -> u8 {
-    match event {
-        Event::ServiceRecorded(_) => 1,
-        Event::ServiceCorrected(_) => 2,
-        Event::ServiceReversed { .. } => 3,
-        Event::MinutesTransferred { .. } => 4,
-        Event::HoldPlaced { .. } => 5,
-        Event::HoldReleased { .. } => 6,
-        Event::HoldExpired { .. } => 7,
-        Event::LedgerCreated(_)
-        | Event::KeyEnrolled(_)
-        | Event::KeyRevoked { .. }
-        | Event::RegionDefined { .. }
-        | Event::AccountOpened(_)
-        | Event::FloorSet { .. } => 0,
-    }
 }
 
 const fn warning_number(code: WarningCode) -> u8 {

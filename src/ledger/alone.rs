@@ -28,35 +28,17 @@ pub fn check_alone(policy: &Policy, events: &[Event], now: Millis) -> Result<(),
 
 /// `before`: the events of the same sheet that come before it.
 fn check(policy: &Policy, before: &[Event], event: &Event, now: Millis) -> Verdict {
-    match event {
-        Event::ServiceRecorded(recorded) => {
-            check_values(&recorded.service)?;
-            recorded.hold.map_or(Ok(()), |hold| check_own_hold(before, hold))?;
-            check_service(policy, &recorded.service, now, false)
-        }
-        Event::ServiceCorrected(corrected) => {
-            check_values(&corrected.service)?;
-            check_own_record(before, corrected.record)?;
-            check_service(policy, &corrected.service, now, true)
-        }
-        Event::ServiceReversed { record, .. } => check_own_record(before, *record),
-        Event::HoldReleased { hold } => check_own_hold(before, *hold),
-        Event::MinutesTransferred { from, to, minutes } => {
-            on("minutes", check_amount(*minutes))?;
-            ensure(from != to, "to", || Rejection::SameAccount)
-        }
-        Event::HoldPlaced { minutes, expires_at, .. } => {
-            on("minutes", check_amount(*minutes))?;
-            check_hold_end(now, *expires_at)
-        }
-        Event::LedgerCreated(_)
-        | Event::KeyEnrolled(_)
-        | Event::KeyRevoked { .. }
-        | Event::RegionDefined { .. }
-        | Event::AccountOpened(_)
-        | Event::FloorSet { .. }
-        | Event::HoldExpired { .. } => Ok(()),
+    event.service().map_or(Ok(()), check_values)?;
+    event.reserves_or_gives().map_or(Ok(()), |minutes| on("minutes", check_amount(minutes)))?;
+    if let Event::MinutesTransferred { from, to, .. } = event {
+        ensure(from != to, "to", || Rejection::SameAccount)?;
     }
+    event.record().map_or(Ok(()), |record| check_own_record(before, record))?;
+    event.hold().map_or(Ok(()), |hold| check_own_hold(before, hold))?;
+    if let Event::HoldPlaced { expires_at, .. } = event {
+        check_hold_end(now, *expires_at)?;
+    }
+    event.service().map_or(Ok(()), |service| check_service(policy, service, now, event.record().is_some()))
 }
 
 /// A service whose values are sound.

@@ -90,6 +90,8 @@ pub struct LedgerCreated {
     pub operator_keys: Vec<(KeyId, [u8; 32])>,
     /// The server's key with its id.
     pub service_key: (KeyId, [u8; 32]),
+    /// The service key's signature over its possession of this ledger's origin.
+    pub service_possession: [u8; 64],
     /// The issuance account.
     pub issuance: AccountId,
     /// The rules' numbers.
@@ -120,6 +122,8 @@ pub struct KeyEnrolled {
     pub key_id: KeyId,
     /// The key, already checked to be canonical, of large order, and in its owner's possession.
     pub public_key: [u8; 32],
+    /// Its signature over its possession for this ledger's origin.
+    pub possession: [u8; 64],
     /// Operator, staff or resident.
     pub role: KeyRole,
     /// The station or account it acts for.
@@ -222,24 +226,162 @@ pub enum CorrectionReason {
     SourceChanged,
 }
 
+/// Kinds of events that histories show: those that change a balance or what is reserved. The numbers are those of
+/// `proto.EventKind`, and stand in stored rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventKind {
+    /// [`Event::ServiceRecorded`].
+    ServiceRecorded = 1,
+    /// [`Event::ServiceCorrected`].
+    ServiceCorrected = 2,
+    /// [`Event::ServiceReversed`].
+    ServiceReversed = 3,
+    /// [`Event::MinutesTransferred`].
+    MinutesTransferred = 4,
+    /// [`Event::HoldPlaced`].
+    HoldPlaced = 5,
+    /// [`Event::HoldReleased`].
+    HoldReleased = 6,
+    /// [`Event::HoldExpired`].
+    HoldExpired = 7,
+}
+
+impl EventKind {
+    /// The number in rows and messages.
+    #[must_use]
+    #[allow(clippy::as_conversions, reason = "the numbers are declared, and below 256")]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What an event says of itself to whoever treats all kinds alike.
+#[derive(Clone, Copy)]
+struct Answers<'a> {
+    name: &'static str,
+    shown_as: Option<EventKind>,
+    service: Option<&'a Service>,
+    record: Option<EventRef>,
+    hold: Option<EventRef>,
+    credits: Option<AccountId>,
+    reserves_or_gives: Option<Minutes>,
+    possession: Option<Possession<'a>>,
+}
+
+/// What should show that the owner of an enrolled key holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Possession<'a> {
+    /// The field of the event that has the proof.
+    pub field: &'static str,
+    /// The key that is enrolled.
+    pub public_key: &'a [u8; 32],
+    /// Its signature for this ledger.
+    pub signature: &'a [u8; 64],
+}
+
 impl Event {
+    /// One row for each kind, the only list of kinds besides the rules' own dispatch and the words.
+    #[inline]
+    const fn answers(&self) -> Answers<'_> {
+        const fn plain<'a>(name: &'static str) -> Answers<'a> {
+            let (shown_as, service, record, hold, credits) = (None, None, None, None, None);
+            Answers { name, shown_as, service, record, hold, credits, reserves_or_gives: None, possession: None }
+        }
+        const fn shown<'a>(name: &'static str, kind: EventKind) -> Answers<'a> {
+            Answers { shown_as: Some(kind), ..plain(name) }
+        }
+        match self {
+            Self::LedgerCreated(created) => {
+                let (public_key, signature) = (&created.service_key.1, &created.service_possession);
+                let possession = Some(Possession { field: "service_possession", public_key, signature });
+                Answers { possession, ..plain("ledger_created") }
+            }
+            Self::KeyEnrolled(enrolled) => {
+                let (public_key, signature) = (&enrolled.public_key, &enrolled.possession);
+                let possession = Some(Possession { field: "possession", public_key, signature });
+                Answers { possession, ..plain("key_enrolled") }
+            }
+            Self::KeyRevoked { .. } => plain("key_revoked"),
+            Self::RegionDefined { .. } => plain("region_defined"),
+            Self::AccountOpened(_) => plain("account_opened"),
+            Self::FloorSet { .. } => plain("floor_set"),
+            Self::ServiceRecorded(ServiceRecorded { service, hold }) => Answers {
+                service: Some(service),
+                hold: *hold,
+                credits: Some(service.volunteer),
+                ..shown("service_recorded", EventKind::ServiceRecorded)
+            },
+            Self::ServiceCorrected(ServiceCorrected { record, service, .. }) => Answers {
+                service: Some(service),
+                record: Some(*record),
+                credits: Some(service.volunteer),
+                ..shown("service_corrected", EventKind::ServiceCorrected)
+            },
+            Self::ServiceReversed { record, .. } => {
+                Answers { record: Some(*record), ..shown("service_reversed", EventKind::ServiceReversed) }
+            }
+            Self::MinutesTransferred { to, minutes, .. } => Answers {
+                credits: Some(*to),
+                reserves_or_gives: Some(*minutes),
+                ..shown("minutes_transferred", EventKind::MinutesTransferred)
+            },
+            Self::HoldPlaced { minutes, .. } => {
+                Answers { reserves_or_gives: Some(*minutes), ..shown("hold_placed", EventKind::HoldPlaced) }
+            }
+            Self::HoldReleased { hold } => {
+                Answers { hold: Some(*hold), ..shown("hold_released", EventKind::HoldReleased) }
+            }
+            Self::HoldExpired { hold } => {
+                Answers { hold: Some(*hold), ..shown("hold_expired", EventKind::HoldExpired) }
+            }
+        }
+    }
+
     /// The name of its field in the message `Event`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::LedgerCreated(_) => "ledger_created",
-            Self::KeyEnrolled(_) => "key_enrolled",
-            Self::KeyRevoked { .. } => "key_revoked",
-            Self::RegionDefined { .. } => "region_defined",
-            Self::AccountOpened(_) => "account_opened",
-            Self::FloorSet { .. } => "floor_set",
-            Self::ServiceRecorded(_) => "service_recorded",
-            Self::ServiceCorrected(_) => "service_corrected",
-            Self::ServiceReversed { .. } => "service_reversed",
-            Self::MinutesTransferred { .. } => "minutes_transferred",
-            Self::HoldPlaced { .. } => "hold_placed",
-            Self::HoldReleased { .. } => "hold_released",
-            Self::HoldExpired { .. } => "hold_expired",
-        }
+        self.answers().name
+    }
+
+    /// How histories show it; nothing for what posts nothing.
+    #[must_use]
+    pub const fn shown_as(&self) -> Option<EventKind> {
+        self.answers().shown_as
+    }
+
+    /// The service that it records, or that a record should have had.
+    #[must_use]
+    pub const fn service(&self) -> Option<&Service> {
+        self.answers().service
+    }
+
+    /// The original record that it changes.
+    #[must_use]
+    pub const fn record(&self) -> Option<EventRef> {
+        self.answers().record
+    }
+
+    /// The hold that it ends.
+    #[must_use]
+    pub const fn hold(&self) -> Option<EventRef> {
+        self.answers().hold
+    }
+
+    /// The account that it credits, as far as the event itself tells.
+    #[must_use]
+    pub const fn credits(&self) -> Option<AccountId> {
+        self.answers().credits
+    }
+
+    /// The minutes that it states itself, where no service does.
+    #[must_use]
+    pub const fn reserves_or_gives(&self) -> Option<Minutes> {
+        self.answers().reserves_or_gives
+    }
+
+    /// The proof that a key which it enrols is in its owner's hands.
+    #[must_use]
+    pub const fn possession(&self) -> Option<Possession<'_>> {
+        self.answers().possession
     }
 }

@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use super::{event::Event, sheet::Sheet, state::State, units::AccountNumber};
+use super::{sheet::Sheet, state::State, units::AccountNumber};
 
 /// Fewer events than this have little to wait for at once.
 const EVENTS_MIN: usize = 8;
@@ -17,31 +17,13 @@ impl State {
         if sheet.events.len() < EVENTS_MIN {
             return;
         }
-        let about: Vec<AccountNumber> = sheet.events.iter().filter_map(|event| self.about(event)).collect();
+        let about: Vec<AccountNumber> =
+            sheet.events.iter().filter_map(|event| self.account_number(event.credits()?)).collect();
         for number in &about {
             black_box(self.account(*number).map(|account| account.held));
         }
         for number in about {
             black_box(self.newest_time(number));
-        }
-    }
-
-    /// Whom an event credits.
-    fn about(&self, event: &Event) -> Option<AccountNumber> {
-        match event {
-            Event::ServiceRecorded(recorded) => self.account_number(recorded.service.volunteer),
-            Event::MinutesTransferred { to, .. } => self.account_number(*to),
-            Event::LedgerCreated(_)
-            | Event::KeyEnrolled(_)
-            | Event::KeyRevoked { .. }
-            | Event::RegionDefined { .. }
-            | Event::AccountOpened(_)
-            | Event::FloorSet { .. }
-            | Event::ServiceCorrected(_)
-            | Event::ServiceReversed { .. }
-            | Event::HoldPlaced { .. }
-            | Event::HoldReleased { .. }
-            | Event::HoldExpired { .. } => None,
         }
     }
 }

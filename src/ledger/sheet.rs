@@ -35,23 +35,9 @@ impl Sheet {
     pub fn references(&self, state: &State) -> Vec<EventRef> {
         let (mut wanted, mut holds) = (Vec::new(), BTreeSet::new());
         for event in &self.events {
-            let (record, hold) = match event {
-                Event::ServiceRecorded(recorded) => (None, recorded.hold),
-                Event::ServiceCorrected(corrected) => (Some(corrected.record), None),
-                Event::ServiceReversed { record, .. } => (Some(*record), None),
-                Event::HoldReleased { hold } | Event::HoldExpired { hold } => (None, Some(*hold)),
-                Event::LedgerCreated(_)
-                | Event::KeyEnrolled(_)
-                | Event::KeyRevoked { .. }
-                | Event::RegionDefined { .. }
-                | Event::AccountOpened(_)
-                | Event::FloorSet { .. }
-                | Event::MinutesTransferred { .. }
-                | Event::HoldPlaced { .. } => (None, None),
-            };
             // One that is open now may have ended when a second event of this sheet comes to it.
-            let hold = hold.filter(|hold| !state.holds.contains_key(hold) || !holds.insert(*hold));
-            let versions = record.map(|record| [record, state.latest_version(record)]);
+            let hold = event.hold().filter(|hold| !state.holds.contains_key(hold) || !holds.insert(*hold));
+            let versions = event.record().map(|record| [record, state.latest_version(record)]);
             wanted.extend(versions.into_iter().flatten().chain(hold));
         }
         wanted.retain(|at| at.index != LogIndex(0));
@@ -65,21 +51,7 @@ impl Sheet {
     pub fn older_times(&self, state: &State) -> Vec<OlderTimes> {
         let mut asked: Vec<OlderTimes> = Vec::new();
         for event in &self.events {
-            let service = match event {
-                Event::ServiceRecorded(recorded) => &recorded.service,
-                Event::ServiceCorrected(corrected) => &corrected.service,
-                Event::LedgerCreated(_)
-                | Event::KeyEnrolled(_)
-                | Event::KeyRevoked { .. }
-                | Event::RegionDefined { .. }
-                | Event::AccountOpened(_)
-                | Event::FloorSet { .. }
-                | Event::ServiceReversed { .. }
-                | Event::MinutesTransferred { .. }
-                | Event::HoldPlaced { .. }
-                | Event::HoldReleased { .. }
-                | Event::HoldExpired { .. } => continue,
-            };
+            let Some(service) = event.service() else { continue };
             let Some(volunteer) = state.account_number(service.volunteer) else { continue };
             let Some(more) = state.older_of(volunteer, service) else { continue };
             match asked.iter_mut().find(|asked| asked.volunteer == volunteer) {

@@ -1,7 +1,6 @@
 //! Protobuf events to the rules' events, every field validated once.
 
 use bytes::Bytes;
-use prost::Message;
 
 use super::limits::{SIGNERS_MAX, TIMES_MS, id};
 use crate::{
@@ -80,26 +79,6 @@ pub(super) fn from_message(kind: Kind) -> Field<Event> {
             within("hold_expired", event_ref("hold", message.hold)).map(|hold| Event::HoldExpired { hold })
         }
     }
-}
-
-/// The possession proof in an event that enrols a key.
-pub(super) fn possession(bytes: &Bytes) -> Option<[u8; 64]> {
-    let proof = match proto::Event::decode(bytes.clone()).ok()?.kind? {
-        Kind::KeyEnrolled(enrolled) => enrolled.possession,
-        Kind::LedgerCreated(created) => created.service_possession,
-        Kind::KeyRevoked(_)
-        | Kind::RegionDefined(_)
-        | Kind::AccountOpened(_)
-        | Kind::FloorSet(_)
-        | Kind::ServiceRecorded(_)
-        | Kind::ServiceCorrected(_)
-        | Kind::ServiceReversed(_)
-        | Kind::MinutesTransferred(_)
-        | Kind::HoldPlaced(_)
-        | Kind::HoldReleased(_)
-        | Kind::HoldExpired(_) => return None,
-    };
-    proof.as_ref().try_into().ok()
 }
 
 /// A predecessor as it travels.
@@ -216,6 +195,8 @@ fn ledger_created(message: proto::LedgerCreated) -> Field<LedgerCreated> {
         ledger_key: public_key("ledger_key", &message.ledger_key)?,
         operator_keys: operator_keys?.into_iter().map(with_id).collect(),
         service_key: with_id(public_key("service_key", &message.service_key)?),
+        // One of another length is none: S is out of range here.
+        service_possession: message.service_possession.as_ref().try_into().unwrap_or([0xff; 64]),
         issuance: account("issuance_account", &message.issuance_account)?,
         policy: within("policy", policy_fields(policy))?,
     })
@@ -291,12 +272,13 @@ fn key_enrolled(message: &proto::KeyEnrolled) -> Field<KeyEnrolled> {
         Ok(proto::KeyRole::Unspecified) | Err(_) => return invalid("role", "OPERATOR, STAFF or RESIDENT"),
     };
     let public_key = public_key("public_key", &message.public_key)?;
-    if message.possession.len() != 64 {
+    let Ok(possession) = message.possession.as_ref().try_into() else {
         return invalid("possession", "a signature of 64 bytes");
-    }
+    };
     Ok(KeyEnrolled {
         key_id: key_id(&public_key),
         public_key,
+        possession,
         role,
         account: optional_account("account", &message.account)?,
         own_account: optional_account("own_account", &message.own_account)?,

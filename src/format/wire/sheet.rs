@@ -17,7 +17,7 @@ use crate::{
         proto,
         signature::{self, Claim},
     },
-    ledger::{Event, KeyId, Millis, Refusal, Rejection, Sheet, SheetId},
+    ledger::{Event, KeyId, Millis, Possession, Refusal, Rejection, Sheet, SheetId},
     merkle,
 };
 
@@ -81,7 +81,7 @@ fn decode_parts(sheet: Parts<'_>) -> Result<Decoded, Refusal> {
     if let Some((number, other)) = repeated {
         return Err(Refusal::event(number, "salt", Rejection::SaltRepeated { other }));
     }
-    check_keys(&fields.origin, &events, sheet.events)?;
+    check_keys(&fields.origin, &events)?;
     Ok(Decoded {
         sheet: Sheet { events, ..fields },
         header_hash: leaf::header_hash(sheet.header),
@@ -249,49 +249,40 @@ fn check_agreement(sheet: Parts<'_>, header: &proto::SheetHeader, signers: usize
     Ok(signatures)
 }
 
-/// What should show that a key's owner holds it.
-struct Possession {
-    number: u16,
-    field: &'static str,
-    public_key: [u8; 32],
-    signature: Option<[u8; 64]>,
-}
-
 /// Keys that events enrol are sound and in their owners' possession. All possession proofs are verified as one batch.
-fn check_keys(origin: &str, events: &[Event], bytes: &[Bytes]) -> Result<(), Refusal> {
-    let mut proofs: Vec<Possession> = Vec::new();
-    for ((number, event), bytes) in (0_u16..).zip(events).zip(bytes) {
+fn check_keys(origin: &str, events: &[Event]) -> Result<(), Refusal> {
+    let mut proofs: Vec<(u16, &Event, Possession<'_>)> = Vec::new();
+    for (number, event) in (0_u16..).zip(events) {
         let sound = |field: &'static str, key: &[u8; 32]| {
-            let refusal = || Refusal::event(number, field, Rejection::PublicKeyInvalid);
+            let refusal = || Refusal::event(number, format!("{}.{field}", event.name()), Rejection::PublicKeyInvalid);
             if signature::is_enrollable(key) { Ok(()) } else { Err(refusal()) }
         };
-        if let Event::KeyEnrolled(enrolled) = event {
-            sound("key_enrolled.public_key", &enrolled.public_key)?;
-            let (field, public_key) = ("key_enrolled.possession", enrolled.public_key);
-            proofs.push(Possession { number, field, public_key, signature: event::possession(bytes) });
-        }
         if let Event::LedgerCreated(created) = event {
             for (_, key) in &created.operator_keys {
-                sound("ledger_created.operator_keys", key)?;
+                sound("operator_keys", key)?;
             }
-            sound("ledger_created.ledger_key", &created.ledger_key)?;
-            sound("ledger_created.service_key", &created.service_key.1)?;
-            let (field, public_key) = ("ledger_created.service_possession", created.service_key.1);
-            proofs.push(Possession { number, field, public_key, signature: event::possession(bytes) });
+            sound("ledger_key", &created.ledger_key)?;
+            sound("service_key", &created.service_key.1)?;
         }
+        if let Event::KeyEnrolled(enrolled) = event {
+            sound("public_key", &enrolled.public_key)?;
+        }
+        proofs.extend(event.possession().map(|possession| (number, event, possession)));
     }
     let messages: Vec<Vec<u8>> =
-        proofs.iter().map(|proof| signature::possession_message(origin, &proof.public_key)).collect();
-    let claim = |(proof, message): (&Possession, _)| Claim {
-        public_key: proof.public_key,
-        // One of another length is none: S is out of range here.
-        signature: proof.signature.unwrap_or([0xff; 64]),
+        proofs.iter().map(|(.., proof)| signature::possession_message(origin, proof.public_key)).collect();
+    let claim = |((.., proof), message): (&(u16, &Event, Possession<'_>), _)| Claim {
+        public_key: *proof.public_key,
+        signature: *proof.signature,
         message,
     };
     let claims: Vec<Claim<'_>> = proofs.iter().zip(messages.iter().map(Vec::as_slice)).map(claim).collect();
     let verdicts = signature::verdicts(&claims);
     match proofs.iter().zip(verdicts).find(|(_, possessed)| !possessed) {
-        Some((proof, _)) => Err(Refusal::event(proof.number, proof.field, Rejection::PossessionInvalid)),
+        Some(((number, event, proof), _)) => {
+            let field = format!("{}.{}", event.name(), proof.field);
+            Err(Refusal::event(*number, field, Rejection::PossessionInvalid))
+        }
         None => Ok(()),
     }
 }
