@@ -9,8 +9,7 @@ use crate::{
     engine::{
         projection::Committed,
         replay::{
-            Divergence, Past, Recent, Replay, SignatureVerdict, enrolled_keys, keep_times, resolve_facts,
-            signature_verdicts,
+            Divergence, Past, Replay, SignatureVerdict, enrolled_keys, keep_times, resolve_facts, signature_verdicts,
         },
         store::StoredEntry,
     },
@@ -124,7 +123,7 @@ pub fn replay<P: Past>(
 ) -> Result<Replayed, ReplayError<P::Error>> {
     let undecodable = |refusal| ReplayError::Undecodable { index: entry.index, refusal };
     let (decoded, verdict) = sheet.map_err(undecodable)?;
-    let facts = resolve_facts(&replay.state, &decoded.sheet, &Recent::new(), past).map_err(ReplayError::Past)?;
+    let facts = resolve_facts(&replay.state, &decoded.sheet, past).map_err(ReplayError::Past)?;
     let place = (entry.index, Millis(entry.recorded_at_ms));
     let outcome = replay.replay(place, &decoded, verdict, &facts, stored)?;
     keep_times(&replay.state, &outcome, past).map_err(ReplayError::Past)?;

@@ -1,14 +1,15 @@
 //! Entries to verified state. Start-up, audit and simulation go through here; so does every new sheet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::{
+    engine::clock::ClockImplausible,
     format::{
         signature::{self, Claim},
         wire::{self, Decoded},
     },
     ledger::{
-        Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, OlderTimes, Refusal, Rejection, ServedTime,
+        Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, OlderTimes, Refusal, Rejection, ServedTime, Sheet,
         SheetOutcome, State,
     },
     merkle::{Frontier, Hash, leaf_hash},
@@ -146,11 +147,57 @@ impl Replay {
         Self { state: State::new(origin), frontier: Frontier::default() }
     }
 
+    /// All that a ledger does with a sheet that comes in, in the order of precedence of [`Rejection`]: origin, signatures,
+    /// the same sheet again, then the time it is recorded at, the past that it refers to, and the rules. The sequencer and
+    /// the tests go through here. `verdict` is one given earlier; what it says of unknown signers is asked again, for a sheet
+    /// between may have enrolled them. `stored` gets the tree's new hashes.
+    ///
+    /// # Errors
+    /// In the order of [`NotRecorded`], except that what the past says may also come last. Nothing is recorded then.
+    pub fn accept<S: Shell>(
+        &mut self,
+        decoded: &Decoded,
+        verdict: SignatureVerdict,
+        shell: &mut S,
+        stored: impl FnMut(Hash),
+    ) -> Result<Judged, NotRecorded<S::Error>> {
+        self.check_signatures(decoded, verdict).map_err(NotRecorded::Refused)?;
+        if let Some(index) = self.same_sheet(decoded, shell).map_err(NotRecorded::Past)? {
+            return Ok(Judged::Repeated(index));
+        }
+        let recorded_at = shell.now().map_err(NotRecorded::Clock)?.max(self.state.recorded_at());
+        let facts = resolve_facts(&self.state, &decoded.sheet, shell).map_err(NotRecorded::Past)?;
+        let outcome = self.append(decoded, recorded_at, &facts, stored).map_err(NotRecorded::Refused)?;
+        // Ahead of the commit: the next sheet may ask for them, and a start cuts what was never durable.
+        keep_times(&self.state, &outcome, shell).map_err(NotRecorded::Past)?;
+        Ok(Judged::Passed(recorded_at, outcome))
+    }
+
+    /// Whether a sheet is for this ledger, and signed by whom it says.
+    ///
+    /// # Errors
+    /// `OriginMismatch` comes before the signers: a sheet for another ledger is told so, not that its key is unknown.
+    pub fn check_signatures(&self, decoded: &Decoded, verdict: SignatureVerdict) -> Result<(), Refusal> {
+        decoded.sheet.check_origin(&self.state)?;
+        match verdict {
+            SignatureVerdict::SignerUnknown(_) => self.verdict(decoded).into_result(),
+            SignatureVerdict::Valid | SignatureVerdict::Invalid(_) => verdict.into_result(),
+        }
+    }
+
+    /// The entry that holds this very sheet: same author, same id, same header and, by its root, same events.
+    fn same_sheet<S: Shell>(&self, decoded: &Decoded, shell: &mut S) -> Result<Option<u64>, S::Error> {
+        let author = decoded.sheet.signers.first();
+        let used = author.and_then(|author| self.state.sheet(*author, decoded.sheet.sheet_id));
+        let Some(LogIndex(index)) = used else { return Ok(None) };
+        Ok(shell.header_hash(index)?.filter(|hash| *hash == decoded.header_hash).map(|_| index))
+    }
+
     /// Applies a sheet whose signatures were verified as the next entry. `stored` gets the tree's new hashes.
     ///
     /// # Errors
     /// The rule that it breaks; nothing has changed then.
-    pub fn append(
+    fn append(
         &mut self,
         decoded: &Decoded,
         recorded_at: Millis,
@@ -185,11 +232,8 @@ impl Replay {
             return Err(Divergence::TimeWentBack { index, previous, found: recorded_at });
         }
         let refused = |refusal| Divergence::Refused { index, refusal };
-        let verdict = match verdict {
-            None | Some(SignatureVerdict::SignerUnknown(_)) => self.verdict(decoded),
-            Some(verdict @ (SignatureVerdict::Valid | SignatureVerdict::Invalid(_))) => verdict,
-        };
-        verdict.into_result().map_err(refused)?;
+        let verdict = verdict.unwrap_or_else(|| self.verdict(decoded));
+        self.check_signatures(decoded, verdict).map_err(refused)?;
         self.append(decoded, recorded_at, facts, stored).map_err(refused)
     }
 
@@ -201,8 +245,25 @@ impl Replay {
     }
 }
 
-/// Events of entries that are decoded but not yet in the log, by entry.
-pub type Recent = BTreeMap<u64, std::sync::Arc<Decoded>>;
+/// What became of a sheet that came in and wasn't refused.
+#[derive(Debug)]
+pub enum Judged {
+    /// It is the next entry, recorded at this time.
+    Passed(Millis, SheetOutcome),
+    /// This entry holds the very same sheet.
+    Repeated(u64),
+}
+
+/// Why a sheet that came in isn't recorded.
+#[derive(Debug)]
+pub enum NotRecorded<E> {
+    /// A rule refuses it.
+    Refused(Refusal),
+    /// Nobody knows the time.
+    Clock(ClockImplausible),
+    /// What the state doesn't hold could not be read or kept.
+    Past(E),
+}
 
 /// Where a replay finds what the state doesn't hold, and keeps what it puts away.
 pub trait Past {
@@ -228,33 +289,38 @@ pub trait Past {
     fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), Self::Error>;
 }
 
+/// What extends a log knows besides its past: the time, and what was recorded under a name before.
+pub trait Shell: Past {
+    /// The time now.
+    ///
+    /// # Errors
+    /// The clock can't be right.
+    fn now(&mut self) -> Result<Millis, ClockImplausible>;
+
+    /// The hash of an old entry's header.
+    ///
+    /// # Errors
+    /// It can't be read.
+    fn header_hash(&mut self, index: u64) -> Result<Option<[u8; 32]>, Self::Error>;
+}
+
 /// Keeps what the newest sheet made the state put away.
 ///
 /// # Errors
 /// Those of `past`.
-pub fn keep_times<P: Past>(state: &State, outcome: &SheetOutcome, past: &mut P) -> Result<(), P::Error> {
+pub(super) fn keep_times<P: Past>(state: &State, outcome: &SheetOutcome, past: &mut P) -> Result<(), P::Error> {
     let times = &outcome.older_times;
     if times.is_empty() { Ok(()) } else { past.keep_times(state.older_times() - times.len() as u64, times) }
 }
 
-/// The facts of a sheet: events it refers to, from `recent` or from the past, and times that were put away.
+/// The facts of a sheet: events it refers to, and times that were put away.
 ///
 /// # Errors
 /// Those of `past`.
-pub fn resolve_facts<P: Past>(
-    state: &State,
-    sheet: &crate::ledger::Sheet,
-    recent: &Recent,
-    past: &mut P,
-) -> Result<Facts, P::Error> {
+pub fn resolve_facts<P: Past>(state: &State, sheet: &Sheet, past: &mut P) -> Result<Facts, P::Error> {
     let mut facts = Facts::default();
     for at in sheet.references(state) {
-        let LogIndex(index) = at.index;
-        let event = match recent.get(&index) {
-            Some(decoded) => decoded.sheet.events.get(usize::from(at.event)).cloned(),
-            None => past.event(at)?,
-        };
-        if let Some(event) = event {
+        if let Some(event) = past.event(at)? {
             facts.insert(at, event);
         }
     }

@@ -38,7 +38,7 @@ use crate::{
         signature::{self, PrivateKey},
         wire,
     },
-    ledger::{Event, LedgerCreated, Millis, Policy, Predecessor, Refusal, SheetId, State},
+    ledger::{Event, LedgerCreated, Millis, Policy, Predecessor, Refusal, SheetId},
     merkle::{Hash, leaf_hash, root_at},
     trust::{
         audit::Pin,
@@ -496,11 +496,13 @@ fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenE
     let random = |error: getrandom::Error| OpenError::Io { path: folder.clone(), source: std::io::Error::other(error) };
     let sheet = wire::sign(draft, &[&operator_key]).map_err(random)?;
     let decoded = wire::decode(&sheet).map_err(OpenError::Genesis)?;
-    let mut replay = Replay { state: State::new(&origin), frontier: crate::merkle::Frontier::default() };
-    let mut tree_hashes = Vec::new();
-    replay
-        .append(&decoded, now, &crate::ledger::Facts::default(), |hash| tree_hashes.push(hash))
-        .map_err(OpenError::Genesis)?;
+    let (mut replay, mut tree_hashes) = (Replay::new(&origin), Vec::new());
+    replay.replay((0, now), &decoded, None, &crate::ledger::Facts::default(), |hash| tree_hashes.push(hash)).map_err(
+        |diverged| match diverged {
+            Divergence::Refused { refusal, .. } => OpenError::Genesis(refusal),
+            Divergence::IndexGap { .. } | Divergence::TimeWentBack { .. } => OpenError::Diverged(diverged),
+        },
+    )?;
     let entry = StoredEntry {
         index: 0,
         recorded_at_ms: now.0,

@@ -64,6 +64,18 @@ impl Sheet {
         asked
     }
 
+    /// Whether it is for the ledger of this state.
+    ///
+    /// # Errors
+    /// [`Rejection::OriginMismatch`].
+    pub fn check_origin(&self, state: &State) -> Result<(), Refusal> {
+        if self.origin == state.origin {
+            return Ok(());
+        }
+        let (expected, found) = (state.origin.clone(), self.origin.clone());
+        Err(Refusal::sheet("header.origin", Rejection::OriginMismatch { expected, found }))
+    }
+
     /// Who signed, as the state knows them; at the genesis, as it names them itself.
     pub(super) fn signing_keys(&self, state: &State) -> Result<Vec<Key>, Refusal> {
         if state.size == 0 {

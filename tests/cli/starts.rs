@@ -93,7 +93,7 @@ fn old_ledger(folder: &Path, days: i64) {
     let sheet = wire::sign(draft, &[&key(1)]).unwrap();
     let decoded = wire::decode(&sheet).unwrap();
     let (mut replay, mut tree_hashes) = (Replay::new(ORIGIN), Vec::new());
-    replay.append(&decoded, then, &Facts::default(), |hash| tree_hashes.push(hash)).unwrap();
+    replay.replay((0, then), &decoded, None, &Facts::default(), |hash| tree_hashes.push(hash)).unwrap();
     let entry = StoredEntry {
         index: 0,
         recorded_at_ms: then.0,

@@ -11,7 +11,10 @@
 )]
 
 use timebank::{
-    engine::replay::{Past, Replay, keep_times, resolve_facts},
+    engine::{
+        clock::ClockImplausible,
+        replay::{Judged, NotRecorded, Past, Replay, Shell, resolve_facts},
+    },
     format::{
         proto::{self, event::Kind},
         signature::PrivateKey,
@@ -77,6 +80,7 @@ pub struct Ledger {
 struct Memory {
     sheets: Vec<Decoded>,
     times: Vec<OlderTime>,
+    now: i64,
 }
 
 impl Past for Memory {
@@ -96,6 +100,16 @@ impl Past for Memory {
         assert_eq!(first, self.times.len() as u64, "times are numbered without a gap");
         self.times.extend(times);
         Ok(())
+    }
+}
+
+impl Shell for Memory {
+    fn now(&mut self) -> Result<Millis, ClockImplausible> {
+        Ok(Millis(self.now))
+    }
+
+    fn header_hash(&mut self, index: u64) -> Result<Option<[u8; 32]>, Self::Error> {
+        Ok(self.sheets.get(usize::try_from(index).unwrap()).map(|decoded| decoded.header_hash))
     }
 }
 
@@ -274,28 +288,27 @@ impl Ledger {
         wire::sign(draft, keys).unwrap()
     }
 
-    /// All that the service does with a sheet, in its order.
+    /// All that the service does with a sheet, by the very function that it does it with.
     pub fn submit(&mut self, sheet: &proto::Sheet) -> Result<SheetOutcome, Refusal> {
         let decoded = wire::decode(sheet)?;
         let verdict = self.replay.verdict(&decoded);
-        if self.replay.state.size() > 0 && decoded.sheet.origin != ORIGIN {
-            // The origin comes before the signers; the state says so itself.
-            return self.replay.append(&decoded, Millis(self.now), &Facts::default(), |_| ());
-        }
-        if let timebank::engine::replay::SignatureVerdict::Invalid(refusal) = verdict {
-            return Err(refusal);
-        }
-        let facts = self.facts(&decoded.sheet);
-        let outcome = self.replay.append(&decoded, Millis(self.now), &facts, |_| ())?;
-        keep_times(&self.replay.state, &outcome, &mut self.past).unwrap();
+        self.past.now = self.now;
+        let outcome = match self.replay.accept(&decoded, verdict, &mut self.past, |_| ()) {
+            Ok(Judged::Passed(recorded_at, outcome)) => {
+                self.entries.push(stored(self.entries.len() as u64, recorded_at.0, sheet));
+                outcome
+            }
+            Ok(Judged::Repeated(index)) => panic!("the sheet of entry {index} again"),
+            Err(NotRecorded::Refused(refusal)) => return Err(refusal),
+            Err(NotRecorded::Clock(implausible)) => panic!("{implausible}"),
+        };
         self.past.sheets.push(decoded);
-        self.entries.push(stored(self.entries.len() as u64, self.now, sheet));
         Ok(outcome)
     }
 
     /// What the rules need for a sheet and the state doesn't hold.
     pub fn facts(&mut self, sheet: &Sheet) -> Facts {
-        resolve_facts(&self.replay.state, sheet, &Default::default(), &mut self.past).unwrap()
+        resolve_facts(&self.replay.state, sheet, &mut self.past).unwrap()
     }
 
     /// Submits what must be accepted, and gives its index.

@@ -14,19 +14,22 @@ use super::{
 };
 use crate::{
     engine::{
-        clock::Clock,
-        past::LogPast,
+        clock::{Clock, ClockImplausible},
+        past::{LogPast, PastError},
         projection::{Projection, TimesFile},
-        replay::{Recent, Replay, SignatureVerdict, keep_times, resolve_facts},
+        replay::{Judged, NotRecorded, Past, Replay, Shell, SignatureVerdict, resolve_facts},
         store::{LogStore, StoredEntry},
     },
     format::wire::{self, Decoded},
-    ledger::{Change, Facts, Key, LogIndex, Millis, Refusal, SheetOutcome},
+    ledger::{Change, Event, EventRef, Key, Millis, OlderTime, OlderTimes, ServedTime, SheetOutcome},
     merkle::{Hash, stored_hash_count},
 };
 
 /// Entries after which the state is saved: replaying as many takes a few seconds.
 const SNAPSHOT_ENTRIES: u64 = 200_000;
+
+/// Sheets that passed and may not be durable yet, by entry.
+type Recent = BTreeMap<u64, Arc<Decoded>>;
 
 /// The sequencing thread's own.
 pub(super) struct Sequence {
@@ -35,7 +38,6 @@ pub(super) struct Sequence {
     replay: Replay,
     clock: Clock,
     keys: KeyBook,
-    /// Sheets that passed and may not be durable yet.
     recent: Recent,
     snapshot_at: u64,
 }
@@ -144,54 +146,14 @@ impl Sequence {
         verdict: SignatureVerdict,
         stored: &mut Vec<Hash>,
     ) -> Result<Judged, SubmitError> {
-        let decoded = submission.decoded.as_ref();
-        self.check_signatures(decoded, verdict).map_err(SubmitError::Refused)?;
-        if let Some(index) = self.same_sheet(decoded) {
-            return Ok(Judged::Repeated(index));
-        }
-        let now = self.clock.stamp().map_err(SubmitError::Clock)?.max(self.replay.state.recorded_at());
-        let facts = self.facts(&decoded.sheet);
-        let outcome =
-            self.replay.append(decoded, now, &facts, |hash| stored.push(hash)).map_err(SubmitError::Refused)?;
-        // Ahead of the commit: the next sheet may ask for them, and a start cuts what was never durable.
-        let mut past = LogPast { store: self.store.as_ref(), times: &self.times };
-        keep_times(&self.replay.state, &outcome, &mut past).unwrap_or_else(|error| fatal(&error.to_string()));
-        Ok(Judged::Passed(now, outcome))
-    }
-
-    fn check_signatures(&self, decoded: &Decoded, verdict: SignatureVerdict) -> Result<(), Refusal> {
-        // The origin comes before the signers: a sheet for another ledger is told so, not that its key is unknown.
-        let found = &decoded.sheet.origin;
-        if found != self.replay.state.origin() {
-            let (expected, found) = (self.replay.state.origin().to_owned(), found.clone());
-            let rejection = crate::ledger::Rejection::OriginMismatch { expected, found };
-            return Err(Refusal::sheet("header.origin", rejection));
-        }
-        match verdict {
-            SignatureVerdict::SignerUnknown(_) => self.replay.verdict(decoded).into_result(),
-            SignatureVerdict::Valid | SignatureVerdict::Invalid(_) => verdict.into_result(),
-        }
-    }
-
-    /// The entry that holds this very sheet: same author, same id, same header and, by its root, same events.
-    fn same_sheet(&self, decoded: &Decoded) -> Option<u64> {
-        let author = decoded.sheet.signers.first()?;
-        let LogIndex(index) = self.replay.state.sheet(*author, decoded.sheet.sheet_id)?;
-        let same = match self.recent.get(&index) {
-            Some(recent) => recent.header_hash == decoded.header_hash,
-            None => wire::header_hash(&self.stored(index)?.header) == decoded.header_hash,
-        };
-        same.then_some(index)
-    }
-
-    fn stored(&self, index: u64) -> Option<StoredEntry> {
-        self.store.entry(index).unwrap_or_else(|error| fatal(&error.to_string()))
-    }
-
-    fn facts(&self, sheet: &crate::ledger::Sheet) -> Facts {
-        let mut past = LogPast { store: self.store.as_ref(), times: &self.times };
-        resolve_facts(&self.replay.state, sheet, &self.recent, &mut past)
-            .unwrap_or_else(|error| fatal(&error.to_string()))
+        let Self { store, times, recent, clock, replay, .. } = self;
+        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), times }, recent, clock };
+        let judged = replay.accept(&submission.decoded, verdict, &mut shell, |hash| stored.push(hash));
+        judged.map_err(|reason| match reason {
+            NotRecorded::Refused(refusal) => SubmitError::Refused(refusal),
+            NotRecorded::Clock(clock) => SubmitError::Clock(clock),
+            NotRecorded::Past(error) => fatal(&error.to_string()),
+        })
     }
 
     fn learn(&self, outcome: &SheetOutcome) {
@@ -210,7 +172,7 @@ impl Sequence {
         let mut refused = HashMap::new();
         let mut passing = Vec::new();
         for (number, (decoded, verdict)) in sheets.into_iter().enumerate() {
-            match self.check_signatures(&decoded, verdict) {
+            match self.replay.check_signatures(&decoded, verdict) {
                 Ok(()) => passing.push((number, decoded.sheet)),
                 Err(refusal) => {
                     refused.insert(number, refusal);
@@ -219,9 +181,10 @@ impl Sequence {
         }
         let count = passing.len() + refused.len();
         let (numbers, passing): (Vec<usize>, Vec<_>) = passing.into_iter().unzip();
-        let mut past = LogPast { store: self.store.as_ref(), times: &self.times };
-        let tried = self.replay.state.try_sheets(&passing, now, |state, sheet| {
-            resolve_facts(state, sheet, &self.recent, &mut past).unwrap_or_else(|error| fatal(&error.to_string()))
+        let Self { store, times, recent, clock, replay, .. } = self;
+        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), times }, recent, clock };
+        let tried = replay.state.try_sheets(&passing, now, |state, sheet| {
+            resolve_facts(state, sheet, &mut shell).unwrap_or_else(|error| fatal(&error.to_string()))
         });
         let mut tried: HashMap<usize, _> = numbers.into_iter().zip(tried).collect();
         let result = |number| match refused.remove(&number) {
@@ -232,7 +195,41 @@ impl Sequence {
     }
 }
 
-enum Judged {
-    Passed(Millis, SheetOutcome),
-    Repeated(u64),
+/// What the sequencer knows besides the state: the log, what is on its way into it, and the time.
+struct SequencerShell<'a> {
+    log: LogPast<'a>,
+    recent: &'a Recent,
+    clock: &'a mut Clock,
+}
+
+impl Past for SequencerShell<'_> {
+    type Error = PastError;
+
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
+        match self.recent.get(&at.index.0) {
+            Some(decoded) => Ok(decoded.sheet.events.get(usize::from(at.event)).cloned()),
+            None => self.log.event(at),
+        }
+    }
+
+    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, PastError> {
+        self.log.times(asked)
+    }
+
+    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), PastError> {
+        self.log.keep_times(first, times)
+    }
+}
+
+impl Shell for SequencerShell<'_> {
+    fn now(&mut self) -> Result<Millis, ClockImplausible> {
+        self.clock.stamp()
+    }
+
+    fn header_hash(&mut self, index: u64) -> Result<Option<[u8; 32]>, PastError> {
+        if let Some(recent) = self.recent.get(&index) {
+            return Ok(Some(recent.header_hash));
+        }
+        Ok(self.log.store.entry(index)?.map(|entry| wire::header_hash(&entry.header)))
+    }
 }
