@@ -17,7 +17,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use self::history::{History, NewEntry, NewPosting};
+use self::history::{History, HistoryHeads, NewEntry, NewPosting};
 pub use self::rows::ProjectionError;
 use self::rows::WarningRow;
 pub use self::times::TimesFile;
@@ -181,15 +181,21 @@ impl Projection {
         self.snapshot_size.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Saves state and tree, so that the next start replays only what comes after. The projections stand at the same
-    /// entry: the committer calls this between two commits.
+    /// What a snapshot says of the projections. They stand at the same entry as its state: the committer asks between two
+    /// commits, and may save later, since rows only ever come to those that there are.
+    #[must_use]
+    pub fn heads(&self) -> HistoryHeads {
+        self.history.heads()
+    }
+
+    /// Saves state and tree, so that the next start replays only what comes after.
     ///
     /// # Errors
     /// The files can't be written.
-    pub fn save(&self, replay: &Replay) -> Result<(), ProjectionError> {
+    pub fn save(&self, replay: &Replay, heads: HistoryHeads) -> Result<(), ProjectionError> {
         self.history.sync()?;
         self.times.sync()?;
-        snapshot::save(&self.folder, replay, self.history.heads())?;
+        snapshot::save(&self.folder, replay, heads)?;
         self.snapshot_size.store(replay.state.size(), std::sync::atomic::Ordering::Relaxed);
         Ok(())
     }

@@ -190,7 +190,7 @@ impl Building {
     /// The folder can't be written.
     pub(crate) fn finish(self, note: &str, ledger_key: VerifierKey) -> Result<Pin, PastError> {
         let Self { folder, store, projection, replay, .. } = self;
-        projection.save(&replay)?;
+        projection.save(&replay, projection.heads())?;
         store.check_blobs()?;
         CheckpointFile::new(folder.join("checkpoint")).write(note)?;
         let genesis_leaf_hash = store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?;

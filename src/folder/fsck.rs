@@ -298,7 +298,7 @@ fn make_again(
     };
     let (projections, pin_file) = (can(Part::Projections), can(Part::Pin));
     if projections {
-        own.save(replay).map_err(OpenError::from)?;
+        own.save(replay, own.heads()).map_err(OpenError::from)?;
         let old = folder.join("projections");
         if old.exists() {
             fs::rename(&old, work.join("damaged")).map_err(io)?;

@@ -105,6 +105,19 @@ pub struct Creation {
     pub pin: Pin,
 }
 
+impl OpenError {
+    /// Whether a state that was saved wrong would explain it, so that a replay from the first entry on may succeed. A disk
+    /// that can't be read just now explains itself, and costs no replay of a whole log.
+    const fn may_be_the_snapshots(&self) -> bool {
+        matches!(
+            self,
+            Self::Diverged(_)
+                | Self::RootMismatch { .. }
+                | Self::Projection(ProjectionError::EntryGap { .. } | ProjectionError::Corrupt { .. })
+        )
+    }
+}
+
 /// Why a data folder can't be served.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -379,6 +392,20 @@ fn genesis_leaf_hash(store: &dyn LogStore) -> Result<Hash, OpenError> {
     Ok(store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
 }
 
+/// Where projections go that don't agree with the log: the newest ones, for whoever looks for the cause.
+const SET_ASIDE: &str = "projections.set-aside";
+
+fn set_aside(projections: &Path, aside: &Path) -> Result<(), OpenError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Io { path, source }
+    };
+    if aside.exists() {
+        std::fs::remove_dir_all(aside).map_err(io(aside))?;
+    }
+    std::fs::rename(projections, aside).map_err(io(projections))
+}
+
 /// The projections and the state of the whole log. A saved state that the log doesn't agree with costs a replay.
 fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projection, Replay), OpenError> {
     let projections = folder.join("projections");
@@ -390,14 +417,18 @@ fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projec
     });
     match caught_up {
         Ok(()) => Ok((projection, replay)),
-        Err(error) if saved == 0 => Err(error),
-        Err(error) => {
-            tracing::warn!("the snapshot doesn't agree with the log ({error}): replaying all of it");
+        Err(error) if saved > 0 && error.may_be_the_snapshots() => {
             drop(projection);
-            let io = |source| OpenError::Io { path: projections.clone(), source };
-            std::fs::remove_dir_all(&projections).map_err(io)?;
+            let aside = folder.join(SET_ASIDE);
+            tracing::warn!(
+                "the snapshot doesn't agree with the log ({error}): replaying all of it. What was derived before is kept in \
+                 {}; delete it when nobody wants to know why",
+                aside.display()
+            );
+            set_aside(&projections, &aside)?;
             replayed(folder, store, origin)
         }
+        Err(error) => Err(error),
     }
 }
 

@@ -225,8 +225,7 @@ impl State {
         let permitted = signers.operator() || signers.includes(key_id) || staff;
         ensure(permitted, "key_id", || Rejection::NotPermitted { who })?;
         ensure(!key.revoked, "key_id", || Rejection::KeyAlreadyRevoked { key_id })?;
-        let operators = self.keys.iter().filter(|key| key.role == KeyRole::Operator && !key.revoked).count();
-        let last = key.role == KeyRole::Operator && operators == 1;
+        let last = key.role == KeyRole::Operator && self.operators_in_force == 1;
         ensure(!last, "key_id", || Rejection::LastOperatorKey)?;
         decision.changes.push(Change::RevokeKey(key_id));
         Ok(())

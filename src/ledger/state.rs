@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    account::{Account, Claim, Hold, Key, RecordNote, Region},
+    account::{Account, Claim, Hold, Key, KeyRole, RecordNote, Region},
     decision::{Applied, Change, Decision},
     policy::Policy,
     served::{ServedTime, Times},
@@ -31,6 +31,8 @@ pub struct State {
     pub(super) account_numbers: HashMap<AccountId, AccountNumber>,
     pub(super) keys: Vec<Key>,
     pub(super) key_numbers: HashMap<KeyId, u32>,
+    /// Counted, so that a revocation need not read all keys to know whether it takes the last one.
+    pub(super) operators_in_force: u32,
     pub(super) regions: Vec<Region>,
     pub(super) region_numbers: HashMap<Code, u32>,
     pub(super) holds: BTreeMap<EventRef, Hold>,
@@ -201,6 +203,7 @@ impl State {
             Change::EnrolKey(key) => {
                 self.key_numbers.insert(key.id, count(self.keys.len()));
                 self.keys.push(key.clone());
+                self.count_operator(key.role, true);
                 Undo::EnrolledKey
             }
             Change::RevokeKey(id) => {
@@ -258,6 +261,7 @@ impl State {
             Undo::EnrolledKey => {
                 if let Some(key) = self.keys.pop() {
                     self.key_numbers.remove(&key.id);
+                    self.count_operator(key.role, false);
                 }
             }
             Undo::RevokedKey(id) => self.set_revoked(id, false),
@@ -294,10 +298,24 @@ impl State {
         &mut self.accounts[number.0 as usize]
     }
 
+    /// A key that was found by a check.
     fn set_revoked(&mut self, id: KeyId, revoked: bool) {
         let number = self.key_numbers.get(&id).and_then(|number| usize::try_from(*number).ok());
-        if let Some(key) = number.and_then(|number| self.keys.get_mut(number)) {
+        let key = number.and_then(|number| self.keys.get_mut(number));
+        assert!(key.is_some(), "only an enrolled key is revoked");
+        if let Some(key) = key {
             key.revoked = revoked;
+            let role = key.role;
+            self.count_operator(role, !revoked);
+        }
+    }
+
+    fn count_operator(&mut self, role: KeyRole, in_force: bool) {
+        if role == KeyRole::Operator {
+            let (before, more) = (self.operators_in_force, if in_force { 1 } else { -1 });
+            let after = before.checked_add_signed(more);
+            assert!(after.is_some(), "no more operator keys end than there are");
+            self.operators_in_force = after.unwrap_or(before);
         }
     }
 }
@@ -309,7 +327,9 @@ fn restore<K: std::hash::Hash + Eq, V>(map: &mut HashMap<K, V>, key: K, value: O
     };
 }
 
-/// Length of a table as the number of its next row. Tables are bounded by memory far below 2^32 rows.
+/// Length of a table as the number of its next row. Tables are bounded by memory far below 2^32 rows; a number that is
+/// wrong must stop us before it names somebody else's row.
+#[allow(clippy::expect_used, reason = "see above")]
 fn count(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
+    u32::try_from(length).expect("tables have fewer than 2^32 rows")
 }

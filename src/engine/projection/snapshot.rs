@@ -1,6 +1,6 @@
 //! A saved state with the index it stands at, so that a start replays only the rest.
 //!
-//! `snapshot` = "timebank snapshot 3\n" || postcard || SHA-256 of all before. It is derived: whatever is wrong with it, the
+//! `snapshot` = "timebank snapshot 4\n" || postcard || SHA-256 of all before. It is derived: whatever is wrong with it, the
 //! log is replayed from the beginning.
 
 use std::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const NAME: &str = "snapshot";
-const MAGIC: &[u8] = b"timebank snapshot 3\n";
+const MAGIC: &[u8] = b"timebank snapshot 4\n";
 
 pub(super) struct Saved {
     pub(super) replay: Replay,

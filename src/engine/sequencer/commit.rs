@@ -1,6 +1,9 @@
 //! To the disk, then to the readers, then to those who wait: in this order.
 
-use std::sync::{Arc, mpsc::Sender};
+use std::{
+    sync::{Arc, mpsc::Sender},
+    thread::JoinHandle,
+};
 
 use super::{
     Accepted, Submission,
@@ -12,6 +15,7 @@ use super::{
 };
 use crate::engine::{
     projection::{Committed, Projection},
+    replay::Replay,
     store::{Commit, LogStore},
 };
 
@@ -20,21 +24,24 @@ pub(super) struct Committer {
     store: Arc<dyn LogStore>,
     projection: Arc<Projection>,
     outbox: Sender<Durable>,
+    /// The thread that writes the newest snapshot.
+    saving: Option<JoinHandle<()>>,
 }
 
 impl Committer {
     pub(super) const fn new(store: Arc<dyn LogStore>, projection: Arc<Projection>, outbox: Sender<Durable>) -> Self {
-        Self { store, projection, outbox }
+        Self { store, projection, outbox, saving: None }
     }
 
     /// Until the sequencer is gone.
-    pub(super) fn run(self, inbox: &Slot) {
+    pub(super) fn run(mut self, inbox: &Slot) {
         while let Some(batch) = inbox.take() {
             self.commit(batch);
         }
+        self.finish_saving();
     }
 
-    fn commit(&self, mut batch: Batch) {
+    fn commit(&mut self, mut batch: Batch) {
         let passed = std::mem::take(&mut batch.passed);
         let (entries, waiting): (Vec<_>, Vec<_>) =
             passed.into_iter().map(|Passed { entry, outcome, submission }| (entry, (outcome, submission))).unzip();
@@ -93,13 +100,33 @@ impl Committer {
             let _gone = reply.send((results, reflected_index));
             drop(permit);
         }
-        if let Some(replay) = batch.snapshot
-            && let Err(error) = self.projection.save(&replay)
-        {
-            // A snapshot only saves time at the next start.
-            tracing::warn!("the snapshot was not saved: {error}");
-        }
         // The publisher is gone only when the process ends.
         let _gone = self.outbox.send(Durable { size: self.store.size(), root: batch.root, waiters });
+        if let Some(replay) = batch.snapshot {
+            self.save(replay);
+        }
+    }
+
+    /// Saves a state beside the commits that follow. One at a time, so that no more than two are in memory.
+    fn save(&mut self, replay: Box<Replay>) {
+        let heads = self.projection.heads();
+        self.finish_saving();
+        let projection = Arc::clone(&self.projection);
+        let save = move || {
+            if let Err(error) = projection.save(&replay, heads) {
+                // A snapshot only saves time at the next start.
+                tracing::warn!("the snapshot was not saved: {error}");
+            }
+        };
+        match std::thread::Builder::new().name("snapshot".to_owned()).spawn(save) {
+            Ok(saving) => self.saving = Some(saving),
+            Err(error) => tracing::warn!("the snapshot was not saved: {error}"),
+        }
+    }
+
+    fn finish_saving(&mut self) {
+        if let Some(Err(_panicked)) = self.saving.take().map(JoinHandle::join) {
+            tracing::warn!("the snapshot was not saved");
+        }
     }
 }
