@@ -20,7 +20,9 @@ mod decision;
 mod event;
 mod facts;
 mod foresight;
+mod language;
 mod policy;
+mod refusal;
 mod rejection;
 mod served;
 mod service;
@@ -39,8 +41,10 @@ pub use event::{
     Service, ServiceCorrected, ServiceRecorded,
 };
 pub use facts::Facts;
+pub use language::{Language, Said, Say, Text};
 pub use policy::{Policy, Price, Rounding, Tariff};
-pub use rejection::{Refusal, Rejection};
+pub use refusal::Refusal;
+pub use rejection::{Rejection, StatusCode};
 pub use served::{OlderTime, OlderTimes, ServedTime};
 pub use sheet::Sheet;
 pub use state::State;

@@ -19,7 +19,7 @@ use timebank::{
         signature::PrivateKey,
         wire,
     },
-    ledger::{AccountId, Millis, Minutes, Policy, Refusal, Rejection, SheetId},
+    ledger::{AccountId, Language, Millis, Minutes, Policy, Refusal, Rejection, Say, SheetId},
 };
 
 type Make = fn(&mut Ledger) -> proto::Sheet;
@@ -352,7 +352,7 @@ fn every_rule_refuses_with_its_code_event_and_field() {
             "{refusal}"
         );
         assert!(ledger.replay.state == before, "{code} leaves something behind");
-        assert!(!refusal.rejection.remedy().is_empty(), "{refusal}");
+        assert!(!refusal.rejection.remedy().get(Language::English).is_empty(), "{refusal}");
     }
 }
 
@@ -407,15 +407,86 @@ fn every_message_is_in_dates_hours_and_names() {
         text = format!("{text}{message}\n");
     }
     text = format!("{text}{}\n", Refusal::sheet("", Rejection::BalanceOutOfRange));
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/rejections.txt");
+    agree_with_golden("rejections.txt", &text);
+}
+
+/// A file that holds what was read through; `UPDATE=1` writes it anew.
+fn agree_with_golden(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &text).unwrap();
+        std::fs::write(&path, text).unwrap();
     }
-    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
     for (found, expected) in text.lines().zip(golden.lines()) {
         assert_eq!(found, expected, "`UPDATE=1 cargo test --test rejections` writes it anew");
     }
     assert_eq!(text.lines().count(), golden.lines().count());
+}
+
+/// Chinese, Japanese and Korean ideographs.
+fn is_chinese(letter: char) -> bool {
+    ('\u{4e00}'..='\u{9fff}').contains(&letter)
+}
+
+/// All that is said in both languages, one beside the other: every rejection as a sheet meets it, and every text of the
+/// sources. To be read through by somebody who speaks both.
+#[test]
+fn everything_is_said_in_both_languages() {
+    let mut text = String::new();
+    let mut said = |english: &str, chinese: &str| {
+        assert!(!english.is_empty() && !english.contains(is_chinese), "{english} | {chinese}");
+        let symbols = !english.contains(|letter: char| letter.is_ascii_lowercase());
+        assert!(symbols || chinese.contains(is_chinese), "{english:?} has no Chinese text: {chinese:?}");
+        text = format!("{text}{english}\n    {chinese}\n");
+    };
+    for Row(code, _, _, make) in TABLE.iter().chain(MORE) {
+        let mut ledger = Ledger::new();
+        let sheet = make(&mut ledger);
+        let refusal = ledger.submit(&sheet).expect_err(code);
+        said(&refusal.to_string(), &refusal.in_language(Language::Chinese).to_string());
+    }
+    let last = Refusal::sheet("", Rejection::BalanceOutOfRange);
+    said(&last.to_string(), &last.in_language(Language::Chinese).to_string());
+    let texts = texts_of_sources();
+    assert!(texts.len() > 60, "{} texts", texts.len());
+    for (english, chinese) in texts {
+        said(&english, &chinese);
+    }
+    agree_with_golden("texts.txt", &text);
+}
+
+/// Both halves of every `Text` that the sources make.
+fn texts_of_sources() -> std::collections::BTreeSet<(String, String)> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            // The list of rejections makes its texts of what it is given, which the sheets above have shown.
+            if path.extension().is_none_or(|ending| ending != "rs") || path.ends_with("rejection/list.rs") {
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let texts = source.split("Text::new(").skip(1).map(|made| {
+                let (english, rest) = literal(made);
+                (english, literal(rest.trim_start().strip_prefix(',').expect("a translation")).0)
+            });
+            found.extend(texts);
+        }
+    }
+    found
+}
+
+/// A literal at the beginning of some source, and what follows it.
+fn literal(source: &str) -> (String, &str) {
+    let text = source.trim_start().strip_prefix('"').expect("texts are made of literals");
+    let quote = |(at, _): &(usize, &str)| !text[..*at].ends_with('\\');
+    let (end, _) = text.match_indices('"').find(quote).expect("the end of a literal");
+    (text[..end].replace("\\\"", "\""), &text[end + 1..])
 }
 
 #[test]

@@ -6,7 +6,8 @@ use super::{
     check::{Verdict, check_amount, ensure, on},
     event::{Event, Service},
     policy::Policy,
-    rejection::{Refusal, Rejection},
+    refusal::Refusal,
+    rejection::Rejection,
     service::{check_age, check_credit, check_length, check_values},
     units::{EventRef, LogIndex, Millis},
 };

@@ -5,6 +5,7 @@ use super::{
     check::{Context, Verdict, check_amount, ensure, on},
     decision::{Change, Decision},
     event::Event,
+    language::Text,
     rejection::Rejection,
     state::State,
     units::{AccountId, AccountNumber, DAY_MS, EventRef, Millis, Minutes},
@@ -63,7 +64,7 @@ impl State {
         let (giver_number, giver) = self.debited(context, "from", from)?;
         let (receiver_number, receiver) = self.named("to", to)?;
         on("to", context.signers.refuse_self_dealing(receiver_number))?;
-        let expected = "any account but issuance, which only gives";
+        let expected = Text::new("any account but issuance, which only gives", "发行账户以外的账户，发行账户只付出");
         let issuance = receiver.kind == AccountKind::Issuance;
         ensure(!issuance, "to", || Rejection::AccountKindMismatch { account: to, expected })?;
         let group_to_pool = giver.kind != AccountKind::Group || receiver.kind.is_pool();
@@ -92,7 +93,10 @@ impl State {
 
     /// An account that the signers may take minutes from.
     fn debited(&self, context: &Context<'_>, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
-        let who = "the account's owner; for a group or station its staff; for pools and issuance an operator";
+        let who = Text::new(
+            "the account's owner; for a group or station its staff; for pools and issuance an operator",
+            "账户的主人；团体或服务站由其工作人员；公共池和发行账户由管理员",
+        );
         let refused = || (field, Rejection::NotPermitted { who });
         match self.named(field, id) {
             Ok((number, account)) if self.may_debit(context.signers, number, account) => Ok((number, account)),
@@ -111,7 +115,7 @@ impl State {
     ) -> Verdict {
         on("minutes", check_amount(minutes))?;
         let (payer_number, payer) = self.debited(context, "payer", payer_id)?;
-        let expected = "a resident, household or pool";
+        let expected = Text::new("a resident, household or pool", "居民、家庭或公共池");
         let books = payer.kind.is_personal() || payer.kind.is_pool();
         ensure(books, "payer", || Rejection::AccountKindMismatch { account: payer_id, expected })?;
         let (station, _) = self.station("station", station_id)?;
@@ -150,7 +154,7 @@ impl State {
             || signers.operator()
             || signers.staff_of(open.station)
             || self.may_debit(signers, open.payer, payer);
-        let who = "the payer, staff of the station, or an operator";
+        let who = Text::new("the payer, staff of the station, or an operator", "付出人、服务站的工作人员或管理员");
         ensure(permitted, "hold", || Rejection::NotPermitted { who })?;
         let still_runs = expired && context.now < open.expires_at;
         ensure(!still_runs, "hold", || Rejection::HoldStillRuns { hold: at, expires_at: open.expires_at })?;

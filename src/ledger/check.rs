@@ -6,6 +6,7 @@ use super::{
     decision::{Change, Decision},
     event::{AccountOpened, Event, KeyEnrolled, LedgerCreated},
     facts::Facts,
+    language::Text,
     rejection::Rejection,
     sheet::Sheet,
     state::State,
@@ -103,7 +104,10 @@ impl State {
     pub(super) fn check(&self, context: &Context<'_>, decision: &mut Decision) -> Verdict {
         let service_only = context.signers.0.iter().all(|key| key.role == KeyRole::Service);
         let may_anything = !service_only || matches!(context.this(), Event::HoldExpired { .. });
-        let signers = "an operator, staff or resident; the service key may only let holds expire";
+        let signers = Text::new(
+            "an operator, staff or resident; the service key may only let holds expire",
+            "管理员、工作人员或居民；服务密钥只能让预约过期",
+        );
         ensure(may_anything, "", || Rejection::NotPermitted { who: signers })?;
         match context.this() {
             Event::LedgerCreated(created) => self.check_genesis(created, decision),
@@ -135,15 +139,17 @@ impl State {
     /// A station that an event names.
     pub(super) fn station(&self, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
         let (number, account) = self.named(field, id)?;
-        let mismatch = || Rejection::AccountKindMismatch { account: id, expected: "a station" };
+        let mismatch = || Rejection::AccountKindMismatch { account: id, expected: Text::new("a station", "服务站") };
         ensure(account.kind == AccountKind::Station, field, mismatch)?;
         Ok((number, account))
     }
 
     fn check_genesis(&self, created: &LedgerCreated, decision: &mut Decision) -> Verdict {
         ensure(self.size == 0, "", || Rejection::LedgerExists)?;
-        let invalid = |expected: &'static str| Rejection::FieldInvalid { expected: expected.into() };
-        ensure(created.origin == self.origin, "origin", || invalid("the origin of the header"))?;
+        let invalid = |expected: Text| Rejection::FieldInvalid { expected };
+        ensure(created.origin == self.origin, "origin", || {
+            invalid(Text::new("the origin of the header", "表头里的账本标识"))
+        })?;
         if let Some((field, expected)) = created.policy.fault() {
             return Err((field, invalid(expected)));
         }
@@ -153,7 +159,12 @@ impl State {
         let mut distinct: Vec<_> = all.iter().map(|key| key.1).chain([created.ledger_key]).collect();
         distinct.sort_unstable();
         let repeated = distinct.windows(2).any(|pair| pair.first() == pair.last());
-        ensure(!repeated, "operator_keys", || invalid("keys that all differ, the ledger and service key among them"))?;
+        ensure(!repeated, "operator_keys", || {
+            invalid(Text::new(
+                "keys that all differ, the ledger and service key among them",
+                "互不相同的密钥，包括账本密钥和服务密钥",
+            ))
+        })?;
         let issuance = Account {
             id: created.issuance,
             kind: AccountKind::Issuance,
@@ -171,17 +182,27 @@ impl State {
     }
 
     fn check_enrolment(&self, context: &Context<'_>, enrolled: &KeyEnrolled, decision: &mut Decision) -> Verdict {
-        let invalid = |expected: &'static str| Rejection::FieldInvalid { expected: expected.into() };
-        ensure(enrolled.role != KeyRole::Service, "role", || invalid("OPERATOR, STAFF or RESIDENT"))?;
+        let invalid = |expected: Text| Rejection::FieldInvalid { expected };
+        ensure(enrolled.role != KeyRole::Service, "role", || {
+            invalid(Text::new("OPERATOR, STAFF or RESIDENT", "OPERATOR、STAFF 或 RESIDENT"))
+        })?;
         let needs_account = matches!(enrolled.role, KeyRole::Staff | KeyRole::Resident);
         ensure(needs_account == enrolled.account.is_some(), "account", || {
-            invalid("the station of staff, the account of a resident, nothing for an operator")
+            invalid(Text::new(
+                "the station of staff, the account of a resident, nothing for an operator",
+                "工作人员写服务站，居民写账户，管理员不写",
+            ))
         })?;
         let own_allowed = enrolled.own_account.is_none() || enrolled.role != KeyRole::Resident;
-        ensure(own_allowed, "own_account", || invalid("nothing for a resident: `account` is theirs"))?;
+        ensure(own_allowed, "own_account", || {
+            invalid(Text::new("nothing for a resident: `account` is theirs", "居民不写：`account` 就是本人的"))
+        })?;
         let organiser =
             context.signers.operator() || (enrolled.role == KeyRole::Resident && context.signers.organiser());
-        let who = "an operator; for a resident's key, staff of the station that serves the account";
+        let who = Text::new(
+            "an operator; for a resident's key, staff of the station that serves the account",
+            "管理员；居民的密钥也可由服务该账户的服务站工作人员",
+        );
         ensure(organiser, "role", || Rejection::NotPermitted { who })?;
         let account = match (enrolled.role, enrolled.account) {
             (KeyRole::Staff, Some(id)) => Some(self.station("account", id)?.0),
@@ -206,17 +227,23 @@ impl State {
     /// The account a resident's key is for: a resident's, household's or group's, served by a signer's station.
     fn enrolled_account(&self, context: &Context<'_>, id: AccountId) -> Verdict<AccountNumber> {
         let (number, account) = self.named("account", id)?;
-        let expected = "a resident, household or group";
+        let expected = Text::new("a resident, household or group", "居民、家庭或团体");
         ensure(account.kind.serves(), "account", || Rejection::AccountKindMismatch { account: id, expected })?;
         let staff = account.station.is_some_and(|station| context.signers.staff_of(station));
-        let who = "an operator, or staff of the station that serves the account";
+        let who = Text::new(
+            "an operator, or staff of the station that serves the account",
+            "管理员，或服务该账户的服务站工作人员",
+        );
         ensure(staff || context.signers.operator(), "account", || Rejection::NotPermitted { who })?;
         Ok(number)
     }
 
     fn check_revocation(&self, context: &Context<'_>, key_id: KeyId, decision: &mut Decision) -> Verdict {
         let signers = context.signers;
-        let who = "an operator, the key itself, or staff of the station for a resident's key";
+        let who = Text::new(
+            "an operator, the key itself, or staff of the station for a resident's key",
+            "管理员或密钥自己；居民的密钥也可由其服务站的工作人员",
+        );
         let permitted = signers.organiser() || signers.includes(key_id);
         ensure(permitted, "key_id", || Rejection::NotPermitted { who })?;
         let key = self.key(key_id).ok_or(("key_id", Rejection::RevokedKeyUnknown { key_id }))?;
@@ -238,7 +265,9 @@ impl State {
         parent: Option<&Code>,
         decision: &mut Decision,
     ) -> Verdict {
-        ensure(context.signers.operator(), "", || Rejection::NotPermitted { who: "an operator" })?;
+        ensure(context.signers.operator(), "", || Rejection::NotPermitted {
+            who: Text::new("an operator", "管理员")
+        })?;
         let parent = parent.map(|parent| self.region("parent", parent)).transpose()?;
         ensure(!self.region_numbers.contains_key(code), "code", || Rejection::RegionExists)?;
         let room = self.regions.len() < REGIONS_MAX;
@@ -252,14 +281,23 @@ impl State {
     }
 
     fn check_account(&self, context: &Context<'_>, opened: &AccountOpened, decision: &mut Decision) -> Verdict {
-        let invalid = |expected: &'static str| Rejection::FieldInvalid { expected: expected.into() };
+        let invalid = |expected: Text| Rejection::FieldInvalid { expected };
         let serves = opened.kind.serves();
-        ensure(opened.kind != AccountKind::Issuance, "kind", || invalid("any kind but ISSUANCE"))?;
-        let region_expected = "a region for stations and pools, none for others";
+        ensure(opened.kind != AccountKind::Issuance, "kind", || {
+            invalid(Text::new("any kind but ISSUANCE", "ISSUANCE 以外的类别"))
+        })?;
+        let region_expected =
+            Text::new("a region for stations and pools, none for others", "服务站和公共池写区域，其他不写");
         ensure(opened.region.is_some() != serves, "region", || invalid(region_expected))?;
-        let station_expected = "a station for residents, households and groups, none for others";
+        let station_expected = Text::new(
+            "a station for residents, households and groups, none for others",
+            "居民、家庭和团体写服务站，其他不写",
+        );
         ensure(opened.station.is_some() == serves, "station", || invalid(station_expected))?;
-        let who = "an operator; for residents, households and groups, staff of their station";
+        let who = Text::new(
+            "an operator; for residents, households and groups, staff of their station",
+            "管理员；居民、家庭和团体也可由其服务站的工作人员",
+        );
         let permitted = context.signers.operator() || (serves && context.signers.organiser());
         ensure(permitted, "kind", || Rejection::NotPermitted { who })?;
         let station = opened.station.map(|id| self.station("station", id)).transpose()?.map(|station| station.0);
@@ -291,11 +329,14 @@ impl State {
     ) -> Verdict {
         let in_range = !floor.is_positive() && floor >= MINUTES_MAX.negated();
         ensure(in_range, "floor_minutes", || Rejection::FieldInvalid {
-            expected: "0 or negative, at least -1,000,000,000".into(),
+            expected: Text::new("0 or negative, at least -1,000,000,000", "0 或负数，不小于 -1,000,000,000"),
         })?;
-        ensure(context.signers.operator(), "", || Rejection::NotPermitted { who: "an operator" })?;
+        ensure(context.signers.operator(), "", || Rejection::NotPermitted {
+            who: Text::new("an operator", "管理员")
+        })?;
         let (number, found) = self.named("account", account)?;
-        let expected = "any account but issuance, which has no floor";
+        let expected =
+            Text::new("any account but issuance, which has no floor", "发行账户以外的账户，发行账户没有下限");
         let mismatch = || Rejection::AccountKindMismatch { account, expected };
         ensure(found.floor.is_some(), "account", mismatch)?;
         on("account", context.signers.refuse_self_dealing(number))?;

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::units::{AccountId, Code, Minutes};
+use super::{
+    language::Text,
+    units::{AccountId, Code, Minutes},
+};
 
 /// How served time becomes whole units of credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,44 +93,54 @@ impl Policy {
 
     /// The first field that is out of its range, with what was expected.
     #[must_use]
-    pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+    pub fn fault(&self) -> Option<(&'static str, Text)> {
         let positive_to = |minutes: Minutes, max: i64| minutes.is_positive() && minutes.get() <= max;
         let price_ok = |tariff: &Tariff| match tariff.price {
             Price::PerHour(minutes) => (1..=600).contains(&minutes),
             Price::Fixed(minutes) => (1..=1_440).contains(&minutes),
         };
         let checks = [
-            (self.rules == 1, "rules", "1, the only version there is"),
+            (self.rules == 1, "rules", Text::new("1, the only version there is", "1，目前只有这个版本")),
             (
                 [1, 5, 10, 15, 30, 60].contains(&self.rounding_unit_minutes),
                 "rounding_unit_minutes",
-                "1, 5, 10, 15, 30 or 60",
+                Text::new("1, 5, 10, 15, 30 or 60", "1、5、10、15、30 或 60"),
             ),
             (
                 self.roundings.is_sorted_by(|a, b| a < b) && !self.roundings.contains(&Rounding::Exact),
                 "roundings",
-                "DOWN, NEAREST, UP in this order, each at most once",
+                Text::new(
+                    "DOWN, NEAREST, UP in this order, each at most once",
+                    "DOWN、NEAREST、UP，按此顺序，各最多一次",
+                ),
             ),
             (
                 !self.floor.is_positive() && self.floor.get() >= -1_000_000_000,
                 "floor_minutes",
-                "0 or negative, at least -1,000,000,000",
+                Text::new("0 or negative, at least -1,000,000,000", "0 或负数，不小于 -1,000,000,000"),
             ),
             (
                 self.cap.is_none_or(|(cap, _)| positive_to(cap, 1_000_000_000)),
                 "cap_minutes",
-                "0 for no cap, or up to 1,000,000,000",
+                Text::new("0 for no cap, or up to 1,000,000,000", "0 表示没有上限，或不超过 1,000,000,000"),
             ),
-            (positive_to(self.record_max, 7 * 1_440), "record_minutes_max", "1 to 10,080"),
-            (positive_to(self.day_max, 1_440), "day_minutes_max", "1 to 1,440"),
-            ((1..=36_600).contains(&self.age_days_max), "age_days_max", "1 to 36,600"),
-            ((1..=366).contains(&self.validity_days_max), "validity_days_max", "1 to 366"),
+            (positive_to(self.record_max, 7 * 1_440), "record_minutes_max", Text::new("1 to 10,080", "1 至 10,080")),
+            (positive_to(self.day_max, 1_440), "day_minutes_max", Text::new("1 to 1,440", "1 至 1,440")),
+            ((1..=36_600).contains(&self.age_days_max), "age_days_max", Text::new("1 to 36,600", "1 至 36,600")),
+            ((1..=366).contains(&self.validity_days_max), "validity_days_max", Text::new("1 to 366", "1 至 366")),
             (
                 self.tariffs.is_sorted_by(|a, b| a.category < b.category),
                 "tariffs",
-                "ascending by category, each at most once",
+                Text::new("ascending by category, each at most once", "按类别升序，各最多一次"),
             ),
-            (self.tariffs.iter().all(price_ok), "tariffs", "1 to 600 minutes an hour, or 1 to 1,440 fixed"),
+            (
+                self.tariffs.iter().all(price_ok),
+                "tariffs",
+                Text::new(
+                    "1 to 600 minutes an hour, or 1 to 1,440 fixed",
+                    "每小时 1 至 600 分钟，或固定 1 至 1,440 分钟",
+                ),
+            ),
         ];
         checks.into_iter().find(|(ok, _, _)| !ok).map(|(_, field, expected)| (field, expected))
     }

@@ -7,6 +7,7 @@ use super::{
     credit::{credited_minutes, served_ms},
     decision::{Change, Decision, Warning, WarningCode},
     event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
+    language::Text,
     policy::Policy,
     rejection::Rejection,
     served::{NEAR_DUPLICATE_MS, ServedTime},
@@ -100,7 +101,7 @@ impl State {
         let takes_more = parties.payer.0 != old.payer.0 || service.credited > record.service.credited;
         let issued = service.payer.is_none();
         let permitted = issued || !takes_more || self.may_debit(context.signers, parties.payer.0, parties.payer.1);
-        let who = "the payer, who would pay more than before";
+        let who = Text::new("the payer, who would pay more than before", "付出人，因为会比原来付出更多");
         ensure(permitted, "service.payer", || Rejection::NotPermitted { who })?;
         self.check_time_and_credit(context, service, &parties, Some(record.at))?;
 
@@ -144,10 +145,10 @@ impl State {
         check_values(service)?;
         let signers = context.signers;
         let staff = self.account_number(service.station).is_some_and(|station| signers.staff_of(station));
-        let who = "staff of the station, or an operator";
+        let who = Text::new("staff of the station, or an operator", "服务站的工作人员或管理员");
         ensure(staff || signers.operator(), "service.station", || Rejection::NotPermitted { who })?;
         let imported_ok = !service.imported || signers.operator();
-        let who = "an operator, for imported history";
+        let who = Text::new("an operator, for imported history", "管理员，因为是导入的历史记录");
         ensure(imported_ok, "service.imported", || Rejection::NotPermitted { who })?;
         if let Some(volunteer) = self.account_number(service.volunteer) {
             on("service.volunteer", signers.refuse_self_dealing(volunteer))?;
@@ -158,15 +159,21 @@ impl State {
             Some(id) => self.named("service.payer", id)?,
             None => self.issuance()?,
         };
-        let expected = "a resident, household or group";
+        let expected = Text::new("a resident, household or group", "居民、家庭或团体");
         let mismatch = || Rejection::AccountKindMismatch { account: service.volunteer, expected };
         ensure(volunteer.1.kind.serves(), "service.volunteer", mismatch)?;
         let kind = payer.1.kind;
         let pays = kind.is_personal() || kind.is_pool() || service.payer.is_none();
-        let expected = "a resident, household or pool; issuance is meant where no payer is named";
+        let expected = Text::new(
+            "a resident, household or pool; issuance is meant where no payer is named",
+            "居民、家庭或公共池；不写付出人即由发行账户付出",
+        );
         ensure(pays, "service.payer", || Rejection::AccountKindMismatch { account: payer.1.id, expected })?;
         let permitted = payer_agreed || service.payer.is_none() || self.may_debit(signers, payer.0, payer.1);
-        let who = "the payer, a hold that they placed with the station, or for a pool its staff";
+        let who = Text::new(
+            "the payer, a hold that they placed with the station, or for a pool its staff",
+            "付出人、付出人在该服务站的预约，公共池则由其工作人员",
+        );
         ensure(permitted, "service.payer", || Rejection::NotPermitted { who })?;
         Ok(Parties { volunteer, station, payer })
     }
@@ -186,7 +193,8 @@ impl State {
             None => self.issuance()?,
         };
         let permitted = context.signers.staff_of(station) || context.signers.operator();
-        let who = "staff of the station that recorded, or an operator";
+        let who =
+            Text::new("staff of the station that recorded, or an operator", "登记该记录的服务站的工作人员，或管理员");
         ensure(permitted, "record", || Rejection::NotPermitted { who })?;
         on("record", context.signers.refuse_self_dealing(payer.0))?;
         Ok(Parties { volunteer, station, payer })

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::{
     account::{Key, KeyRole},
     event::Event,
-    rejection::{Refusal, Rejection},
+    language::Text,
+    refusal::Refusal,
+    rejection::Rejection,
     served::OlderTimes,
     state::State,
     units::{EventRef, KeyId, LogIndex, Millis, SheetId},
@@ -91,13 +93,18 @@ impl Sheet {
     }
 
     fn genesis_keys(&self) -> Result<Vec<Key>, Refusal> {
-        let invalid =
-            |expected: &'static str| Refusal::sheet("events", Rejection::FieldInvalid { expected: expected.into() });
+        let invalid = |expected: Text| Refusal::sheet("events", Rejection::FieldInvalid { expected });
         let [Event::LedgerCreated(created)] = self.events.as_slice() else {
-            return Err(invalid("exactly one event in entry 0: LedgerCreated"));
+            return Err(invalid(Text::new(
+                "exactly one event in entry 0: LedgerCreated",
+                "第 0 条恰好有一个事件：LedgerCreated",
+            )));
         };
         if !created.operator_keys.iter().map(|(id, _)| id).eq(&self.signers) {
-            return Err(invalid("the operator keys of the genesis as its signers, in the same order"));
+            return Err(invalid(Text::new(
+                "the operator keys of the genesis as its signers, in the same order",
+                "以创世事件中的管理员密钥为签名人，顺序相同",
+            )));
         }
         let key = |&(id, public_key): &(KeyId, [u8; 32])| Key {
             id,

@@ -66,19 +66,6 @@ impl Minutes {
     }
 }
 
-impl fmt::Display for Minutes {
-    /// As people say them: `45 min`, `2 h`, `-2 h 30 min`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (hours, rest) = (self.0.unsigned_abs().div_euclid(60), self.0.unsigned_abs().rem_euclid(60));
-        match (hours, rest) {
-            (0, rest) => write!(f, "{sign}{rest} min"),
-            (hours, 0) => write!(f, "{sign}{hours} h"),
-            (hours, rest) => write!(f, "{sign}{hours} h {rest:02} min"),
-        }
-    }
-}
-
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Millis(pub i64);
@@ -222,7 +209,7 @@ id! {
 /// A region, category or activity code: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Code(Text);
+pub struct Code(Letters);
 
 /// Characters that fit beside a tag and a length into 24 bytes: most codes do, and every service has one, whose visit to
 /// the allocator and back would cost as much as a rule.
@@ -232,7 +219,7 @@ const CODE_LENGTH_MAX: usize = 64;
 
 /// Short wherever it fits, with zeros behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Text {
+enum Letters {
     Short { length: u8, bytes: [u8; SHORT_MAX] },
     Long(Box<str>),
 }
@@ -250,9 +237,9 @@ impl Code {
         Some(Self(match short {
             Some((start, length)) => {
                 start.copy_from_slice(text.as_bytes());
-                Text::Short { length, bytes }
+                Letters::Short { length, bytes }
             }
-            None => Text::Long(text.into()),
+            None => Letters::Long(text.into()),
         }))
     }
 
@@ -260,12 +247,12 @@ impl Code {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Text::Short { length, bytes } => {
+            Letters::Short { length, bytes } => {
                 let text = bytes.get(..usize::from(*length)).unwrap_or_default();
                 // It came from a text of these very bytes.
                 std::str::from_utf8(text).unwrap_or_default()
             }
-            Text::Long(text) => text,
+            Letters::Long(text) => text,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         store::StoreError,
     },
     format::proto,
-    ledger::{Refusal, Rejection},
+    ledger::Refusal,
 };
 
 /// Bytes of what a refusal says. The longest sentence of a rule names an origin twice and has some 350; only text that
@@ -36,70 +36,6 @@ const REACH_RETRY: Duration = Duration::from_secs(1);
 /// Domain of every `google.rpc.ErrorInfo` of this service.
 pub(crate) const DOMAIN: &str = "timebank";
 
-/// The status code of a rejection.
-const fn code(rejection: &Rejection) -> Code {
-    match rejection {
-        Rejection::SheetTooLarge { .. }
-        | Rejection::LengthOutOfRange { .. }
-        | Rejection::EventCountOutOfRange { .. }
-        | Rejection::EncodingInvalid { .. }
-        | Rejection::EncodingNotCanonical { .. }
-        | Rejection::FieldInvalid { .. }
-        | Rejection::SignatureCountMismatch { .. }
-        | Rejection::EventCountMismatch { .. }
-        | Rejection::EventsRootMismatch
-        | Rejection::SaltRepeated { .. }
-        | Rejection::PublicKeyInvalid
-        | Rejection::PossessionInvalid
-        | Rejection::OriginMismatch { .. }
-        | Rejection::SheetIssuedInFuture { .. }
-        | Rejection::SheetValidityOutOfRange { .. }
-        | Rejection::MinutesNotPositive { .. }
-        | Rejection::MinutesTooLarge { .. }
-        | Rejection::IntervalEmpty { .. }
-        | Rejection::SameAccount
-        | Rejection::AccountKindMismatch { .. }
-        | Rejection::HoldEndOutOfRange { .. }
-        | Rejection::ServiceInFuture { .. }
-        | Rejection::RoundingNotAllowed
-        | Rejection::CreditNotWhole { .. }
-        | Rejection::CreditMismatch { .. }
-        | Rejection::RecordTooLong { .. }
-        | Rejection::BalanceOutOfRange => Code::InvalidArgument,
-        Rejection::KeyUnknown { .. } | Rejection::SignatureInvalid { .. } => Code::Unauthenticated,
-        Rejection::KeyIsRevoked { .. } | Rejection::NotPermitted { .. } | Rejection::SelfDealing => {
-            Code::PermissionDenied
-        }
-        Rejection::RegionUnknown
-        | Rejection::AccountUnknown { .. }
-        | Rejection::RevokedKeyUnknown { .. }
-        | Rejection::RecordUnknown { .. }
-        | Rejection::HoldUnknown { .. } => Code::NotFound,
-        Rejection::SheetExistsWithDifferentBytes { .. }
-        | Rejection::LedgerExists
-        | Rejection::RegionExists
-        | Rejection::AccountExists { .. }
-        | Rejection::KeyExists { .. } => Code::AlreadyExists,
-        Rejection::SheetExpired { .. }
-        | Rejection::TooManyRegions { .. }
-        | Rejection::KeyAlreadyRevoked { .. }
-        | Rejection::LastOperatorKey
-        | Rejection::RecordReversed { .. }
-        | Rejection::CorrectionChangesNothing
-        | Rejection::HoldEnded { .. }
-        | Rejection::HoldOfOthers { .. }
-        | Rejection::HoldRunOut { .. }
-        | Rejection::HoldStillRuns { .. }
-        | Rejection::HoldTooSmall { .. }
-        | Rejection::ServiceTooOld { .. }
-        | Rejection::DayLimitExceeded { .. }
-        | Rejection::ServiceOverlaps { .. }
-        | Rejection::GroupGivesOnlyToPools
-        | Rejection::BalanceBelowFloor { .. }
-        | Rejection::OverflowPoolUnknown => Code::FailedPrecondition,
-    }
-}
-
 /// A text of at most so many bytes; where something is cut off, it shows.
 fn cut(mut text: String, bytes_max: usize) -> String {
     const MARK: &str = "...";
@@ -115,10 +51,10 @@ pub(crate) fn refusal_message(refusal: &Refusal) -> proto::Refusal {
     proto::Refusal {
         code: refusal.rejection.code().to_owned(),
         message: cut(refusal.rejection.to_string(), MESSAGE_BYTES_MAX),
-        remedy: cut(refusal.rejection.remedy().to_owned(), REMEDY_BYTES_MAX),
+        remedy: cut(refusal.rejection.remedy().to_string(), REMEDY_BYTES_MAX),
         event: refusal.event.map(u32::from),
         field: cut(refusal.field.to_string(), FIELD_BYTES_MAX),
-        grpc_code: i32::from(code(&refusal.rejection)),
+        grpc_code: refusal.rejection.status().number(),
         other: refusal.rejection.other().map(event_ref_message),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     ledger::{
         AccountId, AccountKind, AccountOpened, Code, CorrectionReason, Event, EventRef, KeyEnrolled, KeyId, KeyRole,
         LedgerCreated, LogIndex, Millis, Minutes, Policy, Predecessor, Price, Refusal, Rejection, Rounding, Served,
-        Service, ServiceCorrected, ServiceRecorded, Tariff,
+        Service, ServiceCorrected, ServiceRecorded, Tariff, Text,
     },
 };
 
@@ -32,8 +32,8 @@ const DATE_MAX: i32 = 2_932_896;
 /// A field and what is wrong with it.
 type Field<T> = Result<T, (String, Rejection)>;
 
-fn invalid<T>(field: &str, expected: &'static str) -> Field<T> {
-    Err((field.to_owned(), Rejection::FieldInvalid { expected: expected.into() }))
+fn invalid<T>(field: &str, expected: Text) -> Field<T> {
+    Err((field.to_owned(), Rejection::FieldInvalid { expected }))
 }
 
 /// Puts the path of the outer message before the field.
@@ -141,7 +141,15 @@ pub const fn rounding_message(rounding: Rounding) -> proto::Rounding {
 }
 
 fn id16(field: &str, bytes: &[u8]) -> Field<[u8; 16]> {
-    id(bytes).map_or_else(|| invalid(field, "an id of 16 bytes, which is 32 hex digits"), Ok)
+    id(bytes).map_or_else(
+        || {
+            invalid(
+                field,
+                Text::new("an id of 16 bytes, which is 32 hex digits", "16 字节的编号，即 32 位十六进制数字"),
+            )
+        },
+        Ok,
+    )
 }
 
 fn account(field: &str, bytes: &[u8]) -> Field<AccountId> {
@@ -153,11 +161,24 @@ fn optional_account(field: &str, bytes: &[u8]) -> Field<Option<AccountId>> {
 }
 
 fn public_key(field: &str, bytes: &[u8]) -> Field<[u8; 32]> {
-    bytes.try_into().or_else(|_| invalid(field, "an Ed25519 public key of 32 bytes"))
+    bytes
+        .try_into()
+        .or_else(|_| invalid(field, Text::new("an Ed25519 public key of 32 bytes", "32 字节的 Ed25519 公钥")))
 }
 
 fn code(field: &str, text: &str, length_max: usize) -> Field<Code> {
-    Code::new(text, length_max).map_or_else(|| invalid(field, "1 to 32 (activity: 64) of A-Z a-z 0-9 . _ -"), Ok)
+    Code::new(text, length_max).map_or_else(
+        || {
+            invalid(
+                field,
+                Text::new(
+                    "1 to 32 (activity: 64) of A-Z a-z 0-9 . _ -",
+                    "1 至 32 个（活动 64 个）A-Z a-z 0-9 . _ - 中的字符",
+                ),
+            )
+        },
+        Ok,
+    )
 }
 
 fn optional_code(field: &str, text: &str, length_max: usize) -> Field<Option<Code>> {
@@ -165,28 +186,36 @@ fn optional_code(field: &str, text: &str, length_max: usize) -> Field<Option<Cod
 }
 
 fn time(field: &str, ms: i64) -> Field<Millis> {
-    if TIMES_MS.contains(&ms) { Ok(Millis(ms)) } else { invalid(field, "a time from 1970 to the year 9999") }
+    if TIMES_MS.contains(&ms) {
+        Ok(Millis(ms))
+    } else {
+        invalid(field, Text::new("a time from 1970 to the year 9999", "1970 年至 9999 年之间的时间"))
+    }
 }
 
 pub(super) fn event_ref(field: &str, message: Option<proto::EventRef>) -> Field<EventRef> {
-    let Some(message) = message else { return invalid(field, "a reference to an event") };
+    let Some(message) = message else {
+        return invalid(field, Text::new("a reference to an event", "指向一个事件的位置"));
+    };
     match u16::try_from(message.event) {
         Ok(event) if usize::from(event) < super::EVENTS_MAX => Ok(EventRef { index: LogIndex(message.index), event }),
-        Ok(_) | Err(_) => invalid(&format!("{field}.event"), "an event number below 1,000"),
+        Ok(_) | Err(_) => {
+            invalid(&format!("{field}.event"), Text::new("an event number below 1,000", "小于 1,000 的事件序号"))
+        }
     }
 }
 
 fn ledger_created(message: proto::LedgerCreated) -> Field<LedgerCreated> {
     let keys = &message.operator_keys;
     if !(1..=OPERATORS_MAX).contains(&keys.len()) {
-        return invalid("operator_keys", "1 to 8 keys");
+        return invalid("operator_keys", Text::new("1 to 8 keys", "1 至 8 个密钥"));
     }
     let operator_keys: Field<Vec<_>> = keys.iter().map(|key| public_key("operator_keys", key)).collect();
     let with_id = |key: [u8; 32]| (key_id(&key), key);
     if message.nonce.len() != 32 {
-        return invalid("nonce", "32 random bytes");
+        return invalid("nonce", Text::new("32 random bytes", "32 个随机字节"));
     }
-    let Some(policy) = message.policy else { return invalid("policy", "a policy") };
+    let Some(policy) = message.policy else { return invalid("policy", Text::new("a policy", "一套规则")) };
     let predecessor =
         message.predecessor.map(|predecessor| within("predecessor", predecessor_of(&message.origin, predecessor)));
     Ok(LedgerCreated {
@@ -204,9 +233,9 @@ fn ledger_created(message: proto::LedgerCreated) -> Field<LedgerCreated> {
 
 fn predecessor_of(origin: &str, message: proto::Predecessor) -> Field<Predecessor> {
     if message.origin == origin || !super::is_origin(&message.origin) {
-        return invalid("origin", "the origin of another ledger");
+        return invalid("origin", Text::new("the origin of another ledger", "另一个账本的标识"));
     }
-    let Ok(root) = message.root.as_ref().try_into() else { return invalid("root", "32 bytes") };
+    let Ok(root) = message.root.as_ref().try_into() else { return invalid("root", Text::new("32 bytes", "32 字节")) };
     let ledger_key = public_key("ledger_key", &message.ledger_key)?;
     let (size, origin) = (message.size, message.origin);
     let checkpoint = Checkpoint { origin, size, root: message.root.to_vec(), extensions: String::new() };
@@ -215,7 +244,13 @@ fn predecessor_of(origin: &str, message: proto::Predecessor) -> Field<Predecesso
     let text = checkpoint.to_string();
     let claim = Claim { public_key: ledger_key, signature, message: text.as_bytes() };
     if !signature::is_enrollable(&ledger_key) || !signature::verify(claim) {
-        return invalid("signature", "the signature of ledger_key over the checkpoint of origin, size and root");
+        return invalid(
+            "signature",
+            Text::new(
+                "the signature of ledger_key over the checkpoint of origin, size and root",
+                "ledger_key 对由 origin、size、root 组成的检查点的签名",
+            ),
+        );
     }
     Ok(Predecessor { origin: checkpoint.origin, size, root, ledger_key, signature })
 }
@@ -223,17 +258,17 @@ fn predecessor_of(origin: &str, message: proto::Predecessor) -> Field<Predecesso
 fn policy_fields(message: proto::Policy) -> Field<Policy> {
     let cap = match (message.cap_minutes, message.overflow_pool.as_ref()) {
         (0, []) => None,
-        (0, _) => return invalid("overflow_pool", "no pool where there is no cap"),
+        (0, _) => return invalid("overflow_pool", Text::new("no pool where there is no cap", "没有上限时不写公共池")),
         (minutes, pool) => Some((Minutes::new(minutes), account("overflow_pool", pool)?)),
     };
     if message.tariffs.len() > TARIFFS_MAX {
-        return invalid("tariffs", "at most 64 tariffs");
+        return invalid("tariffs", Text::new("at most 64 tariffs", "最多 64 个计价"));
     }
     let tariff = |tariff: proto::Tariff| {
         let price = match tariff.price {
             Some(proto::tariff::Price::MinutesPerHour(minutes)) => Price::PerHour(minutes),
             Some(proto::tariff::Price::FixedMinutes(minutes)) => Price::Fixed(minutes),
-            None => return invalid("price", "a price"),
+            None => return invalid("price", Text::new("a price", "一个价格")),
         };
         Ok(Tariff { category: code("category", &tariff.category, CODE_LENGTH_MAX)?, price })
     };
@@ -259,7 +294,7 @@ fn rounding(field: &str, value: i32) -> Field<Rounding> {
         Ok(proto::Rounding::Down) => Ok(Rounding::Down),
         Ok(proto::Rounding::Nearest) => Ok(Rounding::Nearest),
         Ok(proto::Rounding::Up) => Ok(Rounding::Up),
-        Err(_) => invalid(field, "none, DOWN, NEAREST or UP"),
+        Err(_) => invalid(field, Text::new("none, DOWN, NEAREST or UP", "不写、DOWN、NEAREST 或 UP")),
     }
 }
 
@@ -269,11 +304,13 @@ fn key_enrolled(message: &proto::KeyEnrolled) -> Field<KeyEnrolled> {
         Ok(proto::KeyRole::Staff) => KeyRole::Staff,
         Ok(proto::KeyRole::Resident) => KeyRole::Resident,
         Ok(proto::KeyRole::Service) => KeyRole::Service,
-        Ok(proto::KeyRole::Unspecified) | Err(_) => return invalid("role", "OPERATOR, STAFF or RESIDENT"),
+        Ok(proto::KeyRole::Unspecified) | Err(_) => {
+            return invalid("role", Text::new("OPERATOR, STAFF or RESIDENT", "OPERATOR、STAFF 或 RESIDENT"));
+        }
     };
     let public_key = public_key("public_key", &message.public_key)?;
     let Ok(possession) = message.possession.as_ref().try_into() else {
-        return invalid("possession", "a signature of 64 bytes");
+        return invalid("possession", Text::new("a signature of 64 bytes", "64 字节的签名"));
     };
     Ok(KeyEnrolled {
         key_id: key_id(&public_key),
@@ -301,7 +338,9 @@ pub(super) fn account_opened(id: &[u8], kind: i32, region: &str, station: &[u8])
         Ok(proto::AccountKind::CommunityPool) => AccountKind::CommunityPool,
         Ok(proto::AccountKind::DistrictPool) => AccountKind::DistrictPool,
         Ok(proto::AccountKind::Issuance) => AccountKind::Issuance,
-        Ok(proto::AccountKind::Unspecified) | Err(_) => return invalid("kind", "a kind of account, not ISSUANCE"),
+        Ok(proto::AccountKind::Unspecified) | Err(_) => {
+            return invalid("kind", Text::new("a kind of account, not ISSUANCE", "账户类别，不能是 ISSUANCE"));
+        }
     };
     Ok(AccountOpened {
         account: account("account", id)?,
@@ -327,7 +366,7 @@ pub(super) struct ServiceParts<'a> {
 }
 
 fn service(message: Option<proto::Service>) -> Field<Service> {
-    let Some(message) = message else { return invalid("service", "a service") };
+    let Some(message) = message else { return invalid("service", Text::new("a service", "一次服务")) };
     let parts = ServiceParts {
         volunteer: &message.volunteer,
         station: &message.station,
@@ -352,14 +391,20 @@ pub(super) fn service_fields(parts: &ServiceParts<'_>) -> Field<Service> {
         },
         Some(proto::service::Served::OnDate(served)) => {
             if !(0..=DATE_MAX).contains(&served.date) {
-                return invalid("on_date.date", "a date from 1970 to the year 9999");
+                return invalid(
+                    "on_date.date",
+                    Text::new("a date from 1970 to the year 9999", "1970 年至 9999 年之间的日期"),
+                );
             }
             Served::OnDate { date: served.date, minutes: Minutes::new(served.minutes) }
         }
-        None => return invalid("served", "an interval or a date"),
+        None => return invalid("served", Text::new("an interval or a date", "一段时间或一个日期")),
     };
     if parts.utc_offset_seconds.unsigned_abs() > OFFSET_SECONDS_MAX {
-        return invalid("utc_offset_seconds", "an offset from UTC within 14 hours");
+        return invalid(
+            "utc_offset_seconds",
+            Text::new("an offset from UTC within 14 hours", "14 小时以内的 UTC 偏移"),
+        );
     }
     Ok(Service {
         volunteer: account("volunteer", parts.volunteer)?,
@@ -388,7 +433,7 @@ pub(super) fn reason(value: i32) -> Field<CorrectionReason> {
         Ok(proto::CorrectionReason::WrongParty) => Ok(CorrectionReason::WrongParty),
         Ok(proto::CorrectionReason::NotServed) => Ok(CorrectionReason::NotServed),
         Ok(proto::CorrectionReason::SourceChanged) => Ok(CorrectionReason::SourceChanged),
-        Ok(proto::CorrectionReason::Unspecified) | Err(_) => invalid("reason", "a reason"),
+        Ok(proto::CorrectionReason::Unspecified) | Err(_) => invalid("reason", Text::new("a reason", "一个理由")),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         proto,
         signature::{self, Claim},
     },
-    ledger::{Event, KeyId, Millis, Possession, Refusal, Rejection, Sheet, SheetId},
+    ledger::{Event, KeyId, Millis, Possession, Refusal, Rejection, Sheet, SheetId, Text},
     merkle,
 };
 
@@ -166,32 +166,41 @@ fn check_lengths(sheet: Parts<'_>) -> Result<(), Refusal> {
 }
 
 fn header_fields(header: &proto::SheetHeader) -> Result<Sheet, Refusal> {
-    let invalid = |field: &'static str, expected: &'static str| {
-        Refusal::sheet(format!("header.{field}"), Rejection::FieldInvalid { expected: expected.into() })
+    let invalid = |field: &'static str, expected: Text| {
+        Refusal::sheet(format!("header.{field}"), Rejection::FieldInvalid { expected })
     };
     if header.format != 1 {
-        return Err(invalid("format", "1, the only format there is"));
+        return Err(invalid("format", Text::new("1, the only format there is", "1，目前只有这个格式")));
     }
     if !is_origin(&header.origin) {
-        return Err(invalid("origin", "1 to 128 visible ASCII characters, without + and not beginning with DSSEv1"));
+        return Err(invalid(
+            "origin",
+            Text::new(
+                "1 to 128 visible ASCII characters, without + and not beginning with DSSEv1",
+                "1 至 128 个可见 ASCII 字符，不含 +，不以 DSSEv1 开头",
+            ),
+        ));
     }
-    let sheet_id = SheetId(id(&header.sheet_id).ok_or_else(|| invalid("sheet_id", "16 bytes"))?);
+    let sheet_id = SheetId(id(&header.sheet_id).ok_or_else(|| invalid("sheet_id", Text::new("16 bytes", "16 字节")))?);
     if !(1..=SIGNERS_MAX).contains(&header.signers.len()) {
-        return Err(invalid("signers", "1 to 8 key ids"));
+        return Err(invalid("signers", Text::new("1 to 8 key ids", "1 至 8 个密钥编号")));
     }
     let signers: Option<Vec<KeyId>> = header.signers.iter().map(|bytes| id(bytes).map(KeyId)).collect();
-    let signers = signers.ok_or_else(|| invalid("signers", "key ids of 16 bytes"))?;
+    let signers = signers.ok_or_else(|| invalid("signers", Text::new("key ids of 16 bytes", "16 字节的密钥编号")))?;
     let distinct = signers.iter().enumerate().all(|(position, signer)| !signers[..position].contains(signer));
     if !distinct {
-        return Err(invalid("signers", "key ids that all differ"));
+        return Err(invalid("signers", Text::new("key ids that all differ", "互不相同的密钥编号")));
     }
     for (field, time) in [("issued_at_ms", header.issued_at_ms), ("valid_until_ms", header.valid_until_ms)] {
         if !TIMES_MS.contains(&time) {
-            return Err(invalid(field, "milliseconds since 1970, up to the year 9999"));
+            return Err(invalid(
+                field,
+                Text::new("milliseconds since 1970, up to the year 9999", "自 1970 年起的毫秒数，到 9999 年为止"),
+            ));
         }
     }
     if header.events_root.len() != 32 {
-        return Err(invalid("events_root", "32 bytes"));
+        return Err(invalid("events_root", Text::new("32 bytes", "32 字节")));
     }
     Ok(Sheet {
         origin: header.origin.clone(),
@@ -219,10 +228,9 @@ fn event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<([u8; 16], Event
 /// Any event, the long way.
 pub(super) fn any_event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<([u8; 16], Event), (String, Rejection)> {
     let message: proto::Event = canonical::decode("Event", bytes, scratch)?;
-    let invalid =
-        |field: &str, expected: &'static str| (field.to_owned(), Rejection::FieldInvalid { expected: expected.into() });
-    let salt = id(&message.salt).ok_or_else(|| invalid("salt", "16 random bytes"))?;
-    let kind = message.kind.ok_or_else(|| invalid("kind", "one of the kinds of events"))?;
+    let invalid = |field: &str, expected: Text| (field.to_owned(), Rejection::FieldInvalid { expected });
+    let salt = id(&message.salt).ok_or_else(|| invalid("salt", Text::new("16 random bytes", "16 个随机字节")))?;
+    let kind = message.kind.ok_or_else(|| invalid("kind", Text::new("one of the kinds of events", "一种事件")))?;
     Ok((salt, event::from_message(kind)?))
 }
 
@@ -230,9 +238,8 @@ pub(super) fn any_event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<(
 fn check_agreement(sheet: Parts<'_>, header: &proto::SheetHeader, signers: usize) -> Result<Vec<[u8; 64]>, Refusal> {
     let signatures: Option<Vec<[u8; 64]>> =
         sheet.signatures.iter().map(|bytes| bytes.as_ref().try_into().ok()).collect();
-    let expected = "signatures of 64 bytes";
-    let signatures = signatures
-        .ok_or_else(|| Refusal::sheet("signatures", Rejection::FieldInvalid { expected: expected.into() }))?;
+    let expected = Text::new("signatures of 64 bytes", "64 字节的签名");
+    let signatures = signatures.ok_or_else(|| Refusal::sheet("signatures", Rejection::FieldInvalid { expected }))?;
     if signatures.len() != signers {
         let rejection = Rejection::SignatureCountMismatch { signatures: signatures.len(), signers };
         return Err(Refusal::sheet("signatures", rejection));

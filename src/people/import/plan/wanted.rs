@@ -9,7 +9,7 @@ use crate::{
         proto::{self, event::Kind},
         signature, wire,
     },
-    ledger::{AccountId, Code, EventRef, LogIndex, Millis, Minutes, Rejection, Served, credited_minutes},
+    ledger::{AccountId, Code, EventRef, LogIndex, Millis, Minutes, Rejection, Served, Text, credited_minutes},
     people::{
         directory::{Link, RecordLink},
         import::{
@@ -61,7 +61,7 @@ impl Planner<'_> {
                 Served::OnDate { date: on_date.date, minutes: Minutes::new(on_date.minutes) }
             }
         };
-        let expected = || Rejection::FieldInvalid { expected: "a category code".into() };
+        let expected = || Rejection::FieldInvalid { expected: Text::new("a category code", "类别代码") };
         let category = Code::new(&wanted.category, 32).ok_or_else(expected)?;
         credited_minutes(self.policy, &category, &served, self.mapping.rounding)
     }
