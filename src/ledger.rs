@@ -17,6 +17,7 @@ mod booking;
 mod check;
 mod credit;
 mod decision;
+mod enrolment;
 mod event;
 mod facts;
 mod foresight;
@@ -31,11 +32,11 @@ mod state;
 mod times;
 mod units;
 
-pub use account::{Account, AccountKind, Claim, Hold, Key, KeyRole, RecordNote, Region};
+pub use account::{Account, AccountKind, Hold, Key, KeyRole, RecordNote, Region, Shortage};
 pub use alone::check_alone;
 pub use apply::{EventOutcome, SheetOutcome};
 pub use credit::credited_minutes;
-pub use decision::{Applied, Change, Decision, Posting, Warning, WarningCode};
+pub use decision::{Applied, Change, Dated, Decision, Posting, Warning, WarningCode};
 pub use event::{
     AccountOpened, CorrectionReason, Event, EventKind, KeyEnrolled, LedgerCreated, Possession, Predecessor, Served,
     Service, ServiceCorrected, ServiceRecorded,
@@ -45,7 +46,7 @@ pub use language::{Language, Said, Say, Text};
 pub use policy::{Policy, Price, Rounding, Tariff};
 pub use refusal::Refusal;
 pub use rejection::{Rejection, StatusCode};
-pub use served::{OlderTime, OlderTimes, ServedTime};
+pub use served::{AskedTimes, OlderTime, ServedTime};
 pub use sheet::Sheet;
 pub use state::State;
 pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, Offset, SheetId};

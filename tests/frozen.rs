@@ -215,7 +215,7 @@ fn replay(files: &Files) -> (String, BTreeSet<&'static str>) {
     let state = &audit.replay().unwrap().state;
     let digests = projection.account_digests(size).unwrap();
     let mut text = format!("entries {size}\nroot {}\n", hex::encode(root));
-    writeln!(text, "open holds {}, claims {}", state.holds().len(), state.claims().len()).unwrap();
+    writeln!(text, "open holds {}, claims {}", state.holds().len(), state.shortages().len()).unwrap();
     let mut accounts: Vec<_> = state.accounts().iter().collect();
     accounts.sort_unstable_by_key(|account| account.id);
     for account in accounts {

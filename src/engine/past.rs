@@ -7,7 +7,7 @@ use crate::{
         store::{LogStore, StoreError},
     },
     format::wire,
-    ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime},
+    ledger::{AskedTimes, Event, EventRef, OlderTime, ServedTime},
 };
 
 /// A log that can be read anywhere, and the times of its projections.
@@ -38,7 +38,7 @@ impl Past for LogPast<'_> {
         Ok(entry.and_then(|entry| wire::decode_event(entry.events.get(usize::from(at.event))?).ok()))
     }
 
-    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, PastError> {
+    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
         Ok(self.times.times(asked)?)
     }
 

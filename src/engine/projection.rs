@@ -66,7 +66,7 @@ impl Projection {
         let (history, times) = (History::open(folder)?, TimesFile::open(&folder.join("times"))?);
         let saved = snapshot::load(folder, origin).filter(|saved| saved.replay.state.size() <= log_size);
         let replay = match saved {
-            Some(saved) if times.len() >= saved.replay.state.older_times() && history.restore(&saved.history)? => {
+            Some(saved) if times.len() >= saved.replay.state.times_put_away() && history.restore(&saved.history)? => {
                 saved.replay
             }
             Some(_) | None => {
@@ -74,7 +74,7 @@ impl Projection {
                 Replay::new(origin)
             }
         };
-        times.truncate(replay.state.older_times())?;
+        times.truncate(replay.state.times_put_away())?;
         let size = replay.state.size();
         let view = RwLock::new(View::of(&replay));
         let durable = watch::Sender::new(size);

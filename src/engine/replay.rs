@@ -9,7 +9,7 @@ use crate::{
         wire::{self, Decoded},
     },
     ledger::{
-        Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, OlderTimes, Refusal, Rejection, ServedTime, Sheet,
+        AskedTimes, Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, Refusal, Rejection, ServedTime, Sheet,
         SheetOutcome, State,
     },
     merkle::{Frontier, Hash, leaf_hash},
@@ -280,7 +280,7 @@ pub trait Past {
     ///
     /// # Errors
     /// They can't be read.
-    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, Self::Error>;
+    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, Self::Error>;
 
     /// Keeps times under ascending numbers from `first` on.
     ///
@@ -309,8 +309,8 @@ pub trait Shell: Past {
 /// # Errors
 /// Those of `past`.
 pub(super) fn keep_times<P: Past>(state: &State, outcome: &SheetOutcome, past: &mut P) -> Result<(), P::Error> {
-    let times = &outcome.older_times;
-    if times.is_empty() { Ok(()) } else { past.keep_times(state.older_times() - times.len() as u64, times) }
+    let times = &outcome.put_away;
+    if times.is_empty() { Ok(()) } else { past.keep_times(state.times_put_away() - times.len() as u64, times) }
 }
 
 /// The facts of a sheet: events it refers to, and times that were put away.
@@ -324,7 +324,7 @@ pub fn resolve_facts<P: Past>(state: &State, sheet: &Sheet, past: &mut P) -> Res
             facts.insert(at, event);
         }
     }
-    for asked in sheet.older_times(state) {
+    for asked in sheet.asked_times(state) {
         facts.insert_times(asked.volunteer, past.times(&asked)?);
     }
     Ok(facts)

@@ -14,7 +14,7 @@ use crate::{
         store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, atomic_write, sync_folder, unnamed},
     },
     format::checkpoint::VerifierKey,
-    ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime, State},
+    ledger::{AskedTimes, Event, EventRef, OlderTime, ServedTime, State},
     merkle::{Hash, stored_hash_count},
     trust::audit::Pin,
 };
@@ -218,7 +218,7 @@ impl Past for PendingPast<'_> {
         Ok(replayed.and_then(|replayed| replayed.decoded.sheet.events.get(usize::from(at.event)).cloned()))
     }
 
-    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, PastError> {
+    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
         self.log.times(asked)
     }
 

@@ -149,7 +149,7 @@ pub struct Owed {
 
 /// Minutes that were spent before their record was taken back: the recording station owes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
+pub struct Shortage {
     /// The event that took the record back.
     pub event: EventRef,
     /// Who owes.

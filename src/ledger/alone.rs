@@ -3,12 +3,12 @@
 
 use super::{
     booking::check_hold_end,
-    check::{Verdict, check_amount, ensure, on},
-    event::{Event, Service},
+    check::{Broken, Verdict, check_amount, ensure, on},
+    event::Event,
     policy::Policy,
     refusal::Refusal,
     rejection::Rejection,
-    service::{check_age, check_credit, check_length, check_values},
+    service::{check_age, check_credit, check_length, check_values, is_stated},
     units::{EventRef, LogIndex, Millis},
 };
 
@@ -29,24 +29,25 @@ pub fn check_alone(policy: &Policy, events: &[Event], now: Millis) -> Result<(),
 
 /// `before`: the events of the same sheet that come before it.
 fn check(policy: &Policy, before: &[Event], event: &Event, now: Millis) -> Verdict {
-    event.service().map_or(Ok(()), check_values)?;
-    event.reserves_or_gives().map_or(Ok(()), |minutes| on("minutes", check_amount(minutes)))?;
+    let mut broken = Broken::default();
+    if let Some(service) = event.service() {
+        check_values(&mut broken, service);
+        broken.ask(check_age(policy, now, service, event.record().is_some()));
+        if is_stated(&service.served) {
+            broken.ask(check_credit(policy, service));
+            broken.ask(check_length(policy, service));
+        }
+    }
+    event.reserves_or_gives().map(|minutes| broken.ask(on("minutes", check_amount(minutes))));
+    event.record().map(|record| broken.ask(check_own_record(before, record)));
+    event.hold().map(|hold| broken.ask(check_own_hold(before, hold)));
     if let Event::MinutesTransferred { from, to, .. } = event {
-        ensure(from != to, "to", || Rejection::SameAccount)?;
+        broken.unless(from != to, "to", || Rejection::SameAccount);
     }
-    event.record().map_or(Ok(()), |record| check_own_record(before, record))?;
-    event.hold().map_or(Ok(()), |hold| check_own_hold(before, hold))?;
     if let Event::HoldPlaced { expires_at, .. } = event {
-        check_hold_end(now, *expires_at)?;
+        broken.ask(check_hold_end(now, *expires_at));
     }
-    event.service().map_or(Ok(()), |service| check_service(policy, service, now, event.record().is_some()))
-}
-
-/// A service whose values are sound.
-fn check_service(policy: &Policy, service: &Service, now: Millis, correction: bool) -> Verdict {
-    check_age(policy, now, service, correction)?;
-    check_credit(policy, service)?;
-    check_length(policy, service)
+    broken.finish(Some(()))
 }
 
 /// A place within the same sheet, which only an event before it can have.

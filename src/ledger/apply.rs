@@ -26,8 +26,8 @@ pub struct SheetOutcome {
     pub warnings: Vec<(u16, Warning)>,
     /// Changes that readers see: accounts, keys, regions, floors and holds.
     pub changes: Vec<Change>,
-    /// Times that the state put away, to be kept under ascending numbers up to [`State::older_times`].
-    pub older_times: Vec<OlderTime>,
+    /// Times that the state put away, to be kept under ascending numbers up to [`State::times_put_away`].
+    pub put_away: Vec<OlderTime>,
 }
 
 /// What one event of a trial did or would have done.
@@ -69,7 +69,7 @@ impl State {
         if let Some(author) = sheet.signers.first() {
             self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size));
         }
-        outcome.older_times = self.put_times_away(&undo);
+        outcome.put_away = self.put_times_away(&undo);
         self.size = self.size.saturating_add(1);
         self.recorded_at = now;
         Ok(outcome)
@@ -183,6 +183,6 @@ fn is_visible(change: &Change) -> bool {
         | Change::OpenHold(..)
         | Change::EndHold(_)
         | Change::NoteRecord(..) => true,
-        Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddClaim(_) => false,
+        Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddShortage(_) => false,
     }
 }

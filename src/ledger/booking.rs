@@ -2,7 +2,7 @@
 
 use super::{
     account::{Account, AccountKind, Hold},
-    check::{Context, Verdict, check_amount, ensure, on},
+    check::{Broken, Context, Verdict, check_amount, ensure, on},
     decision::{Change, Decision},
     event::Event,
     language::Text,
@@ -53,26 +53,31 @@ impl State {
     pub(super) fn check_transfer(
         &self,
         context: &Context<'_>,
-        from: AccountId,
-        to: AccountId,
+        mut broken: Broken,
+        (from, to): (AccountId, AccountId),
         minutes: Minutes,
         decision: &mut Decision,
     ) -> Verdict {
-        on("minutes", check_amount(minutes))?;
-        ensure(from != to, "to", || Rejection::SameAccount)?;
-        // Permission before existence: who may not touch an account doesn't learn whether there is one.
-        let (giver_number, giver) = self.debited(context, "from", from)?;
-        let (receiver_number, receiver) = self.named("to", to)?;
-        on("to", context.signers.refuse_self_dealing(receiver_number))?;
-        let expected = Text::new("any account but issuance, which only gives", "发行账户以外的账户，发行账户只付出");
-        let issuance = receiver.kind == AccountKind::Issuance;
-        ensure(!issuance, "to", || Rejection::AccountKindMismatch { account: to, expected })?;
-        let group_to_pool = giver.kind != AccountKind::Group || receiver.kind.is_pool();
-        ensure(group_to_pool, "to", || Rejection::GroupGivesOnlyToPools)?;
-        on("minutes", Self::check_spend(giver, minutes))?;
-        let (kept, overflow) = on("to", self.split_at_cap(receiver, minutes))?;
-        decision.post(giver_number, minutes.negated(), Some(receiver_number));
-        Self::post_credit(decision, receiver_number, (kept, overflow), Some(giver_number));
+        broken.ask(on("minutes", check_amount(minutes)));
+        broken.unless(from != to, "to", || Rejection::SameAccount);
+        let giver = broken.ask(self.debited(context, "from", from));
+        let receiver = broken.ask(self.named("to", to));
+        if let Some((number, receiver)) = receiver {
+            broken.ask(on("to", context.signers.refuse_self_dealing(number)));
+            let expected =
+                Text::new("any account but issuance, which only gives", "发行账户以外的账户，发行账户只付出");
+            let issuance = receiver.kind == AccountKind::Issuance;
+            broken.unless(!issuance, "to", || Rejection::AccountKindMismatch { account: to, expected });
+        }
+        if let Some(((_, giver), (_, receiver))) = giver.zip(receiver) {
+            let group_to_pool = giver.kind != AccountKind::Group || receiver.kind.is_pool();
+            broken.unless(group_to_pool, "to", || Rejection::GroupGivesOnlyToPools);
+        }
+        giver.map(|(_, giver)| broken.ask(on("minutes", Self::check_spend(giver, minutes))));
+        let split = receiver.and_then(|(_, receiver)| broken.ask(on("to", self.split_at_cap(receiver, minutes))));
+        let (((giver, _), (receiver, _)), split) = broken.finish(giver.zip(receiver).zip(split))?;
+        decision.post(giver, minutes.negated(), Some(receiver));
+        Self::post_credit(decision, receiver, split, Some(giver));
         Ok(())
     }
 
@@ -91,7 +96,8 @@ impl State {
         }
     }
 
-    /// An account that the signers may take minutes from.
+    /// An account that the signers may take minutes from. Permission before existence: who may not touch an account doesn't
+    /// learn whether there is one.
     fn debited(&self, context: &Context<'_>, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
         let who = Text::new(
             "the account's owner; for a group or station its staff; for pools and issuance an operator",
@@ -108,23 +114,24 @@ impl State {
     pub(super) fn check_hold(
         &self,
         context: &Context<'_>,
+        mut broken: Broken,
         (payer_id, station_id): (AccountId, AccountId),
-        minutes: Minutes,
-        expires_at: Millis,
+        (minutes, expires_at): (Minutes, Millis),
         decision: &mut Decision,
     ) -> Verdict {
-        on("minutes", check_amount(minutes))?;
-        let (payer_number, payer) = self.debited(context, "payer", payer_id)?;
-        let expected = Text::new("a resident, household or pool", "居民、家庭或公共池");
-        let books = payer.kind.is_personal() || payer.kind.is_pool();
-        ensure(books, "payer", || Rejection::AccountKindMismatch { account: payer_id, expected })?;
-        let (station, _) = self.station("station", station_id)?;
-        check_hold_end(context.now, expires_at)?;
-        on("minutes", Self::check_spend(payer, minutes))?;
-        decision.hold(payer_number, minutes, Some(station));
-        decision
-            .changes
-            .push(Change::OpenHold(context.at(), Hold { payer: payer_number, station, minutes, expires_at }));
+        broken.ask(on("minutes", check_amount(minutes)));
+        let payer = broken.ask(self.debited(context, "payer", payer_id));
+        if let Some((_, payer)) = payer {
+            let expected = Text::new("a resident, household or pool", "居民、家庭或公共池");
+            let books = payer.kind.is_personal() || payer.kind.is_pool();
+            broken.unless(books, "payer", || Rejection::AccountKindMismatch { account: payer_id, expected });
+            broken.ask(on("minutes", Self::check_spend(payer, minutes)));
+        }
+        let station = broken.ask(self.station("station", station_id));
+        broken.ask(check_hold_end(context.now, expires_at));
+        let ((payer, _), (station, _)) = broken.finish(payer.zip(station))?;
+        decision.hold(payer, minutes, Some(station));
+        decision.changes.push(Change::OpenHold(context.at(), Hold { payer, station, minutes, expires_at }));
         Ok(())
     }
 
@@ -138,26 +145,39 @@ impl State {
         }
     }
 
-    /// The end of a hold without service. Never fails on floor or cap: it only sets minutes free.
+    /// Payer and station of a hold, open or ended.
+    fn parties_of_hold(&self, context: &Context<'_>, hold: EventRef) -> Option<(AccountNumber, AccountNumber)> {
+        let at = context.resolve(hold);
+        if let Some(open) = self.holds.get(&at) {
+            return Some((open.payer, open.station));
+        }
+        let Some(Event::HoldPlaced { payer, station, .. }) = context.event_at(at) else { return None };
+        self.account_number(*payer).zip(self.account_number(*station))
+    }
+
+    /// The end of a hold without service: released, or expired, which the service key may sign too, but not before its
+    /// time. Never fails on floor or cap: it only sets minutes free.
     pub(super) fn check_release(
         &self,
         context: &Context<'_>,
+        mut broken: Broken,
         hold: EventRef,
-        expired: bool,
         decision: &mut Decision,
     ) -> Verdict {
-        let (at, open) = self.open_hold(context, hold)?;
-        let payer = self.account(open.payer).ok_or(("hold", Rejection::HoldUnknown { hold: at }))?;
+        let expires = matches!(context.this(), Event::HoldExpired { .. });
         let signers = context.signers;
-        let by_service_key = expired && signers.service();
-        let permitted = by_service_key
-            || signers.operator()
-            || signers.staff_of(open.station)
-            || self.may_debit(signers, open.payer, payer);
-        let who = Text::new("the payer, staff of the station, or an operator", "付出人、服务站的工作人员或管理员");
-        ensure(permitted, "hold", || Rejection::NotPermitted { who })?;
-        let still_runs = expired && context.now < open.expires_at;
-        ensure(!still_runs, "hold", || Rejection::HoldStillRuns { hold: at, expires_at: open.expires_at })?;
+        if let Some((payer, station)) = self.parties_of_hold(context, hold) {
+            let by_payer = self.account(payer).is_some_and(|account| self.may_debit(signers, payer, account));
+            let by_service_key = expires && signers.service();
+            let permitted = by_service_key || signers.operator() || signers.staff_of(station) || by_payer;
+            let who = Text::new("the payer, staff of the station, or an operator", "付出人、服务站的工作人员或管理员");
+            broken.unless(permitted, "hold", || Rejection::NotPermitted { who });
+        }
+        let open = broken.ask(self.open_hold(context, hold));
+        if let Some((hold, open)) = open.filter(|(_, open)| expires && context.now < open.expires_at) {
+            broken.unless(false, "hold", || Rejection::HoldStillRuns { hold, expires_at: open.expires_at });
+        }
+        let (at, open) = broken.finish(open)?;
         decision.hold(open.payer, open.minutes.negated(), Some(open.station));
         decision.changes.push(Change::EndHold(at));
         Ok(())

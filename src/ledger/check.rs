@@ -1,25 +1,21 @@
-//! Decides one event: which rules it breaks, or what it does. The dispatch, and the rules of enrolment.
+//! Decides one event: which rules it breaks, or what it does. What all rules share, and the dispatch.
 
 use super::{
-    account::{Account, AccountKind, Key, KeyRole, Region},
+    account::{Account, AccountKind, Key, KeyRole},
     authority::Signers,
-    decision::{Change, Decision},
-    event::{AccountOpened, Event, KeyEnrolled, LedgerCreated},
+    decision::Decision,
+    event::Event,
     facts::Facts,
     language::Text,
     rejection::Rejection,
     sheet::Sheet,
     state::State,
-    units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes},
+    units::{AccountId, AccountNumber, EventRef, LogIndex, Millis, Minutes},
 };
 
 /// Most minutes that one event may move: 1,900 years. 2^63 of them need 9 x 10^9 events, more than a ledger holds, so
 /// that a balance never comes near the end of 64 bits.
 pub(super) const MINUTES_MAX: Minutes = Minutes::new(1_000_000_000);
-
-/// Most regions of a ledger: China has 3,000 counties and 40,000 townships; a ledger serves a city with its streets and
-/// communities, and the list of regions is one answer.
-const REGIONS_MAX: usize = 10_000;
 
 /// Accepted, or the field and the rule that it breaks.
 pub(super) type Verdict<T = ()> = Result<T, (&'static str, Rejection)>;
@@ -94,9 +90,43 @@ pub(super) fn on<T>(field: &'static str, result: Result<T, Rejection>) -> Verdic
     result.map_err(|rejection| (field, rejection))
 }
 
-/// Refuses unless.
+/// Refuses an event for what doesn't hold.
 pub(super) fn ensure(holds: bool, field: &'static str, rejection: impl FnOnce() -> Rejection) -> Verdict {
     if holds { Ok(()) } else { Err((field, rejection())) }
+}
+
+/// The rules that one event breaks. All are asked that can be, whatever the order in which the state is looked at, and the
+/// first in the order of [`Rejection`] is told.
+#[derive(Default)]
+pub(super) struct Broken(Option<(&'static str, Rejection)>);
+
+impl Broken {
+    /// Asks one more rule, and gives what it found where it isn't broken.
+    pub(super) fn ask<T>(&mut self, verdict: Verdict<T>) -> Option<T> {
+        match verdict {
+            Ok(found) => Some(found),
+            Err((field, rejection)) => {
+                if self.0.as_ref().is_none_or(|(_, first)| rejection.rank() < first.rank()) {
+                    self.0 = Some((field, rejection));
+                }
+                None
+            }
+        }
+    }
+
+    /// Asks one more rule that finds nothing.
+    pub(super) fn unless(&mut self, holds: bool, field: &'static str, rejection: impl FnOnce() -> Rejection) {
+        self.ask(ensure(holds, field, rejection));
+    }
+
+    /// What all rules have found, or the first that is broken.
+    pub(super) fn finish<T>(self, found: Option<T>) -> Verdict<T> {
+        if let Some(first) = self.0 {
+            return Err(first);
+        }
+        assert!(found.is_some(), "what isn't found is told by the rule that looks for it");
+        found.ok_or(("", Rejection::BalanceOutOfRange))
+    }
 }
 
 impl State {
@@ -108,25 +138,29 @@ impl State {
             "an operator, staff or resident; the service key may only let holds expire",
             "管理员、工作人员或居民；服务密钥只能让预约过期",
         );
-        ensure(may_anything, "", || Rejection::NotPermitted { who: signers })?;
+        let mut broken = Broken::default();
+        broken.unless(may_anything, "", || Rejection::NotPermitted { who: signers });
         match context.this() {
-            Event::LedgerCreated(created) => self.check_genesis(created, decision),
-            Event::KeyEnrolled(enrolled) => self.check_enrolment(context, enrolled, decision),
-            Event::KeyRevoked { key_id } => self.check_revocation(context, *key_id, decision),
-            Event::RegionDefined { code, parent } => self.check_region(context, code, parent.as_ref(), decision),
-            Event::AccountOpened(opened) => self.check_account(context, opened, decision),
-            Event::FloorSet { account, floor } => self.check_floor(context, *account, *floor, decision),
-            Event::ServiceRecorded(recorded) => self.check_record(context, recorded, decision),
-            Event::ServiceCorrected(corrected) => self.check_correction(context, corrected, decision),
-            Event::ServiceReversed { record, .. } => self.check_reversal(context, *record, decision),
+            Event::LedgerCreated(created) => self.check_genesis(broken, created, decision),
+            Event::KeyEnrolled(enrolled) => self.check_enrolment(context, broken, enrolled, decision),
+            Event::KeyRevoked { key_id } => self.check_revocation(context, broken, *key_id, decision),
+            Event::RegionDefined { code, parent } => {
+                self.check_region(context, broken, (code, parent.as_ref()), decision)
+            }
+            Event::AccountOpened(opened) => self.check_account(context, broken, opened, decision),
+            Event::FloorSet { account, floor } => self.check_floor(context, broken, (*account, *floor), decision),
+            Event::ServiceRecorded(recorded) => self.check_record(context, broken, recorded, decision),
+            Event::ServiceCorrected(corrected) => self.check_correction(context, broken, corrected, decision),
+            Event::ServiceReversed { record, .. } => self.check_reversal(context, broken, *record, decision),
             Event::MinutesTransferred { from, to, minutes } => {
-                self.check_transfer(context, *from, *to, *minutes, decision)
+                self.check_transfer(context, broken, (*from, *to), *minutes, decision)
             }
             Event::HoldPlaced { payer, station, minutes, expires_at } => {
-                self.check_hold(context, (*payer, *station), *minutes, *expires_at, decision)
+                self.check_hold(context, broken, (*payer, *station), (*minutes, *expires_at), decision)
             }
-            Event::HoldReleased { hold } => self.check_release(context, *hold, false, decision),
-            Event::HoldExpired { hold } => self.check_release(context, *hold, true, decision),
+            Event::HoldReleased { hold } | Event::HoldExpired { hold } => {
+                self.check_release(context, broken, *hold, decision)
+            }
         }
     }
 
@@ -142,205 +176,5 @@ impl State {
         let mismatch = || Rejection::AccountKindMismatch { account: id, expected: Text::new("a station", "服务站") };
         ensure(account.kind == AccountKind::Station, field, mismatch)?;
         Ok((number, account))
-    }
-
-    fn check_genesis(&self, created: &LedgerCreated, decision: &mut Decision) -> Verdict {
-        ensure(self.size == 0, "", || Rejection::LedgerExists)?;
-        let invalid = |expected: Text| Rejection::FieldInvalid { expected };
-        ensure(created.origin == self.origin, "origin", || {
-            invalid(Text::new("the origin of the header", "表头里的账本标识"))
-        })?;
-        if let Some((field, expected)) = created.policy.fault() {
-            return Err((field, invalid(expected)));
-        }
-        let operators = created.operator_keys.iter().map(|&(id, public_key)| (id, public_key, KeyRole::Operator));
-        let service = std::iter::once((created.service_key.0, created.service_key.1, KeyRole::Service));
-        let all: Vec<_> = operators.chain(service).collect();
-        let mut distinct: Vec<_> = all.iter().map(|key| key.1).chain([created.ledger_key]).collect();
-        distinct.sort_unstable();
-        let repeated = distinct.windows(2).any(|pair| pair.first() == pair.last());
-        ensure(!repeated, "operator_keys", || {
-            invalid(Text::new(
-                "keys that all differ, the ledger and service key among them",
-                "互不相同的密钥，包括账本密钥和服务密钥",
-            ))
-        })?;
-        let issuance = Account {
-            id: created.issuance,
-            kind: AccountKind::Issuance,
-            region: None,
-            station: None,
-            balance: Minutes::ZERO,
-            held: Minutes::ZERO,
-            floor: None,
-        };
-        decision.changes.push(Change::OpenAccount(issuance));
-        let key =
-            |(id, public_key, role)| Key { id, public_key, role, account: None, own_account: None, revoked: false };
-        decision.changes.extend(all.into_iter().map(|parts| Change::EnrolKey(key(parts))));
-        Ok(())
-    }
-
-    fn check_enrolment(&self, context: &Context<'_>, enrolled: &KeyEnrolled, decision: &mut Decision) -> Verdict {
-        let invalid = |expected: Text| Rejection::FieldInvalid { expected };
-        ensure(enrolled.role != KeyRole::Service, "role", || {
-            invalid(Text::new("OPERATOR, STAFF or RESIDENT", "OPERATOR、STAFF 或 RESIDENT"))
-        })?;
-        let needs_account = matches!(enrolled.role, KeyRole::Staff | KeyRole::Resident);
-        ensure(needs_account == enrolled.account.is_some(), "account", || {
-            invalid(Text::new(
-                "the station of staff, the account of a resident, nothing for an operator",
-                "工作人员写服务站，居民写账户，管理员不写",
-            ))
-        })?;
-        let own_allowed = enrolled.own_account.is_none() || enrolled.role != KeyRole::Resident;
-        ensure(own_allowed, "own_account", || {
-            invalid(Text::new("nothing for a resident: `account` is theirs", "居民不写：`account` 就是本人的"))
-        })?;
-        let organiser =
-            context.signers.operator() || (enrolled.role == KeyRole::Resident && context.signers.organiser());
-        let who = Text::new(
-            "an operator; for a resident's key, staff of the station that serves the account",
-            "管理员；居民的密钥也可由服务该账户的服务站工作人员",
-        );
-        ensure(organiser, "role", || Rejection::NotPermitted { who })?;
-        let account = match (enrolled.role, enrolled.account) {
-            (KeyRole::Staff, Some(id)) => Some(self.station("account", id)?.0),
-            (KeyRole::Resident, Some(id)) => Some(self.enrolled_account(context, id)?),
-            (KeyRole::Staff | KeyRole::Resident | KeyRole::Operator | KeyRole::Service, _) => None,
-        };
-        let own_account = enrolled.own_account.map(|id| self.named("own_account", id)).transpose()?.map(|own| own.0);
-        let key_id = enrolled.key_id;
-        ensure(self.key(key_id).is_none(), "public_key", || Rejection::KeyExists { key_id })?;
-        let (public_key, role) = (enrolled.public_key, enrolled.role);
-        decision.changes.push(Change::EnrolKey(Key {
-            id: key_id,
-            public_key,
-            role,
-            account,
-            own_account,
-            revoked: false,
-        }));
-        Ok(())
-    }
-
-    /// The account a resident's key is for: a resident's, household's or group's, served by a signer's station.
-    fn enrolled_account(&self, context: &Context<'_>, id: AccountId) -> Verdict<AccountNumber> {
-        let (number, account) = self.named("account", id)?;
-        let expected = Text::new("a resident, household or group", "居民、家庭或团体");
-        ensure(account.kind.serves(), "account", || Rejection::AccountKindMismatch { account: id, expected })?;
-        let staff = account.station.is_some_and(|station| context.signers.staff_of(station));
-        let who = Text::new(
-            "an operator, or staff of the station that serves the account",
-            "管理员，或服务该账户的服务站工作人员",
-        );
-        ensure(staff || context.signers.operator(), "account", || Rejection::NotPermitted { who })?;
-        Ok(number)
-    }
-
-    fn check_revocation(&self, context: &Context<'_>, key_id: KeyId, decision: &mut Decision) -> Verdict {
-        let signers = context.signers;
-        let who = Text::new(
-            "an operator, the key itself, or staff of the station for a resident's key",
-            "管理员或密钥自己；居民的密钥也可由其服务站的工作人员",
-        );
-        let permitted = signers.organiser() || signers.includes(key_id);
-        ensure(permitted, "key_id", || Rejection::NotPermitted { who })?;
-        let key = self.key(key_id).ok_or(("key_id", Rejection::RevokedKeyUnknown { key_id }))?;
-        let station = key.account.and_then(|account| self.account(account)?.station);
-        let staff = key.role == KeyRole::Resident && station.is_some_and(|station| signers.staff_of(station));
-        let permitted = signers.operator() || signers.includes(key_id) || staff;
-        ensure(permitted, "key_id", || Rejection::NotPermitted { who })?;
-        ensure(!key.revoked, "key_id", || Rejection::KeyAlreadyRevoked { key_id })?;
-        let last = key.role == KeyRole::Operator && self.operators_in_force == 1;
-        ensure(!last, "key_id", || Rejection::LastOperatorKey)?;
-        decision.changes.push(Change::RevokeKey(key_id));
-        Ok(())
-    }
-
-    fn check_region(
-        &self,
-        context: &Context<'_>,
-        code: &Code,
-        parent: Option<&Code>,
-        decision: &mut Decision,
-    ) -> Verdict {
-        ensure(context.signers.operator(), "", || Rejection::NotPermitted {
-            who: Text::new("an operator", "管理员")
-        })?;
-        let parent = parent.map(|parent| self.region("parent", parent)).transpose()?;
-        ensure(!self.region_numbers.contains_key(code), "code", || Rejection::RegionExists)?;
-        let room = self.regions.len() < REGIONS_MAX;
-        ensure(room, "code", || Rejection::TooManyRegions { max: REGIONS_MAX })?;
-        decision.changes.push(Change::DefineRegion(Region { code: code.clone(), parent }));
-        Ok(())
-    }
-
-    fn region(&self, field: &'static str, code: &Code) -> Verdict<u32> {
-        self.region_numbers.get(code).copied().ok_or((field, Rejection::RegionUnknown))
-    }
-
-    fn check_account(&self, context: &Context<'_>, opened: &AccountOpened, decision: &mut Decision) -> Verdict {
-        let invalid = |expected: Text| Rejection::FieldInvalid { expected };
-        let serves = opened.kind.serves();
-        ensure(opened.kind != AccountKind::Issuance, "kind", || {
-            invalid(Text::new("any kind but ISSUANCE", "ISSUANCE 以外的类别"))
-        })?;
-        let region_expected =
-            Text::new("a region for stations and pools, none for others", "服务站和公共池写区域，其他不写");
-        ensure(opened.region.is_some() != serves, "region", || invalid(region_expected))?;
-        let station_expected = Text::new(
-            "a station for residents, households and groups, none for others",
-            "居民、家庭和团体写服务站，其他不写",
-        );
-        ensure(opened.station.is_some() == serves, "station", || invalid(station_expected))?;
-        let who = Text::new(
-            "an operator; for residents, households and groups, staff of their station",
-            "管理员；居民、家庭和团体也可由其服务站的工作人员",
-        );
-        let permitted = context.signers.operator() || (serves && context.signers.organiser());
-        ensure(permitted, "kind", || Rejection::NotPermitted { who })?;
-        let station = opened.station.map(|id| self.station("station", id)).transpose()?.map(|station| station.0);
-        let staff = station.is_some_and(|station| context.signers.staff_of(station));
-        ensure(staff || context.signers.operator(), "station", || Rejection::NotPermitted { who })?;
-        let region = opened.region.as_ref().map(|code| self.region("region", code)).transpose()?;
-        let (id, kind) = (opened.account, opened.kind);
-        ensure(self.account_number(id).is_none(), "account", || Rejection::AccountExists { account: id })?;
-        let floor = if serves { self.policy.floor } else { Minutes::ZERO };
-        let (balance, held) = (Minutes::ZERO, Minutes::ZERO);
-        decision.changes.push(Change::OpenAccount(Account {
-            id,
-            kind,
-            region,
-            station,
-            balance,
-            held,
-            floor: Some(floor),
-        }));
-        Ok(())
-    }
-
-    fn check_floor(
-        &self,
-        context: &Context<'_>,
-        account: AccountId,
-        floor: Minutes,
-        decision: &mut Decision,
-    ) -> Verdict {
-        let in_range = !floor.is_positive() && floor >= MINUTES_MAX.negated();
-        ensure(in_range, "floor_minutes", || Rejection::FieldInvalid {
-            expected: Text::new("0 or negative, at least -1,000,000,000", "0 或负数，不小于 -1,000,000,000"),
-        })?;
-        ensure(context.signers.operator(), "", || Rejection::NotPermitted {
-            who: Text::new("an operator", "管理员")
-        })?;
-        let (number, found) = self.named("account", account)?;
-        let expected =
-            Text::new("any account but issuance, which has no floor", "发行账户以外的账户，发行账户没有下限");
-        let mismatch = || Rejection::AccountKindMismatch { account, expected };
-        ensure(found.floor.is_some(), "account", mismatch)?;
-        on("account", context.signers.refuse_self_dealing(number))?;
-        decision.changes.push(Change::SetFloor(number, floor));
-        Ok(())
     }
 }

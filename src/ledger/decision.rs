@@ -1,7 +1,9 @@
 //! What a check decides and what applying it did.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    account::{Account, Claim, Hold, Key, RecordNote, Region},
+    account::{Account, Hold, Key, RecordNote, Region, Shortage},
     served::ServedTime,
     units::{AccountNumber, EventRef, KeyId, Minutes},
 };
@@ -66,6 +68,17 @@ impl WarningCode {
     }
 }
 
+/// The newest date-only record of a volunteer: the next one of the same date and payer looks like it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dated {
+    /// Days since 1970-01-01.
+    pub date: i32,
+    /// The account that paid.
+    pub payer: AccountNumber,
+    /// The original record.
+    pub record: EventRef,
+}
+
 /// A change of state besides the postings. [`super::State`] knows the inverse of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -87,12 +100,12 @@ pub enum Change {
     AddTime(AccountNumber, ServedTime),
     /// When a volunteer didn't serve after all.
     RemoveTime(AccountNumber, ServedTime),
-    /// The volunteer's newest date-only record: date, payer, credit, record; none once it is corrected or reversed.
-    MarkDated(AccountNumber, Option<(i32, AccountNumber, Minutes, EventRef)>),
+    /// The volunteer's newest date-only record; none once it is corrected or reversed.
+    MarkDated(AccountNumber, Option<Dated>),
     /// What became of a record.
     NoteRecord(EventRef, RecordNote),
     /// A station owes minutes.
-    AddClaim(Claim),
+    AddShortage(Shortage),
 }
 
 /// What one event does, decided but not applied. Reused from event to event, so that its lists keep their memory.

@@ -10,7 +10,7 @@ use super::{
 
 /// What a sheet needs and the state doesn't hold: old events that it refers to, resolved from the log
 /// ([`Sheet::references`](super::Sheet::references) says which), and times that were put away
-/// ([`Sheet::older_times`](super::Sheet::older_times) says which).
+/// ([`Sheet::asked_times`](super::Sheet::asked_times) says which).
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     events: BTreeMap<EventRef, Event>,

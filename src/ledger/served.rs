@@ -47,7 +47,7 @@ pub struct OlderTime {
 
 /// Where a volunteer's older times are, and which of them a sheet asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OlderTimes {
+pub struct AskedTimes {
     /// Whose.
     pub volunteer: AccountNumber,
     /// Number of the newest row, plus 1.
@@ -140,7 +140,7 @@ fn anywhere((first, last): (i64, i64), margin_ms: i64) -> (Millis, Millis) {
     (Millis(begin), Millis(end))
 }
 
-impl OlderTimes {
+impl AskedTimes {
     /// Walks back through the rows that `row` reads, and gives the times that are asked for. None where the rows are not
     /// those that were put away.
     ///

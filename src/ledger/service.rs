@@ -1,11 +1,11 @@
 //! Recording service, correcting and reversing it.
 
 use super::{
-    account::{Account, AccountKind, Claim, Owed, RecordNote},
+    account::{Account, AccountKind, Owed, RecordNote, Shortage},
     booking::Split,
-    check::{Context, Verdict, check_amount, ensure, on},
+    check::{Broken, Context, Verdict, check_amount, ensure, on},
     credit::{credited_minutes, served_ms},
-    decision::{Change, Decision, Warning, WarningCode},
+    decision::{Change, Dated, Decision, Posting, Warning, WarningCode},
     event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
     language::Text,
     policy::Policy,
@@ -23,7 +23,21 @@ struct Parties<'a> {
     payer: (AccountNumber, &'a Account),
 }
 
-/// A record that isn't reversed: where it stands, its newest version, and what went to a pool because of the cap.
+/// The accounts that a service names, as far as they are there.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    volunteer: Option<(AccountNumber, &'a Account)>,
+    station: Option<AccountNumber>,
+    payer: Option<(AccountNumber, &'a Account)>,
+}
+
+impl<'a> Found<'a> {
+    fn all(self) -> Option<Parties<'a>> {
+        Some(Parties { volunteer: self.volunteer?, station: self.station?, payer: self.payer? })
+    }
+}
+
+/// A record: where it stands, its newest version, and what went to a pool because of the cap.
 struct LiveRecord<'a> {
     at: EventRef,
     service: &'a Service,
@@ -53,26 +67,30 @@ impl State {
     pub(super) fn check_record(
         &self,
         context: &Context<'_>,
+        mut broken: Broken,
         recorded: &ServiceRecorded,
         decision: &mut Decision,
     ) -> Verdict {
         let service = &recorded.service;
-        let parties = self.check_parties(context, service, recorded.hold.is_some())?;
-        let hold = recorded.hold.map(|hold| self.check_settlement(context, hold, service, &parties)).transpose()?;
-        self.check_time_and_credit(context, service, &parties, None)?;
+        let found = self.check_parties(context, &mut broken, service, recorded.hold.is_some());
+        let hold = recorded.hold.and_then(|hold| self.check_settlement(context, &mut broken, hold, service, found));
+        self.check_time_and_credit(context, &mut broken, service, found, None);
         let credited = service.credited;
-        let held = if let Some((at, minutes)) = hold {
-            decision.changes.push(Change::EndHold(at));
-            minutes.negated()
-        } else {
-            on("service.credited_minutes", Self::check_spend(parties.payer.1, credited))?;
-            Minutes::ZERO
-        };
-        let split = on("service.volunteer", self.split_at_cap(parties.volunteer.1, credited))?;
-        decision.hold(parties.payer.0, held, Some(parties.volunteer.0));
-        if let Some(posting) = decision.postings.last_mut() {
-            posting.minutes = credited.negated();
+        if let Some((_, payer)) = found.payer.filter(|_| recorded.hold.is_none()) {
+            broken.ask(on("service.credited_minutes", Self::check_spend(payer, credited)));
         }
+        let split = found
+            .volunteer
+            .and_then(|(_, volunteer)| broken.ask(on("service.volunteer", self.split_at_cap(volunteer, credited))));
+        let (parties, split) = broken.finish(found.all().zip(split))?;
+        let held = hold.map_or(Minutes::ZERO, |(_, minutes)| minutes.negated());
+        decision.changes.extend(hold.map(|(at, _)| Change::EndHold(at)));
+        decision.postings.push(Posting {
+            account: parties.payer.0,
+            minutes: credited.negated(),
+            held,
+            counterparty: Some(parties.volunteer.0),
+        });
         Self::post_credit(decision, parties.volunteer.0, split, Some(parties.payer.0));
         if split.1.is_some() {
             let note = RecordNote { latest: context.at(), overflow: split.1, owed: None, reversed: false };
@@ -80,7 +98,7 @@ impl State {
         }
         self.warn_of_duplicate(context, service, &parties, decision);
         if let Served::OnDate { date, .. } = service.served {
-            let mark = (date, parties.payer.0, credited, context.at());
+            let mark = Dated { date, payer: parties.payer.0, record: context.at() };
             decision.changes.push(Change::MarkDated(parties.volunteer.0, Some(mark)));
         }
         Self::keep_times(context.at(), service, &parties, decision);
@@ -90,47 +108,85 @@ impl State {
     pub(super) fn check_correction(
         &self,
         context: &Context<'_>,
+        mut broken: Broken,
         corrected: &ServiceCorrected,
         decision: &mut Decision,
     ) -> Verdict {
         let service = &corrected.service;
-        let parties = self.check_parties(context, service, true)?;
-        let record = self.live_record(context, corrected.record)?;
-        let old = self.check_old_parties(context, record.service)?;
-        ensure(record.service != service, "service", || Rejection::CorrectionChangesNothing)?;
-        let takes_more = parties.payer.0 != old.payer.0 || service.credited > record.service.credited;
-        let issued = service.payer.is_none();
-        let permitted = issued || !takes_more || self.may_debit(context.signers, parties.payer.0, parties.payer.1);
-        let who = Text::new("the payer, who would pay more than before", "付出人，因为会比原来付出更多");
-        ensure(permitted, "service.payer", || Rejection::NotPermitted { who })?;
-        self.check_time_and_credit(context, service, &parties, Some(record.at))?;
+        let found = self.check_parties(context, &mut broken, service, true);
+        let record = self.live_record(context, &mut broken, corrected.record);
+        let old = record.as_ref().and_then(|record| self.check_old_parties(context, &mut broken, record.service));
+        let at = context.resolve(corrected.record);
+        if let Some((record, old)) = record.as_ref().zip(old) {
+            broken.unless(record.service != service, "service", || Rejection::CorrectionChangesNothing);
+            if let Some(payer) = found.payer {
+                let takes_more = payer.0 != old.payer.0 || service.credited > record.service.credited;
+                let issued = service.payer.is_none();
+                let permitted = issued || !takes_more || self.may_debit(context.signers, payer.0, payer.1);
+                let who = Text::new("the payer, who would pay more than before", "付出人，因为会比原来付出更多");
+                broken.unless(permitted, "service.payer", || Rejection::NotPermitted { who });
+            }
+        }
+        self.check_time_and_credit(context, &mut broken, service, found, Some(at));
+        let ((record, old), parties) = broken.finish(record.zip(old).zip(found.all()))?;
+        let (net, split) = self.check_change(service, &parties, &record, &old)?;
+        self.post_correction(context, service, (&record, &old), &parties, (net, split), decision)
+    }
 
-        let mut net = on("service", Self::reversed(&record, &old))?;
+    /// What a correction of a sound record changes in all, if the payer can pay what it takes more. The rules about balances
+    /// come last of all.
+    fn check_change(
+        &self,
+        service: &Service,
+        parties: &Parties<'_>,
+        record: &LiveRecord<'_>,
+        old: &Parties<'_>,
+    ) -> Verdict<(Net, Split)> {
+        let mut broken = Broken::default();
+        let mut net = on("service", Self::reversed(record, old))?;
         let receiver = on("service.volunteer", after(parties.volunteer, &net))?;
-        let split = on("service.volunteer", self.split_at_cap(&receiver, service.credited))?;
-        let book = |net: &mut Net, (kept, overflow): Split| -> Result<(), Rejection> {
-            net.add(parties.payer.0, service.credited.negated())?;
-            net.add(parties.volunteer.0, kept)?;
-            overflow.map_or(Ok(()), |(pool, excess)| net.add(pool, excess))
-        };
-        on("service", book(&mut net, split))?;
+        let split = broken.ask(on("service.volunteer", self.split_at_cap(&receiver, service.credited)));
+        on("service", net.add(parties.payer.0, service.credited.negated()))?;
+        if let Some((kept, overflow)) = split {
+            on("service", net.add(parties.volunteer.0, kept))?;
+            overflow.map_or(Ok(()), |(pool, excess)| on("service", net.add(pool, excess)))?;
+        }
         let payer_net = net.of(parties.payer.0);
         if payer_net.is_negative() {
-            on("service.credited_minutes", Self::check_spend(parties.payer.1, payer_net.negated()))?;
+            broken.ask(on("service.credited_minutes", Self::check_spend(parties.payer.1, payer_net.negated())));
         }
+        broken.finish(split.map(|split| (net, split)))
+    }
+
+    fn post_correction(
+        &self,
+        context: &Context<'_>,
+        service: &Service,
+        (record, old): (&LiveRecord<'_>, &Parties<'_>),
+        parties: &Parties<'_>,
+        (mut net, split): (Net, Split),
+        decision: &mut Decision,
+    ) -> Verdict {
         let owed = on("service", Self::give_back(record.owed, &mut net))?;
-        let shortage = self.post_net(context, &net, &old, Some(parties.payer.0), decision)?;
-        self.forget_times(record.at, record.service, &old, decision);
-        Self::keep_times(record.at, service, &parties, decision);
+        let shortage = self.post_net(context, &net, old, Some(parties.payer.0), decision)?;
+        self.forget_times(record.at, record.service, old, decision);
+        Self::keep_times(record.at, service, parties, decision);
         let note =
             RecordNote { latest: context.at(), overflow: split.1, owed: add_owed(owed, shortage), reversed: false };
         decision.changes.push(Change::NoteRecord(record.at, note));
         Ok(())
     }
 
-    pub(super) fn check_reversal(&self, context: &Context<'_>, record: EventRef, decision: &mut Decision) -> Verdict {
-        let record = self.live_record(context, record)?;
-        let old = self.check_old_parties(context, record.service)?;
+    pub(super) fn check_reversal(
+        &self,
+        context: &Context<'_>,
+        mut broken: Broken,
+        record: EventRef,
+        decision: &mut Decision,
+    ) -> Verdict {
+        let record = self.live_record(context, &mut broken, record);
+        let old = record.as_ref().and_then(|record| self.check_old_parties(context, &mut broken, record.service));
+        let (record, old) = broken.finish(record.zip(old))?;
         let net = on("record", Self::reversed(&record, &old))?;
         self.post_net(context, &net, &old, None, decision)?;
         self.forget_times(record.at, record.service, &old, decision);
@@ -139,119 +195,140 @@ impl State {
         Ok(())
     }
 
-    /// The service's own values, who signs, and the accounts it names. `payer_agreed`: a hold, or an earlier version,
-    /// stands for the payer's consent and is looked at later.
-    fn check_parties(&self, context: &Context<'_>, service: &Service, payer_agreed: bool) -> Verdict<Parties<'_>> {
-        check_values(service)?;
+    /// The service's own values, who signs, and the accounts it names, as far as they are there. `payer_agreed`: a hold, or
+    /// an earlier version, stands for the payer's consent and is looked at elsewhere.
+    fn check_parties(
+        &self,
+        context: &Context<'_>,
+        broken: &mut Broken,
+        service: &Service,
+        payer_agreed: bool,
+    ) -> Found<'_> {
+        check_values(broken, service);
         let signers = context.signers;
         let staff = self.account_number(service.station).is_some_and(|station| signers.staff_of(station));
         let who = Text::new("staff of the station, or an operator", "服务站的工作人员或管理员");
-        ensure(staff || signers.operator(), "service.station", || Rejection::NotPermitted { who })?;
+        broken.unless(staff || signers.operator(), "service.station", || Rejection::NotPermitted { who });
         let imported_ok = !service.imported || signers.operator();
         let who = Text::new("an operator, for imported history", "管理员，因为是导入的历史记录");
-        ensure(imported_ok, "service.imported", || Rejection::NotPermitted { who })?;
-        if let Some(volunteer) = self.account_number(service.volunteer) {
-            on("service.volunteer", signers.refuse_self_dealing(volunteer))?;
+        broken.unless(imported_ok, "service.imported", || Rejection::NotPermitted { who });
+        let volunteer = broken.ask(self.named("service.volunteer", service.volunteer));
+        if let Some((number, account)) = volunteer {
+            broken.ask(on("service.volunteer", signers.refuse_self_dealing(number)));
+            let expected = Text::new("a resident, household or group", "居民、家庭或团体");
+            let mismatch = || Rejection::AccountKindMismatch { account: service.volunteer, expected };
+            broken.unless(account.kind.serves(), "service.volunteer", mismatch);
         }
-        let volunteer = self.named("service.volunteer", service.volunteer)?;
-        let (station, _) = self.station("service.station", service.station)?;
+        let station = broken.ask(self.station("service.station", service.station)).map(|station| station.0);
         let payer = match service.payer {
-            Some(id) => self.named("service.payer", id)?,
-            None => self.issuance()?,
+            Some(id) => broken.ask(self.named("service.payer", id)),
+            None => self.issuance(),
         };
-        let expected = Text::new("a resident, household or group", "居民、家庭或团体");
-        let mismatch = || Rejection::AccountKindMismatch { account: service.volunteer, expected };
-        ensure(volunteer.1.kind.serves(), "service.volunteer", mismatch)?;
-        let kind = payer.1.kind;
-        let pays = kind.is_personal() || kind.is_pool() || service.payer.is_none();
-        let expected = Text::new(
-            "a resident, household or pool; issuance is meant where no payer is named",
-            "居民、家庭或公共池；不写付出人即由发行账户付出",
-        );
-        ensure(pays, "service.payer", || Rejection::AccountKindMismatch { account: payer.1.id, expected })?;
-        let permitted = payer_agreed || service.payer.is_none() || self.may_debit(signers, payer.0, payer.1);
-        let who = Text::new(
-            "the payer, a hold that they placed with the station, or for a pool its staff",
-            "付出人、付出人在该服务站的预约，公共池则由其工作人员",
-        );
-        ensure(permitted, "service.payer", || Rejection::NotPermitted { who })?;
-        Ok(Parties { volunteer, station, payer })
+        if let Some((number, account)) = payer.filter(|_| service.payer.is_some()) {
+            let expected = Text::new(
+                "a resident, household or pool; issuance is meant where no payer is named",
+                "居民、家庭或公共池；不写付出人即由发行账户付出",
+            );
+            let pays = account.kind.is_personal() || account.kind.is_pool();
+            broken.unless(pays, "service.payer", || Rejection::AccountKindMismatch { account: account.id, expected });
+            let permitted = payer_agreed || self.may_debit(signers, number, account);
+            let who = Text::new(
+                "the payer, a hold that they placed with the station, or for a pool its staff",
+                "付出人、付出人在该服务站的预约，公共池则由其工作人员",
+            );
+            broken.unless(permitted, "service.payer", || Rejection::NotPermitted { who });
+        }
+        Found { volunteer, station, payer }
     }
 
-    fn issuance(&self) -> Verdict<(AccountNumber, &Account)> {
-        // The genesis opens it first of all.
+    /// The account that the genesis opens first of all.
+    fn issuance(&self) -> Option<(AccountNumber, &Account)> {
         let number = AccountNumber(0);
-        self.account(number).map(|account| (number, account)).ok_or(("service.payer", Rejection::LedgerExists))
+        self.account(number).map(|account| (number, account))
     }
 
-    /// The parties of an earlier version, and whether the signers may take it back.
-    fn check_old_parties(&self, context: &Context<'_>, service: &Service) -> Verdict<Parties<'_>> {
-        let (station, _) = self.station("record", service.station)?;
-        let volunteer = self.named("record", service.volunteer)?;
+    /// The parties of an earlier version, and whether the signers may take it back. What was recorded once names accounts
+    /// that are there.
+    fn check_old_parties(&self, context: &Context<'_>, broken: &mut Broken, service: &Service) -> Option<Parties<'_>> {
+        let (station, _) = broken.ask(self.station("record", service.station))?;
+        let volunteer = broken.ask(self.named("record", service.volunteer))?;
         let payer = match service.payer {
-            Some(id) => self.named("record", id)?,
+            Some(id) => broken.ask(self.named("record", id))?,
             None => self.issuance()?,
         };
         let permitted = context.signers.staff_of(station) || context.signers.operator();
         let who =
             Text::new("staff of the station that recorded, or an operator", "登记该记录的服务站的工作人员，或管理员");
-        ensure(permitted, "record", || Rejection::NotPermitted { who })?;
-        on("record", context.signers.refuse_self_dealing(payer.0))?;
-        Ok(Parties { volunteer, station, payer })
+        broken.unless(permitted, "record", || Rejection::NotPermitted { who });
+        broken.ask(on("record", context.signers.refuse_self_dealing(payer.0)));
+        Some(Parties { volunteer, station, payer })
     }
 
-    fn live_record<'a>(&self, context: &Context<'a>, record: EventRef) -> Verdict<LiveRecord<'a>> {
+    /// A record, which must not be reversed.
+    fn live_record<'a>(&self, context: &Context<'a>, broken: &mut Broken, record: EventRef) -> Option<LiveRecord<'a>> {
         let at = context.resolve(record);
-        let unknown = ("record", Rejection::RecordUnknown { record: at });
-        let Some(Event::ServiceRecorded(_)) = context.event_at(at) else { return Err(unknown) };
         let note = self.records.get(&at);
+        let is_record = matches!(context.event_at(at), Some(Event::ServiceRecorded(_)));
+        let newest = context.event_at(note.map_or(at, |note| note.latest)).filter(|_| is_record);
+        let service = newest.and_then(Event::service).ok_or(("record", Rejection::RecordUnknown { record: at }));
+        let service = broken.ask(service)?;
         let reversed = note.is_some_and(|note| note.reversed);
-        ensure(!reversed, "record", || Rejection::RecordReversed { record: at })?;
-        let service = match context.event_at(note.map_or(at, |note| note.latest)) {
-            Some(Event::ServiceRecorded(recorded)) => &recorded.service,
-            Some(Event::ServiceCorrected(corrected)) => &corrected.service,
-            _ => return Err(unknown),
-        };
+        broken.unless(!reversed, "record", || Rejection::RecordReversed { record: at });
         let (overflow, owed) = (note.and_then(|note| note.overflow), note.and_then(|note| note.owed));
-        Ok(LiveRecord { at, service, overflow, owed })
+        Some(LiveRecord { at, service, overflow, owed })
     }
 
+    /// The hold that a record settles, and what it reserves.
     fn check_settlement(
         &self,
         context: &Context<'_>,
+        broken: &mut Broken,
         hold: EventRef,
         service: &Service,
-        parties: &Parties<'_>,
-    ) -> Verdict<(EventRef, Minutes)> {
-        let (at, open) = self.open_hold(context, hold)?;
-        let own = open.payer == parties.payer.0 && open.station == parties.station;
-        ensure(own, "hold", || Rejection::HoldOfOthers { hold: at })?;
+        found: Found<'_>,
+    ) -> Option<(EventRef, Minutes)> {
+        let (at, open) = broken.ask(self.open_hold(context, hold))?;
+        if let Some((payer, station)) = found.payer.zip(found.station) {
+            let own = open.payer == payer.0 && open.station == station;
+            broken.unless(own, "hold", || Rejection::HoldOfOthers { hold: at });
+        }
         let (runs, expires_at) = (context.now < open.expires_at, open.expires_at);
-        ensure(runs, "hold", || Rejection::HoldRunOut { hold: at, expires_at })?;
+        broken.unless(runs, "hold", || Rejection::HoldRunOut { hold: at, expires_at });
         let (credited, held) = (service.credited, open.minutes);
-        ensure(credited <= held, "service.credited_minutes", || Rejection::HoldTooSmall { credited, held })?;
-        Ok((at, held))
+        let fits = credited <= held;
+        broken.unless(fits, "service.credited_minutes", || Rejection::HoldTooSmall { credited, held });
+        Some((at, held))
     }
 
     /// Time limits, credit, and the rule that nobody is in two places. `except`: the record that is being corrected.
     fn check_time_and_credit(
         &self,
         context: &Context<'_>,
+        broken: &mut Broken,
         service: &Service,
-        parties: &Parties<'_>,
+        found: Found<'_>,
         except: Option<EventRef>,
-    ) -> Verdict {
-        check_age(&self.policy, context.now, service, except.is_some())?;
-        check_credit(&self.policy, service)?;
-        if parties.volunteer.1.kind == AccountKind::Group {
-            return Ok(());
+    ) {
+        broken.ask(check_age(&self.policy, context.now, service, except.is_some()));
+        // Where no time is stated nobody can say what it is worth.
+        if !is_stated(&service.served) {
+            return;
         }
-        check_length(&self.policy, service)?;
-        let near = self.times_near(parties.volunteer.0, service, context.facts);
+        broken.ask(check_credit(&self.policy, service));
+        let Some((volunteer, account)) = found.volunteer else { return };
+        if account.kind == AccountKind::Group {
+            return;
+        }
+        // A record of centuries would be looked at day by day.
+        if broken.ask(check_length(&self.policy, service)).is_none() {
+            return;
+        }
+        let near = self.times_near(volunteer, service, context.facts);
         let near = near.filter(|time| Some(time.record) != except);
-        let time = ServedTime::of(context.at(), service, parties.payer.0);
-        on("service", self.check_days(&time, &near))?;
-        on("service.interval", check_overlap(&time, near))
+        let Some(payer) = found.payer else { return };
+        let time = ServedTime::of(context.at(), service, payer.0);
+        broken.ask(on("service", self.check_days(&time, &near)));
+        broken.ask(on("service.interval", check_overlap(&time, near)));
     }
 
     /// The day limit, each local day that the service touches on its own.
@@ -285,7 +362,8 @@ impl State {
         }
         let similar = match service.served {
             Served::OnDate { date, .. } => {
-                self.dated.get(&volunteer).filter(|mark| mark.0 == date && mark.1 == parties.payer.0).map(|mark| mark.3)
+                let same = |mark: &&Dated| mark.date == date && mark.payer == parties.payer.0;
+                self.dated.get(&volunteer).filter(same).map(|mark| mark.record)
             }
             Served::Interval { start, .. } => {
                 let near = self.times_near(volunteer, service, context.facts).filter_map(|time| {
@@ -327,8 +405,8 @@ impl State {
         Ok(Some(owed).filter(|owed| owed.minutes.is_positive()))
     }
 
-    /// Posts net changes. What an account must give back but has spent, the recording station owes: a claim, which its
-    /// floor doesn't bind. `spender` has been checked to cover its part. What the station gives in the volunteer's stead
+    /// Posts net changes. What an account must give back but has spent, the recording station owes: a shortage, which
+    /// its floor doesn't bind. `spender` has been checked to cover its part. What the station gives in the volunteer's stead
     /// comes back.
     fn post_net(
         &self,
@@ -357,8 +435,8 @@ impl State {
             if shortage.is_negative() {
                 decision.post(old.station, shortage, Some(number));
                 let (station, minutes) = (old.station, shortage.negated());
-                let claim = Claim { event: context.at(), station, volunteer: number, minutes };
-                decision.changes.push(Change::AddClaim(claim));
+                let event = context.at();
+                decision.changes.push(Change::AddShortage(Shortage { event, station, volunteer: number, minutes }));
                 if number == old.volunteer.0 {
                     owed = Some(Owed { station, volunteer: number, minutes });
                 }
@@ -374,7 +452,7 @@ impl State {
     fn forget_times(&self, record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
         Self::times(record, service, parties, true, decision);
         let volunteer = parties.volunteer.0;
-        if self.dated.get(&volunteer).is_some_and(|mark| mark.3 == record) {
+        if self.dated.get(&volunteer).is_some_and(|mark| mark.record == record) {
             decision.changes.push(Change::MarkDated(volunteer, None));
         }
     }
@@ -391,18 +469,28 @@ impl State {
     }
 }
 
+/// Whether a service says how long it was.
+pub(super) fn is_stated(served: &Served) -> bool {
+    match served {
+        Served::Interval { start, end } => start < end,
+        Served::OnDate { minutes, .. } => check_amount(*minutes).is_ok(),
+    }
+}
+
 /// What a service says of itself, whoever signs it and whatever else is there.
-pub(super) fn check_values(service: &Service) -> Verdict {
-    on("service.credited_minutes", check_amount(service.credited))?;
+pub(super) fn check_values(broken: &mut Broken, service: &Service) {
+    broken.ask(on("service.credited_minutes", check_amount(service.credited)));
     match service.served {
         Served::Interval { start, end } => {
             let utc_offset_seconds = service.utc_offset_seconds;
             let empty = || Rejection::IntervalEmpty { start, end, utc_offset_seconds };
-            ensure(start < end, "service.interval.end_ms", empty)?;
+            broken.unless(is_stated(&service.served), "service.interval.end_ms", empty);
         }
-        Served::OnDate { minutes, .. } => on("service.on_date.minutes", check_amount(minutes))?,
+        Served::OnDate { minutes, .. } => {
+            broken.ask(on("service.on_date.minutes", check_amount(minutes)));
+        }
     }
-    ensure(service.payer != Some(service.volunteer), "service.payer", || Rejection::SameAccount)
+    broken.unless(service.payer != Some(service.volunteer), "service.payer", || Rejection::SameAccount);
 }
 
 /// It is over, and not too long ago for a first record.
@@ -423,7 +511,7 @@ pub(super) fn check_age(policy: &Policy, now: Millis, service: &Service, correct
     ensure(exempt || end.0 >= oldest, field, || Rejection::ServiceTooOld { served, utc_offset_seconds, days_max })
 }
 
-/// The claim is what the time served gives.
+/// The credit is what the time served gives.
 pub(super) fn check_credit(policy: &Policy, service: &Service) -> Verdict {
     let computed = credited_minutes(policy, &service.category, &service.served, service.rounding);
     let (claimed, computed) = (service.credited, on("service.rounding", computed)?);

@@ -8,7 +8,7 @@ use super::{
     language::Text,
     refusal::Refusal,
     rejection::Rejection,
-    served::OlderTimes,
+    served::AskedTimes,
     state::State,
     units::{EventRef, KeyId, LogIndex, Millis, SheetId},
 };
@@ -50,8 +50,8 @@ impl Sheet {
 
     /// Times that were put away and that the rules will ask for, as the state stands now: one request a volunteer.
     #[must_use]
-    pub fn older_times(&self, state: &State) -> Vec<OlderTimes> {
-        let mut asked: Vec<OlderTimes> = Vec::new();
+    pub fn asked_times(&self, state: &State) -> Vec<AskedTimes> {
+        let mut asked: Vec<AskedTimes> = Vec::new();
         for event in &self.events {
             let Some(service) = event.service() else { continue };
             let Some(volunteer) = state.account_number(service.volunteer) else { continue };

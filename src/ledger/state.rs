@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    account::{Account, Claim, Hold, Key, KeyRole, RecordNote, Region},
-    decision::{Applied, Change, Decision},
+    account::{Account, Hold, Key, KeyRole, RecordNote, Region, Shortage},
+    decision::{Applied, Change, Dated, Decision},
     policy::Policy,
     served::{ServedTime, Times},
     units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, SheetId},
@@ -15,9 +15,6 @@ use super::{
 /// Tables are looked into a dozen times an event. The hash is keyed, so that nobody can aim at collisions, and made for short
 /// keys.
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
-
-/// The newest date-only record of a volunteer: date, payer, credit, record.
-type Dated = (i32, AccountNumber, Minutes, EventRef);
 
 /// Everything the rules need to know of the past, except the contents of old records, which come as
 /// [`Facts`](super::Facts).
@@ -41,10 +38,10 @@ pub struct State {
     pub(super) times: Vec<Times>,
     /// Of times that were put away, those that this sheet ends.
     pub(super) ended_times: Vec<(AccountNumber, ServedTime)>,
-    pub(super) older_times: u64,
+    pub(super) times_put_away: u64,
     pub(super) dated: HashMap<AccountNumber, Dated>,
     pub(super) sheets: HashMap<(KeyId, SheetId), LogIndex>,
-    pub(super) claims: Vec<Claim>,
+    pub(super) shortages: Vec<Shortage>,
 }
 
 /// How to take one change back.
@@ -63,7 +60,7 @@ pub(super) enum Undo {
     EndedTime,
     Dated(AccountNumber, Option<Dated>),
     Record(EventRef, Option<RecordNote>),
-    AddedClaim,
+    AddedShortage,
 }
 
 impl State {
@@ -129,8 +126,8 @@ impl State {
 
     /// Minutes that stations owe.
     #[must_use]
-    pub fn claims(&self) -> &[Claim] {
-        &self.claims
+    pub fn shortages(&self) -> &[Shortage] {
+        &self.shortages
     }
 
     /// The number of an account.
@@ -239,9 +236,9 @@ impl State {
                 Undo::Dated(*volunteer, before)
             }
             Change::NoteRecord(record, note) => Undo::Record(*record, self.records.insert(*record, *note)),
-            Change::AddClaim(claim) => {
-                self.claims.push(*claim);
-                Undo::AddedClaim
+            Change::AddShortage(shortage) => {
+                self.shortages.push(*shortage);
+                Undo::AddedShortage
             }
         }
     }
@@ -286,8 +283,8 @@ impl State {
             }
             Undo::Dated(volunteer, mark) => restore(&mut self.dated, volunteer, mark),
             Undo::Record(record, note) => restore(&mut self.records, record, note),
-            Undo::AddedClaim => {
-                self.claims.pop();
+            Undo::AddedShortage => {
+                self.shortages.pop();
             }
         }
     }

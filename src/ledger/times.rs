@@ -7,7 +7,7 @@
 use super::{
     event::Service,
     facts::Facts,
-    served::{Older, OlderTime, OlderTimes, ServedTime, Times, reach},
+    served::{AskedTimes, Older, OlderTime, ServedTime, Times, reach},
     state::{State, Undo},
     units::{AccountNumber, Millis},
 };
@@ -19,8 +19,8 @@ const RECENT_MAX: usize = 32;
 impl State {
     /// Rows put away up to now: the number of the next one.
     #[must_use]
-    pub const fn older_times(&self) -> u64 {
-        self.older_times
+    pub const fn times_put_away(&self) -> u64 {
+        self.times_put_away
     }
 
     fn times_of(&self, volunteer: AccountNumber) -> Option<&Times> {
@@ -28,10 +28,10 @@ impl State {
     }
 
     /// What a service asks for of the times that were put away.
-    pub(super) fn older_of(&self, volunteer: AccountNumber, service: &Service) -> Option<OlderTimes> {
+    pub(super) fn older_of(&self, volunteer: AccountNumber, service: &Service) -> Option<AskedTimes> {
         let older = self.times_of(volunteer)?.older?;
         let (from, until) = reach(&service.served, service.utc_offset_seconds);
-        let asked = OlderTimes { volunteer, newest: older.newest, from, until };
+        let asked = AskedTimes { volunteer, newest: older.newest, from, until };
         (older.since < until && from < older.until).then_some(asked)
     }
 
@@ -43,7 +43,7 @@ impl State {
         facts: &'a Facts,
     ) -> impl Iterator<Item = &'a ServedTime> + Clone {
         let older = facts.times(volunteer);
-        // Whoever made the facts has asked for what `Sheet::older_times` names.
+        // Whoever made the facts has asked for what `Sheet::asked_times` names.
         assert!(
             older.is_some() || self.older_of(volunteer, service).is_none(),
             "late service is judged by older times"
@@ -110,8 +110,8 @@ impl State {
     }
 
     fn put_away(&mut self, volunteer: AccountNumber, time: ServedTime, ended: bool) -> OlderTime {
-        self.older_times = self.older_times.saturating_add(1);
-        let newest = self.older_times;
+        self.times_put_away = self.times_put_away.saturating_add(1);
+        let newest = self.times_put_away;
         let older = &mut self.times_mut(volunteer).older;
         let (first, end) = time.extent();
         let (previous, since, until) = match *older {

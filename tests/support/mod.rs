@@ -21,7 +21,7 @@ use timebank::{
         wire::{self, Decoded},
     },
     ledger::{
-        Event, EventRef, Facts, Millis, OlderTime, OlderTimes, Policy, Refusal, ServedTime, Sheet, SheetId,
+        AskedTimes, Event, EventRef, Facts, Millis, OlderTime, Policy, Refusal, ServedTime, Sheet, SheetId,
         SheetOutcome,
     },
 };
@@ -91,7 +91,7 @@ impl Past for Memory {
         Ok(sheet.and_then(|decoded| decoded.sheet.events.get(usize::from(at.event)).cloned()))
     }
 
-    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, Self::Error> {
+    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, Self::Error> {
         let row = |number| Ok::<_, Self::Error>(self.times[usize::try_from(number).unwrap()]);
         Ok(asked.resolve(row)?.unwrap())
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::rows::{ProjectionError, RowFile, TimeRow};
-use crate::ledger::{AccountNumber, EventRef, LogIndex, Millis, Minutes, OlderTime, OlderTimes, Served, ServedTime};
+use crate::ledger::{AccountNumber, AskedTimes, EventRef, LogIndex, Millis, Minutes, OlderTime, Served, ServedTime};
 
 /// An interval with clock times.
 const INTERVAL: u8 = 1;
@@ -45,7 +45,7 @@ impl TimesFile {
     ///
     /// # Errors
     /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`].
-    pub fn times(&self, asked: &OlderTimes) -> Result<Vec<ServedTime>, ProjectionError> {
+    pub fn times(&self, asked: &AskedTimes) -> Result<Vec<ServedTime>, ProjectionError> {
         let found = asked.resolve(|number| time(&self.0.read(number)?).ok_or_else(|| self.0.corrupt(number)))?;
         found.ok_or_else(|| self.0.corrupt(asked.newest.saturating_sub(1)))
     }
@@ -138,8 +138,8 @@ mod tests {
         OlderTime { volunteer: AccountNumber(volunteer), time, ended, previous, since, until }
     }
 
-    fn asked(newest: u64) -> OlderTimes {
-        OlderTimes { volunteer: AccountNumber(1), newest, from: Millis(0), until: Millis(1 << 40) }
+    fn asked(newest: u64) -> AskedTimes {
+        AskedTimes { volunteer: AccountNumber(1), newest, from: Millis(0), until: Millis(1 << 40) }
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl View {
                 self.records.insert(*at, (note.latest, note.reversed));
             }
             // Only the rules look at these.
-            Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddClaim(_) => {}
+            Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddShortage(_) => {}
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
         store::{LogStore, StoredEntry},
     },
     format::wire::{self, Decoded},
-    ledger::{Change, Event, EventRef, Key, Millis, OlderTime, OlderTimes, ServedTime, SheetOutcome},
+    ledger::{AskedTimes, Change, Event, EventRef, Key, Millis, OlderTime, ServedTime, SheetOutcome},
     merkle::{Hash, stored_hash_count},
 };
 
@@ -212,7 +212,7 @@ impl Past for SequencerShell<'_> {
         }
     }
 
-    fn times(&mut self, asked: &OlderTimes) -> Result<Vec<ServedTime>, PastError> {
+    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
         self.log.times(asked)
     }
 

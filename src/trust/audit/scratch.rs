@@ -12,7 +12,7 @@ use super::TreeFile;
 use crate::{
     engine::{projection::TimesFile, replay::Past, store::StoredEntry},
     format::wire,
-    ledger::{Event, EventRef, OlderTime, OlderTimes, ServedTime},
+    ledger::{AskedTimes, Event, EventRef, OlderTime, ServedTime},
     merkle::Hash,
 };
 
@@ -135,7 +135,7 @@ impl Scratch {
 impl Past for Scratch {
     type Error = io::Error;
 
-    fn times(&mut self, asked: &OlderTimes) -> io::Result<Vec<ServedTime>> {
+    fn times(&mut self, asked: &AskedTimes) -> io::Result<Vec<ServedTime>> {
         self.times.times(asked).map_err(io::Error::other)
     }
 
