@@ -1,21 +1,15 @@
 //! Checkpoints and what they are held to, as several commands need them.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io::Read, path::Path, time::Duration};
 
 use super::{
     call::{Client, answer},
     output::{Failure, quoted, usage},
 };
 use crate::{
-    engine::store::{atomic_write, read_text},
+    engine::store::read_text,
     format::{
         checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, policy::WitnessPolicy},
-        proof::CheckpointPair,
         proto,
     },
 };
@@ -24,11 +18,6 @@ use crate::{
 /// some seconds later.
 const CHECKPOINT_TRIES: u32 = 100;
 const CHECKPOINT_WAIT: Duration = Duration::from_millis(200);
-
-/// What a note says, before anything of it is verified.
-pub(super) fn parsed(note: &str) -> Option<Checkpoint> {
-    Checkpoint::parse(Note::parse(note.as_bytes()).ok()?.text()).ok()
-}
 
 /// A policy from its file.
 pub(super) fn read_policy(path: &Path) -> anyhow::Result<WitnessPolicy> {
@@ -66,7 +55,7 @@ pub(super) async fn checkpoint_over(
         Some(policy) => Note::parse(note.as_bytes()).is_ok_and(|note| policy.satisfied(&note).is_ok()),
         None => true,
     };
-    let covers = |note: &str| parsed(note).is_none_or(|checkpoint| checkpoint.size >= size);
+    let covers = |note: &str| Checkpoint::unverified(note.as_bytes()).is_none_or(|checkpoint| checkpoint.size >= size);
     let mut newest = String::new();
     for _ in 0..CHECKPOINT_TRIES {
         let call = client.get_checkpoint(proto::GetCheckpointRequest {});
@@ -80,20 +69,12 @@ pub(super) async fn checkpoint_over(
             if covers(&answer.cosigned) && !answer.cosigned.is_empty() { answer.cosigned } else { answer.checkpoint };
         tokio::time::sleep(CHECKPOINT_WAIT).await;
     }
-    if policy.is_some() && parsed(&newest).is_some_and(|checkpoint| checkpoint.size >= size) {
+    if policy.is_some() && Checkpoint::unverified(newest.as_bytes()).is_some_and(|checkpoint| checkpoint.size >= size) {
         // The policy will say who is missing.
         return Ok(newest);
     }
     let problem = format!("the server signed no checkpoint over {size} entries, which its answers reflect");
     Err(Failure::refused(problem).into())
-}
-
-/// Keeps what convicts a ledger, and says where.
-pub(super) fn keep_evidence(folder: &Path, pair: &CheckpointPair) -> anyhow::Result<PathBuf> {
-    let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
-    let path = folder.join(format!("evidence-{}-{}.pair", size(&pair.old), size(&pair.new)));
-    atomic_write(&path, pair.to_string().as_bytes(), 0o644)?;
-    Ok(path)
 }
 
 /// What to do with evidence.

@@ -10,15 +10,16 @@ use tonic::transport::Channel;
 
 use self::source::Source;
 use super::{
-    checkpoint::{keep_evidence, show_evidence},
+    checkpoint::show_evidence,
     client,
     output::{Failure, progress, tell, usage},
 };
 use crate::{
-    format::checkpoint::{Checkpoint, NOTE_BYTES_MAX, Note, VerifierKey},
+    format::checkpoint::{Checkpoint, NOTE_BYTES_MAX, VerifierKey},
     merkle::TiledError,
     trust::{
         audit::Pin,
+        evidence,
         mirror::{self, Checked, MirrorError, Scope, Update},
     },
 };
@@ -102,7 +103,8 @@ async fn follow(arguments: Arguments, vkey: Option<VerifierKey>) -> anyhow::Resu
     let note = source::get(channel.clone(), mirror::CHECKPOINT.to_owned(), NOTE_BYTES_MAX).await;
     let note = note.map_err(Failure::Unreachable)?;
     let note = note.ok_or_else(|| Failure::refused(format!("{server} publishes no checkpoint")))?;
-    let size = unverified_size(&note);
+    // What the log's tiles will be asked for; whether it is true shows when they are read.
+    let size = Checkpoint::unverified(&note).map_or(0, |checkpoint| checkpoint.size);
     let (scope, key) = (if all { Scope::All } else { Scope::New }, vkey.clone());
     let mut source = Source::new(channel, size);
     let into = folder.clone();
@@ -114,18 +116,12 @@ async fn follow(arguments: Arguments, vkey: Option<VerifierKey>) -> anyhow::Resu
         result
     });
     let updated = updated.await?;
-    if let Err(error @ MirrorError::Forked { evidence, .. }) = &updated {
-        let path = keep_evidence(&folder, evidence)?;
+    if let Err(error @ MirrorError::Forked { evidence: pair, .. }) = &updated {
+        let path = evidence::keep(&folder, pair)?;
         return Err(Failure::refused(format!("{error}. {}", show_evidence(&path))).into());
     }
     let update = updated.map_err(|error| failure(&error))?;
     report(json, &update, &vkey, trusted)
-}
-
-/// What the log's tiles will be asked for; whether it is true shows when they are read.
-fn unverified_size(note: &[u8]) -> u64 {
-    let checkpoint = Note::parse(note).ok().and_then(|note| Checkpoint::parse(note.text()).ok());
-    checkpoint.map_or(0, |checkpoint| checkpoint.size)
 }
 
 /// The key that the server names. A folder that is there already was signed by the right one: another is refused.

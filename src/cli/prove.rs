@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     arguments::event_ref,
     call::{Client, answer},
-    checkpoint::{checkpoint_over, parsed, read_note, read_policy},
+    checkpoint::{checkpoint_over, read_note, read_policy},
     client::ClientArguments,
     output::{Failure, in_local_time, note, quoted, quoted_text, refuse_overwrite, tell, usage},
     receipt::place,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     engine::{projection::event_ref_message, store::atomic_write},
     format::{
-        checkpoint::{self, VerifierKey, policy::WitnessPolicy},
+        checkpoint::{self, Checkpoint, VerifierKey, policy::WitnessPolicy},
         proof::{CheckpointPair, EventProof, Relation},
         proto,
     },
@@ -187,7 +187,7 @@ async fn prove_event(
     // Asked first, so that nobody waits for a checkpoint over an entry that doesn't exist.
     answer(client.get_entry(proto::GetEntryRequest { index: at.index.0 })).await?;
     let checkpoint = checkpoint_over(client, at.index.0 + 1, policy).await?;
-    let size = parsed(&checkpoint).map_or(0, |checkpoint| checkpoint.size);
+    let size = Checkpoint::unverified(checkpoint.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
     let request = proto::GetEventProofRequest { event: Some(event_ref_message(at)), size };
     let call = client.get_event_proof(request);
     let answer = answer(call).await?;
@@ -209,7 +209,8 @@ async fn prove_growth(
     key: &VerifierKey,
     policy: Option<&WitnessPolicy>,
 ) -> anyhow::Result<Proof> {
-    let old_size = parsed(&old).ok_or_else(|| usage("--since: not a signed checkpoint"))?.size;
+    let old_size =
+        Checkpoint::unverified(old.as_bytes()).ok_or_else(|| usage("--since: not a signed checkpoint"))?.size;
     // Of a checkpoint that the ledger didn't sign, nothing is to be said of its log.
     checkpoint::open(old.as_bytes(), key, key.name())
         .map_err(|error| Failure::refused(format!("--since: this ledger did not sign that checkpoint: {error}")))?;
@@ -222,7 +223,7 @@ async fn prove_growth(
         return Err(Failure::refused(problem).into());
     }
     let new = checkpoint_over(client, old_size, policy).await?;
-    let new_size = parsed(&new).map_or(0, |checkpoint| checkpoint.size);
+    let new_size = Checkpoint::unverified(new.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
     let path = consistency_path(client, old_size, new_size).await?;
     let pair = CheckpointPair { ledger: key.clone(), path, old, new };
     let related_by = pair.verify().map_err(|error| wrong(&error))?;

@@ -100,6 +100,13 @@ impl Checkpoint {
         Ok(Self { origin: origin.to_owned(), size, root, extensions: extensions.to_owned() })
     }
 
+    /// What a note says, before anything of it is verified: to know what to ask for, never what to believe. None where it
+    /// holds no checkpoint.
+    #[must_use]
+    pub fn unverified(note: &[u8]) -> Option<Self> {
+        Self::parse(Note::parse(note).ok()?.text()).ok()
+    }
+
     /// The root as a hash.
     ///
     /// # Errors

@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     cli::{
-        checkpoint::parsed,
         output::{progress, usage},
         source::Source,
     },
@@ -27,7 +26,7 @@ use crate::{
         projection::Projection,
         store::{CheckpointFile, LogStore, SledStore, StoreError},
     },
-    format::checkpoint::policy::WitnessPolicy,
+    format::checkpoint::{Checkpoint, policy::WitnessPolicy},
     trust::audit::{Audit, Pin},
 };
 
@@ -54,7 +53,7 @@ pub(super) fn audit(
     let cosigned = CheckpointFile::new(data.join("cosigned")).read().map_err(|error| unreadable(error.into()))?;
     let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
     // A checkpoint that is none comes to light at the end.
-    let origin = parsed(&note).map_or_else(String::new, |checkpoint| checkpoint.origin);
+    let origin = Checkpoint::unverified(note.as_bytes()).map_or_else(String::new, |checkpoint| checkpoint.origin);
     let folder = Folder { store: &store, origin, note, cosigned };
     let report = folder.attempt(pin, policy, (place, Begin::Remembered), stopped)?;
     if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
@@ -77,7 +76,7 @@ impl Folder<'_> {
         let expected = kept.expected(pin);
         let remembered = self.begin_with((&mut memory, begin), expected.as_ref(), stopped)?;
         let notes = [Some(&self.note), self.cosigned.as_ref()];
-        let sizes = notes.into_iter().flatten().filter_map(|note| Some(parsed(note)?.size));
+        let sizes = notes.into_iter().flatten().filter_map(|note| Some(Checkpoint::unverified(note.as_bytes())?.size));
         let resumed = remembered.resume(expected, sizes.chain(kept.size())).map_err(own_files)?;
         let is_pinned = pin.is_some() || kept.is_pinned;
         let (mut audit, own, report) = self.replay(&memory, resumed, is_pinned, stopped)?;

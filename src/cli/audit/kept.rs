@@ -14,10 +14,10 @@ use super::{
     report::{Divergence, Older},
 };
 use crate::{
-    cli::checkpoint::{parsed, show_evidence},
+    cli::checkpoint::show_evidence,
     engine::store::{CheckpointFile, atomic_write, atomic_write_with},
     format::{
-        checkpoint,
+        checkpoint::{self, Checkpoint},
         proof::{CheckpointPair, Relation},
     },
     merkle::{Hash, stored_hash_count},
@@ -146,7 +146,7 @@ impl Kept {
 
     /// The size that its checkpoint names, before anything of it is verified.
     pub(super) fn size(&self) -> Option<u64> {
-        Some(parsed(self.note.as_deref()?)?.size)
+        Some(Checkpoint::unverified(self.note.as_deref()?.as_bytes())?.size)
     }
 
     /// The checkpoint, if this ledger signed it.
@@ -329,7 +329,7 @@ pub(super) fn forked(
             let shown = show_evidence(&file);
             (Some(file), shown)
         }
-        Err(error) => (None, format!("The evidence could not be written: {error:#}")),
+        Err(error) => (None, format!("The evidence could not be written: {:#}", anyhow::Error::from(error))),
     };
     let first = entry.map_or_else(String::new, |entry| format!("; the first that differs is entry {entry}"));
     let which = if old == new {

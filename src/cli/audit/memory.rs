@@ -27,14 +27,17 @@ use super::{
     state::{Remembered, Resumed},
 };
 use crate::{
-    cli::{checkpoint::keep_evidence, output::usage},
+    cli::output::usage,
     engine::{
         pipeline::{self, Prepared},
         projection::Projection,
         store::{StoredEntry, atomic_write, remove_temporary},
     },
     format::proof::CheckpointPair,
-    trust::audit::{Audit, Pin, Scratch},
+    trust::{
+        audit::{Audit, Pin, Scratch},
+        evidence,
+    },
 };
 
 /// Entries after which an audit remembers how far it is: replaying as many again takes a few seconds.
@@ -277,9 +280,9 @@ impl Memory {
 
     /// Keeps two checkpoints that can't both be true, and says where: in the memory, or where nothing is kept, in the folder
     /// for temporary files, from where the auditor has to take it.
-    pub(super) fn keep_evidence(&self, pair: &CheckpointPair) -> anyhow::Result<PathBuf> {
-        let kept = self.folder.as_ref().and_then(|folder| keep_evidence(folder, pair).ok());
-        kept.map_or_else(|| keep_evidence(&std::env::temp_dir(), pair), Ok)
+    pub(super) fn keep_evidence(&self, pair: &CheckpointPair) -> std::io::Result<PathBuf> {
+        let kept = self.folder.as_ref().and_then(|folder| evidence::keep(folder, pair).ok());
+        kept.map_or_else(|| evidence::keep(&std::env::temp_dir(), pair), Ok)
     }
 }
 

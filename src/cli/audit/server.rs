@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cli::{
         call::{Client, answer},
-        checkpoint::{checkpoint_over, parsed},
+        checkpoint::checkpoint_over,
         client,
         output::{Failure, progress},
         prove::consistency_path,
@@ -29,7 +29,7 @@ use crate::{
         store::StoredEntry,
     },
     format::{
-        checkpoint::policy::WitnessPolicy,
+        checkpoint::{Checkpoint, policy::WitnessPolicy},
         proof::{CheckpointPair, Relation},
         proto,
     },
@@ -69,7 +69,7 @@ async fn attempt(
     let claims = unless(stopped, Claims::gather(&mut client)).await?;
     let over = claims.last_index().saturating_add(1);
     let note = unless(stopped, checkpoint_over(&mut client, over, policy)).await?;
-    let Some(checkpoint) = parsed(&note) else {
+    let Some(checkpoint) = Checkpoint::unverified(note.as_bytes()) else {
         return Err(Failure::refused("the server's checkpoint is none".to_owned()).into());
     };
     let mut memory = Memory::new(place, &checkpoint.origin, Kind::Server)?;
@@ -143,7 +143,10 @@ impl Auditing<'_> {
 
     /// The state that the log continues, or one at the beginning.
     async fn begin_with(&mut self, begin: Begin) -> anyhow::Result<Remembered> {
-        let (expected, origin) = (self.kept.expected(self.pin.as_ref()), parsed(&self.note).map(|note| note.origin));
+        let (expected, origin) = (
+            self.kept.expected(self.pin.as_ref()),
+            Checkpoint::unverified(self.note.as_bytes()).map(|note| note.origin),
+        );
         let origin = origin.unwrap_or_default();
         for slot in Slot::BOTH {
             let Some(remembered) = self.memory.open(slot, &origin, begin) else { continue };
@@ -168,7 +171,7 @@ impl Auditing<'_> {
         claims: Claims,
         remembered: Remembered,
     ) -> anyhow::Result<Replay> {
-        let end = parsed(&self.note).map_or(0, |checkpoint| checkpoint.size);
+        let end = Checkpoint::unverified(self.note.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
         let resumed = remembered.resume(self.kept.expected(self.pin.as_ref()), [end]).map_err(own_files)?;
         let (memory, note) = (&self.memory, self.note.as_str());
         // It has to end by itself, so that it remembers how far it came.
@@ -182,7 +185,7 @@ impl Auditing<'_> {
         let note = self.note.clone();
         for other in [shown.checkpoint, shown.cosigned].into_iter().filter(|other| !other.is_empty() && *other != note)
         {
-            let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
+            let size = |note: &str| Checkpoint::unverified(note.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
             let (old, new) = if size(&other) < size(&note) {
                 (other.as_str(), note.as_str())
             } else {
@@ -246,7 +249,7 @@ impl Auditing<'_> {
 
     /// Whether two checkpoints that the ledger signed can't both be true, or whether it doesn't show that they can.
     async fn contradiction(&mut self, pin: &Pin, (old, new): (&str, &str)) -> anyhow::Result<Option<Divergence>> {
-        let size = |note: &str| parsed(note).map_or(0, |checkpoint| checkpoint.size);
+        let size = |note: &str| Checkpoint::unverified(note.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
         let (old_size, new_size) = (size(old), size(new));
         let Some((_, old_root)) = signed(old, pin) else { return Ok(None) };
         let not_consistent = |error: &dyn std::fmt::Display| {
