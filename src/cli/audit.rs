@@ -22,7 +22,7 @@ use self::{
     kept::{Compared, Kept},
     memory::Memory,
     place::Place,
-    report::{Divergence, Report},
+    report::print,
 };
 use super::{
     checkpoint::read_policy,
@@ -36,7 +36,7 @@ use crate::{
         checkpoint::{Note, policy::WitnessPolicy},
     },
     merkle::Hash,
-    trust::audit::{Audit, AuditError, Pin},
+    trust::audit::{Audit, AuditError, AuditReport, Discrepancy, Pin},
 };
 
 /// Check a whole ledger from its bytes: every signature, every rule, the tree, and the signed checkpoint.
@@ -91,8 +91,8 @@ enum Stop {
     Audit(AuditError),
     Archive(ArchiveError),
     Source(anyhow::Error),
-    /// The server answers something else than its log adds up to.
-    Claim(Box<Divergence>),
+    /// The server answers something else than its log adds up to, or the log's store is damaged.
+    Found(Box<Discrepancy>),
 }
 
 impl From<AuditError> for Stop {
@@ -136,7 +136,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             tokio::select! {
                 ended = tokio::time::timeout(INTERRUPTED_WAIT, auditing) => {
                     if let Ok(Ok(Ok(report))) = ended {
-                        return report.print(json);
+                        return print(&report, json);
                     }
                 }
                 _ = interrupt.recv() => {}
@@ -144,18 +144,18 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             return Err(Failure::Unreachable("interrupted: nothing was verified".to_owned()).into());
         }
     };
-    report?.print(json)
+    print(&report?, json)
 }
 
 /// Whether the witnesses that the auditor asks for have cosigned a checkpoint that was verified.
-fn witnessed(report: Report, note: &str, policy: Option<&WitnessPolicy>) -> Report {
+fn witnessed(report: AuditReport, note: &str, policy: Option<&WitnessPolicy>) -> AuditReport {
     let (true, Some(policy)) = (report.is_verified(), policy) else { return report };
     let satisfied = Note::parse(note.as_bytes())
         .map_err(|error| error.to_string())
         .and_then(|note| policy.satisfied(&note).map(|_names| ()).map_err(|error| error.to_string()));
     match satisfied {
         Ok(()) => report,
-        Err(problem) => report.with(Divergence::of_witnesses(problem)),
+        Err(problem) => report.with(Discrepancy::WitnessesMissing(problem)),
     }
 }
 
@@ -192,8 +192,8 @@ fn remember(
     (kept, own): (&mut Kept, &Projection),
     (pin, stopped): (Option<&Pin>, &watch::Receiver<bool>),
     (note, audit): (&str, &mut Audit),
-    report: Report,
-) -> anyhow::Result<Option<Report>> {
+    report: AuditReport,
+) -> anyhow::Result<Option<AuditReport>> {
     let Some(whole) = report.verified() else {
         let entry = if report.is_other_history() { kept.first_other(memory, audit) } else { None };
         return Ok(Some(report.naming(entry)));
@@ -233,16 +233,17 @@ fn own_files(error: impl std::fmt::Display) -> anyhow::Error {
 }
 
 /// A report of what was found, or an error where nothing could be judged.
-fn outcome(audit: &Audit, known: (bool, u64), ended: Result<(u64, Hash), Stop>) -> anyhow::Result<Report> {
+fn outcome(audit: &Audit, known: (bool, u64), ended: Result<(u64, Hash), Stop>) -> anyhow::Result<AuditReport> {
+    let found = |found: Discrepancy| Ok(AuditReport::new(audit, known, Err(found)));
     match ended {
-        Ok(verified) => Ok(Report::new(audit, known, Ok(verified))),
-        Err(Stop::Audit(AuditError::Found(finding))) => Ok(Report::new(audit, known, Err((&*finding).into()))),
+        Ok(verified) => Ok(AuditReport::new(audit, known, Ok(verified))),
+        Err(Stop::Audit(AuditError::Found(finding))) => found((*finding).into()),
         Err(Stop::Audit(AuditError::Io(error))) => Err(own_files(error)),
         Err(Stop::Archive(error @ ArchiveError::Io { .. })) => Err(Failure::Unreachable(error.to_string()).into()),
-        Err(Stop::Archive(error)) => Ok(Report::new(audit, known, Err((&error).into()))),
-        Err(Stop::Claim(found)) => Ok(Report::new(audit, known, Err(*found))),
+        Err(Stop::Archive(error)) => found(Discrepancy::ArchiveDamaged(error)),
+        Err(Stop::Found(discrepancy)) => found(*discrepancy),
         Err(Stop::Source(error)) => match error.downcast_ref::<Failure>() {
-            Some(Failure::Refused(problem)) => Ok(Report::new(audit, known, Err(problem.text.as_str().into()))),
+            Some(Failure::Refused(problem)) => found(Discrepancy::SourceIncomplete(problem.text.clone())),
             Some(Failure::Usage(_) | Failure::Unreachable(_) | Failure::Unknown { .. } | Failure::Partly(_)) | None => {
                 Err(unreadable(error))
             }

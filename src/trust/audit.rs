@@ -3,14 +3,20 @@
 //! Every signature, every rule, every recorded time and the tree go through the very code that the server runs. The first
 //! thing that doesn't follow ends the audit: what comes after a broken entry proves nothing.
 
+mod discrepancy;
+mod memory_folder;
 mod pin;
+mod report;
 mod scratch;
 mod tree_file;
 
 use std::{collections::BTreeMap, io};
 
 pub use self::{
+    discrepancy::{Discrepancy, Fork},
+    memory_folder::MemoryCondition,
     pin::{Pin, PinError},
+    report::{AuditReport, OlderSource},
     scratch::Scratch,
     tree_file::{Beginning, TreeFile, first_difference},
 };

@@ -12,7 +12,6 @@ use super::{
     outcome, own_files,
     place::Place,
     refuse_if, remember,
-    report::Report,
     state::{Remembered, Resumed},
     unfit, witnessed,
 };
@@ -28,7 +27,7 @@ use crate::{
         checkpoint::policy::WitnessPolicy,
     },
     merkle::Hash,
-    trust::audit::{Audit, AuditError, Finding, Pin, Scratch},
+    trust::audit::{Audit, AuditError, AuditReport, Finding, Pin, Scratch},
 };
 
 type Archive = Reader<BufReader<File>>;
@@ -40,7 +39,7 @@ pub(super) fn audit(
     policy: Option<&WitnessPolicy>,
     place: &Place,
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<AuditReport> {
     let report = attempt(path, pin, policy, (place, Begin::Remembered), stopped)?;
     if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
@@ -55,7 +54,7 @@ fn attempt(
     policy: Option<&WitnessPolicy>,
     (place, begin): (&Place, Begin),
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Option<Report>> {
+) -> anyhow::Result<Option<AuditReport>> {
     let reader = match open(path)? {
         Ok(reader) => reader,
         Err(error) => {
@@ -75,7 +74,7 @@ fn attempt(
     let note = reader.note().unwrap_or_default();
     let report = remember(&memory, (&mut kept, &own), (pin, stopped), (note, &mut audit), report)?;
     memory.discard();
-    Ok(report.map(|report| witnessed(report, note, policy).told(memory.told())))
+    Ok(report.map(|report| witnessed(report, note, policy).remembered(memory.condition())))
 }
 
 /// An archive, and a state of its own beginning.
@@ -126,7 +125,7 @@ fn replay(
     memory: &Memory,
     mut resumed: Resumed,
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<(Audit, Projection, Report)> {
+) -> anyhow::Result<(Audit, Projection, AuditReport)> {
     let origin = reader.origin().to_owned();
     let bar: ProgressBar = progress(None, "entries");
     let read = || {

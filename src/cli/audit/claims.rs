@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tonic::Code;
 
-use super::report::Divergence;
 use crate::{
     cli::{
         call::{Client, answer},
@@ -19,6 +18,7 @@ use crate::{
     format::proto,
     ledger::{AccountId, EventRef, LogIndex},
     merkle::Hash,
+    trust::audit::Discrepancy,
 };
 
 /// How often, and how long in between, a server is asked that makes somebody else's digest: a minute or two, in which it
@@ -149,7 +149,7 @@ impl Claims {
     }
 
     /// Looks at what was answered as of the last entry that was replayed.
-    pub(super) fn check(&self, view: &View) -> Result<(), Box<Divergence>> {
+    pub(super) fn check(&self, view: &View) -> Result<(), Box<Discrepancy>> {
         let index = view.reflected_index();
         for claim in self.claims.get(&index).into_iter().flatten() {
             match claim {
@@ -167,7 +167,7 @@ impl Claims {
         &self,
         client: &mut Client,
         own: &Projection,
-    ) -> anyhow::Result<Result<(), Box<Divergence>>> {
+    ) -> anyhow::Result<Result<(), Box<Discrepancy>>> {
         let index = self.digest.reflected_index;
         let mine = own.account_digests(index)?;
         let ranges: Vec<Hash> = mine.chunks(RANGE_ACCOUNTS).map(range_digest).collect();
@@ -194,11 +194,11 @@ impl Claims {
                     && told.history_digest.as_ref() == own_digest.history
             });
             if !same {
-                return check_rows(client, own, own_digest.account, index).await.map(Err);
+                return check_rows(client, own, own_digest.account, index).await.map(|found| Err(found.into()));
             }
         }
         let message = format!("the digest of accounts {range} x {RANGE_ACCOUNTS} on differs, though no account's does");
-        Ok(Err(Divergence::of_state(index, message, None)))
+        Ok(Err(state_differs(index, message, None).into()))
     }
 }
 
@@ -209,21 +209,26 @@ fn whole(indexes: &[u64], claim: Claim, claims: &mut BTreeMap<u64, Vec<Claim>>) 
     }
 }
 
-fn same<T: PartialEq + std::fmt::Display>(index: u64, what: &str, own: &T, told: &T) -> Result<(), Box<Divergence>> {
+/// The server's answer differs, as of an entry.
+fn state_differs(as_of: u64, problem: String, values: Option<(String, String)>) -> Discrepancy {
+    Discrepancy::StateDiffers { as_of, problem, values }
+}
+
+fn same<T: PartialEq + std::fmt::Display>(index: u64, what: &str, own: &T, told: &T) -> Result<(), Box<Discrepancy>> {
     if own == told {
         return Ok(());
     }
     let message = format!("the server says that {what} is {told}, the log says {own}");
-    Err(Divergence::of_state(index, message, Some((own.to_string(), told.to_string()))))
+    Err(state_differs(index, message, Some((own.to_string(), told.to_string()))).into())
 }
 
-fn check_account(view: &View, told: &proto::Account) -> Result<(), Box<Divergence>> {
+fn check_account(view: &View, told: &proto::Account) -> Result<(), Box<Discrepancy>> {
     let index = view.reflected_index();
     let name = hex::encode(&told.account);
     let id = told.account.as_ref().try_into().map(AccountId).ok();
     let Some(own) = id.and_then(|id| view.number(id)).and_then(|number| view.account(number)) else {
         let message = format!("the server tells of account {name}, which the log never opened");
-        return Err(Divergence::of_state(index, message, None));
+        return Err(state_differs(index, message, None).into());
     };
     same(index, &format!("the balance of {name}"), &own.balance.get(), &told.balance_minutes)?;
     same(index, &format!("what is reserved on {name}"), &own.held.get(), &told.held_minutes)?;
@@ -232,14 +237,14 @@ fn check_account(view: &View, told: &proto::Account) -> Result<(), Box<Divergenc
     same(index, &format!("what is available on {name}"), &none(available), &none(told.available_minutes))
 }
 
-fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Box<Divergence>> {
+fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Box<Discrepancy>> {
     let index = view.reflected_index();
     let at = told.hold.unwrap_or_default();
     let name = format!("{}.{}", at.index, at.event);
     let event = u16::try_from(at.event).unwrap_or(u16::MAX);
     let Some(own) = view.holds.get(&EventRef { index: LogIndex(at.index), event }) else {
         let message = format!("the server tells of the open hold {name}, which the log doesn't have open");
-        return Err(Divergence::of_state(index, message, None));
+        return Err(state_differs(index, message, None).into());
     };
     same(index, &format!("the amount of hold {name}"), &own.minutes.get(), &told.minutes)?;
     same(index, &format!("the end of hold {name}"), &own.expires_at.0, &told.expires_at_ms)?;
@@ -254,7 +259,7 @@ async fn check_rows(
     own: &Projection,
     account: AccountId,
     index: u64,
-) -> anyhow::Result<Box<Divergence>> {
+) -> anyhow::Result<Discrepancy> {
     let number = own.view().number(account).map_or(u32::MAX, |number| number.0);
     let (mut cursor, mut from) = (String::new(), None);
     let mut position: u64 = 0;
@@ -287,7 +292,7 @@ async fn check_rows(
                 let message = format!(
                     "row {position} of the history of {account}: the server says {told_row}, the log says {own_row}"
                 );
-                return Ok(Divergence::of_state(index, message, Some((own_row, told_row))));
+                return Ok(state_differs(index, message, Some((own_row, told_row))));
             }
             position += 1;
         }
@@ -296,7 +301,7 @@ async fn check_rows(
             let message = format!(
                 "the digest of the history of {account} differs, though the {position} rows that the server shows agree"
             );
-            return Ok(Divergence::of_state(index, message, None));
+            return Ok(state_differs(index, message, None));
         }
     }
 }

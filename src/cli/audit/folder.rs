@@ -12,7 +12,6 @@ use super::{
     outcome, own_files,
     place::Place,
     refuse_if, remember,
-    report::{Divergence, Report},
     state::{Remembered, Resumed},
     unfit, unreadable, witnessed,
 };
@@ -27,7 +26,7 @@ use crate::{
         store::{CheckpointFile, LogStore, SledStore, StoreError},
     },
     format::checkpoint::{Checkpoint, policy::WitnessPolicy},
-    trust::audit::{Audit, Pin},
+    trust::audit::{Audit, AuditReport, Discrepancy, Pin},
 };
 
 /// What there is to audit.
@@ -47,7 +46,7 @@ pub(super) fn audit(
     policy: Option<&WitnessPolicy>,
     place: &Place,
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<AuditReport> {
     let (source, note) = Source::folder(data).map_err(unreadable)?;
     let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
     let cosigned = CheckpointFile::new(data.join("cosigned")).read().map_err(|error| unreadable(error.into()))?;
@@ -70,7 +69,7 @@ impl Folder<'_> {
         policy: Option<&WitnessPolicy>,
         (place, begin): (&Place, Begin),
         stopped: &watch::Receiver<bool>,
-    ) -> anyhow::Result<Option<Report>> {
+    ) -> anyhow::Result<Option<AuditReport>> {
         let mut memory = Memory::new(place, &self.origin, Kind::Folder)?;
         let mut kept = Kept::open(&mut memory, &self.origin, pin)?;
         let expected = kept.expected(pin);
@@ -83,7 +82,7 @@ impl Folder<'_> {
         let report = remember(&memory, (&mut kept, &own), (pin, stopped), (&self.note, &mut audit), report)?;
         memory.discard();
         let shown = self.cosigned.as_ref().filter(|_| policy.is_some()).unwrap_or(&self.note);
-        Ok(report.map(|report| witnessed(report, shown, policy).told(memory.told())))
+        Ok(report.map(|report| witnessed(report, shown, policy).remembered(memory.condition())))
     }
 
     /// The state that the folder's log continues, or one at the beginning.
@@ -123,17 +122,19 @@ impl Folder<'_> {
         mut resumed: Resumed,
         is_pinned: bool,
         stopped: &watch::Receiver<bool>,
-    ) -> anyhow::Result<(Audit, Projection, Report)> {
+    ) -> anyhow::Result<(Audit, Projection, AuditReport)> {
         let store = self.store;
         let bar = progress(Some(store.size()), "entries");
         let mut next = resumed.start;
         let read = || {
             refuse_if(stopped).map_err(Stop::Source)?;
             let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES) } else { Ok(Vec::new()) };
-            let entries = entries.map_err(|error| {
-                let is_damaged = matches!(error, StoreError::Corrupt { .. });
-                let damage = || Stop::Claim(Divergence::of_log(next, error.to_string()));
-                if is_damaged { damage() } else { Stop::Source(error.into()) }
+            let entries = entries.map_err(|problem| {
+                if matches!(problem, StoreError::Corrupt { .. }) {
+                    Stop::Found(Box::new(Discrepancy::LogDamaged { index: next, problem }))
+                } else {
+                    Stop::Source(problem.into())
+                }
             })?;
             next += entries.len() as u64;
             Ok(entries)

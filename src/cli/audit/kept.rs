@@ -8,20 +8,15 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{
-    memory::Memory,
-    own_files, refuse_if,
-    report::{Divergence, Older},
-};
+use super::{memory::Memory, own_files, refuse_if};
 use crate::{
-    cli::checkpoint::show_evidence,
     engine::store::{CheckpointFile, atomic_write, atomic_write_with},
     format::{
         checkpoint::{self, Checkpoint},
         proof::{CheckpointPair, Relation},
     },
     merkle::{Hash, stored_hash_count},
-    trust::audit::{Audit, Beginning, Pin, TreeFile, first_difference},
+    trust::audit::{Audit, Beginning, Discrepancy, Fork, OlderSource, Pin, TreeFile, first_difference},
 };
 
 /// Entries whose hashes are copied between two looks at whether somebody wants no more: 64 MiB.
@@ -48,9 +43,9 @@ pub(super) enum Compared {
     /// It continues it, or there is nothing to compare.
     Fits,
     /// It ends before.
-    Older(Older),
+    Older(OlderSource),
     /// The ledger signed both, and they can't both be true.
-    Forked(Box<Divergence>),
+    Forked(Box<Discrepancy>),
     /// The audit's own files are damaged: nothing can be said before it was done again from the first entry.
     Unfit,
 }
@@ -192,7 +187,7 @@ impl Kept {
             // Of what was longer than this, at least nothing is given up.
             let size = self.tree.as_mut().and_then(|tree| tree.size().ok()).filter(|size| *size > own.0);
             let why = || "the checkpoint that is remembered is missing or damaged".to_owned();
-            let older = |size| Compared::Older(Older { size, verified_at: None, not_compared: Some(why()) });
+            let older = |size| Compared::Older(OlderSource { size, verified_at: None, not_compared: Some(why()) });
             return Ok(size.map_or(Compared::Fits, older));
         };
         let kept = kept.to_owned();
@@ -237,8 +232,8 @@ impl Kept {
         first_difference((tree, whole), (audit.tree(), own)).ok()?
     }
 
-    fn older(&self, size: u64, not_compared: Option<String>) -> Older {
-        Older { size, verified_at: self.verified_at, not_compared }
+    fn older(&self, size: u64, not_compared: Option<String>) -> OlderSource {
+        OlderSource { size, verified_at: self.verified_at, not_compared }
     }
 
     /// Remembers a history that was verified and is at least as long as the one that is kept, and whose ledger it is. The
@@ -316,29 +311,16 @@ fn keep_tree(
     Ok(file.sync_data()?)
 }
 
-/// The finding that the ledger signed two histories, with the evidence in a file. `sizes` of the two checkpoints.
+/// The ledger signed two histories, with the evidence in a file. `sizes` of the two checkpoints.
 pub(super) fn forked(
     memory: &Memory,
     pair: &CheckpointPair,
-    (old, new): (u64, u64),
+    sizes: (u64, u64),
     (expected, found): (Hash, Hash),
-    entry: Option<u64>,
-) -> Divergence {
-    let (evidence, shown) = match memory.keep_evidence(pair) {
-        Ok(file) => {
-            let shown = show_evidence(&file);
-            (Some(file), shown)
-        }
-        Err(error) => (None, format!("The evidence could not be written: {:#}", anyhow::Error::from(error))),
-    };
-    let first = entry.map_or_else(String::new, |entry| format!("; the first that differs is entry {entry}"));
-    let which = if old == new {
-        format!("its two checkpoints over {new} entries are not over the same entries")
-    } else {
-        format!("under its checkpoint over {new} entries, the first {old} are not those of its checkpoint over {old}")
-    };
-    let message = format!("{which}{first}: the ledger signed two histories. {shown}");
-    Divergence::of_memory("Forked", message, hex::encode(expected), Some(hex::encode(found))).naming(entry, evidence)
+    first_other: Option<u64>,
+) -> Discrepancy {
+    let evidence = memory.keep_evidence(pair);
+    Discrepancy::Forked(Fork { sizes, expected, found, first_other, evidence })
 }
 
 /// Size and root of a checkpoint that this ledger signed.

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use super::{
     Stop,
-    place::{Place, Told},
+    place::Place,
     state::{Remembered, Resumed},
 };
 use crate::{
@@ -35,7 +35,7 @@ use crate::{
     },
     format::proof::CheckpointPair,
     trust::{
-        audit::{Audit, Pin, Scratch},
+        audit::{Audit, MemoryCondition, Pin, Scratch},
         evidence,
     },
 };
@@ -85,7 +85,7 @@ pub(super) struct Memory {
     /// Held while nobody else may write here. Without it nothing is remembered, and the states are in a temporary folder.
     lock: Option<File>,
     temporary: Option<TempDir>,
-    told: Mutex<Told>,
+    condition: Mutex<MemoryCondition>,
 }
 
 impl Memory {
@@ -127,17 +127,17 @@ impl Memory {
         }
         // What a kill left there takes space, and nothing else.
         let _left = remove_temporary(&folder);
-        let told = Mutex::new(Told { is_kept: true, problems: Vec::new() });
+        let condition = Mutex::new(MemoryCondition { is_kept: true, problems: Vec::new() });
         let states = folder.clone();
-        Ok(Self { folder: Some(folder), states, kind, slot: Slot::Kept, lock: Some(lock), temporary: None, told })
+        Ok(Self { folder: Some(folder), states, kind, slot: Slot::Kept, lock: Some(lock), temporary: None, condition })
     }
 
     /// A memory in which nothing is kept, though something may be read.
     fn elsewhere(folder: Option<PathBuf>, kind: Kind, problem: String) -> anyhow::Result<Self> {
         let temporary = tempfile::tempdir()?;
         let (states, slot) = (temporary.path().to_owned(), Slot::Kept);
-        let told = Mutex::new(Told { is_kept: false, problems: vec![problem] });
-        Ok(Self { folder, states, kind, slot, lock: None, temporary: Some(temporary), told })
+        let condition = Mutex::new(MemoryCondition { is_kept: false, problems: vec![problem] });
+        Ok(Self { folder, states, kind, slot, lock: None, temporary: Some(temporary), condition })
     }
 
     /// It is of another ledger: nothing of it is looked at, and nothing is written to it.
@@ -152,22 +152,22 @@ impl Memory {
     }
 
     /// What there is to say of it at the end.
-    pub(super) fn told(&self) -> Told {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn condition(&self) -> MemoryCondition {
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Something of it is of no use, and was left out.
     pub(super) fn tell(&self, problem: String) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if !told.problems.contains(&problem) {
-            told.problems.push(problem);
+        let mut condition = self.condition.lock().unwrap_or_else(PoisonError::into_inner);
+        if !condition.problems.contains(&problem) {
+            condition.problems.push(problem);
         }
     }
 
     /// Something of it could not be written: that says nothing of the ledger.
     pub(super) fn tell_lost(&self, problem: String) {
         self.tell(problem);
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).is_kept = false;
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner).is_kept = false;
     }
 
     fn state(&self, slot: Slot) -> PathBuf {

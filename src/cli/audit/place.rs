@@ -62,19 +62,3 @@ impl Place {
         }
     }
 }
-
-/// What an audit says of its memory.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Told {
-    /// The next audit will know what this one verified.
-    pub(super) is_kept: bool,
-    /// What is wrong with the memory, with paths.
-    pub(super) problems: Vec<String>,
-}
-
-impl Told {
-    /// All that is wrong, in one line; none where nothing is.
-    pub(super) fn problem(&self) -> Option<String> {
-        (!self.problems.is_empty()).then(|| self.problems.join("; "))
-    }
-}

@@ -10,7 +10,6 @@ use super::{
     outcome, own_files,
     place::Place,
     remember,
-    report::{Divergence, Report},
     state::{Remembered, Resumed},
     unfit, unless, witnessed,
 };
@@ -34,7 +33,7 @@ use crate::{
         proto,
     },
     merkle::{Frontier, Hash, consistency_roots, leaf_hash},
-    trust::audit::{Audit, AuditError, Pin},
+    trust::audit::{Audit, AuditError, AuditReport, Discrepancy, Pin},
 };
 
 /// Entries between two questions where the server's tree begins to differ: one question costs as much as a few entries.
@@ -48,7 +47,7 @@ pub(super) async fn audit(
     policy: Option<&WitnessPolicy>,
     place: &Place,
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<AuditReport> {
     let report = attempt(server, pin, policy, (place, Begin::Remembered), stopped).await?;
     if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
@@ -64,7 +63,7 @@ async fn attempt(
     policy: Option<&WitnessPolicy>,
     (place, begin): (&Place, Begin),
     stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Option<Report>> {
+) -> anyhow::Result<Option<AuditReport>> {
     let mut client = client::connect(server).await?;
     let claims = unless(stopped, Claims::gather(&mut client)).await?;
     let over = claims.last_index().saturating_add(1);
@@ -79,7 +78,7 @@ async fn attempt(
         Auditing { server, client, tree, note, pin: pin.cloned(), kept, memory, stopped: stopped.clone() };
     let report = Box::pin(auditing.judge(claims, begin, policy)).await?;
     auditing.memory.discard();
-    Ok(report.map(|report| report.told(auditing.memory.told())))
+    Ok(report.map(|report| report.remembered(auditing.memory.condition())))
 }
 
 /// The audit of a server's log up to one checkpoint.
@@ -102,13 +101,13 @@ impl Auditing<'_> {
         claims: Claims,
         begin: Begin,
         policy: Option<&WitnessPolicy>,
-    ) -> anyhow::Result<Option<Report>> {
+    ) -> anyhow::Result<Option<AuditReport>> {
         let last_index = claims.last_index();
         let stopped = self.stopped.clone();
         let is_pinned = self.pin.is_some() || self.kept.is_pinned;
         if let Some(found) = unless(&stopped, self.taken_back()).await? {
             let size = self.kept.size().unwrap_or(0);
-            return Ok(Some(Report::of_memory(self.kept.pin.clone(), (is_pinned, size), found)));
+            return Ok(Some(AuditReport::of_memory(self.kept.pin.clone(), (is_pinned, size), found)));
         }
         let remembered = unless(&stopped, self.begin_with(begin)).await?;
         let frontier = remembered.replay.frontier.clone();
@@ -180,7 +179,7 @@ impl Auditing<'_> {
 
     /// Whether the other checkpoints that the server shows, the newest one and the newest cosigned one, are of the history
     /// that was audited.
-    async fn also_signed(&mut self, pin: &Pin) -> anyhow::Result<Option<Divergence>> {
+    async fn also_signed(&mut self, pin: &Pin) -> anyhow::Result<Option<Discrepancy>> {
         let shown = answer(self.client.get_checkpoint(proto::GetCheckpointRequest {})).await?;
         let note = self.note.clone();
         for other in [shown.checkpoint, shown.cosigned].into_iter().filter(|other| !other.is_empty() && *other != note)
@@ -199,7 +198,7 @@ impl Auditing<'_> {
     }
 
     /// Whether the ledger takes back what it signed before: another log than the one that was verified, or a shorter one.
-    async fn taken_back(&mut self) -> anyhow::Result<Option<Divergence>> {
+    async fn taken_back(&mut self) -> anyhow::Result<Option<Discrepancy>> {
         let Some(pin) = self.kept.expected(self.pin.as_ref()) else { return Ok(None) };
         let Some((kept, whole)) = self.kept.checkpoint(&self.memory, &pin) else { return Ok(None) };
         let (kept, note) = (kept.to_owned(), self.note.clone());
@@ -219,16 +218,11 @@ impl Auditing<'_> {
                 return Ok(Some(forked(&self.memory, &pair, (own.0, whole.0), roots, entry)));
             }
         }
-        let how = match beginning {
+        let comparison = match beginning {
             Ok(_) => "the log that it shows is the beginning of that one".to_owned(),
             Err(problem) => format!("the two were not compared, for {problem}"),
         };
-        let message = format!(
-            "the ledger shows {} entries; it signed a checkpoint over {} that an earlier audit verified: entries were taken \
-             back. {how}. The checkpoint is kept with what this audit remembers",
-            own.0, whole.0
-        );
-        Ok(Some(Divergence::of_memory("LogShrank", message, whole.0.to_string(), Some(own.0.to_string()))))
+        Ok(Some(Discrepancy::LogShrank { shown: own.0, signed: whole.0, comparison }))
     }
 
     /// The first of the first `differ` entries, which are known to be others, in which the server's log differs from what is
@@ -248,21 +242,15 @@ impl Auditing<'_> {
     }
 
     /// Whether two checkpoints that the ledger signed can't both be true, or whether it doesn't show that they can.
-    async fn contradiction(&mut self, pin: &Pin, (old, new): (&str, &str)) -> anyhow::Result<Option<Divergence>> {
+    async fn contradiction(&mut self, pin: &Pin, (old, new): (&str, &str)) -> anyhow::Result<Option<Discrepancy>> {
         let size = |note: &str| Checkpoint::unverified(note.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
         let (old_size, new_size) = (size(old), size(new));
         let Some((_, old_root)) = signed(old, pin) else { return Ok(None) };
-        let not_consistent = |error: &dyn std::fmt::Display| {
-            let message = format!(
-                "the ledger does not show that its log over {new_size} entries continues the one over {old_size}, which it \
-                 signed: {error}"
-            );
-            Divergence::of_memory("NotConsistent", message, hex::encode(old_root), None)
-        };
+        let not_consistent = |problem: String| Discrepancy::NotConsistent { old_size, new_size, old_root, problem };
         let path = match consistency_path(&mut self.client, old_size, new_size).await {
             Ok(path) => path,
             Err(error) if matches!(error.downcast_ref(), Some(Failure::Refused(_))) => {
-                return Ok(Some(not_consistent(&error)));
+                return Ok(Some(not_consistent(error.to_string())));
             }
             Err(error) => return Err(error),
         };
@@ -276,14 +264,14 @@ impl Auditing<'_> {
                 let roots = (old_root, root_then);
                 Ok(Some(forked(&self.memory, &pair, (old_size, new_size), roots, entry)))
             }
-            Err(error) => Ok(Some(not_consistent(&error))),
+            Err(error) => Ok(Some(not_consistent(error.to_string()))),
         }
     }
 }
 
 /// What a replay of a server's log came to.
 struct Replay {
-    report: Report,
+    report: AuditReport,
     own: Projection,
     claims: Claims,
     audit: Audit,
@@ -315,7 +303,7 @@ fn replay(
         }
         Ok(entries)
     };
-    let looked = if start > 0 { claims.check(&resumed.own.view()).map_err(Stop::Claim) } else { Ok(()) };
+    let looked = if start > 0 { claims.check(&resumed.own.view()).map_err(Stop::Found) } else { Ok(()) };
     let ended = match looked {
         Err(stop) => Err(stop),
         Ok(()) => memory.replay(&mut resumed, read, |audit, own, chunk| {
@@ -323,7 +311,7 @@ fn replay(
             let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
             let root = audit.replay().map_or_else(Hash::default, |replay| replay.frontier.root());
             own.apply(&committed, root).map_err(|error| AuditError::Io(std::io::Error::other(error)))?;
-            claims.check(&own.view()).map_err(Stop::Claim)?;
+            claims.check(&own.view()).map_err(Stop::Found)?;
             bar.set_position(audit.size());
             Ok(())
         }),
