@@ -1,7 +1,7 @@
 //! `timebank audit`
 
 mod archive;
-mod claims;
+mod connection;
 mod folder;
 mod kept;
 mod memory;
@@ -14,11 +14,13 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::ArgGroup;
 use tokio::{
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 
 use self::{
+    connection::Connection,
     kept::{Compared, Kept},
     memory::Memory,
     place::Place,
@@ -118,14 +120,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let audit = |place: &Place| folder::audit(&data, pin.as_ref(), policy.as_ref(), place, &stopped);
             audit(&memory).or_else(|error| audit(&memory.left_alone(error)?))
         }),
-        (None, None, server) => tokio::spawn(async move {
-            let server = server.unwrap_or_else(client::default_server);
-            let (pin, policy, stopped) = (pin.as_ref(), policy.as_ref(), &stopped);
-            match server::audit(&server, pin, policy, &memory, stopped).await {
-                Err(error) => server::audit(&server, pin, policy, &memory.left_alone(error)?, stopped).await,
-                report => report,
-            }
-        }),
+        (None, None, server) => {
+            let runtime = Handle::current();
+            tokio::task::spawn_blocking(move || {
+                let server = server.unwrap_or_else(client::default_server);
+                let connect = || Connection::new(&server, &runtime, &stopped).map_err(connection::failure);
+                let audit = |place: &Place| server::audit(connect, pin.as_ref(), policy.as_ref(), place, &stopped);
+                audit(&memory).or_else(|error| audit(&memory.left_alone(error)?))
+            })
+        }
     };
     tokio::pin!(auditing);
     let report = tokio::select! {
@@ -171,18 +174,6 @@ fn unreadable(error: anyhow::Error) -> anyhow::Error {
 fn refuse_if(stopped: &watch::Receiver<bool>) -> anyhow::Result<()> {
     let interrupted = || Failure::Unreachable("interrupted".to_owned()).into();
     if *stopped.borrow() { Err(interrupted()) } else { Ok(()) }
-}
-
-/// Waits for an answer, unless somebody wants no more.
-async fn unless<T>(
-    stopped: &watch::Receiver<bool>,
-    work: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<T> {
-    let mut stopped = stopped.clone();
-    tokio::select! {
-        done = work => done,
-        Ok(_) = stopped.wait_for(|stop| *stop) => Err(Failure::Unreachable("interrupted".to_owned()).into()),
-    }
 }
 
 /// Holds a source that is sound by itself against what is remembered of its ledger, and remembers it. None where

@@ -8,6 +8,8 @@ mod memory_folder;
 mod pin;
 mod report;
 mod scratch;
+pub mod server;
+mod stop;
 mod tree_file;
 
 use std::{collections::BTreeMap, io};
@@ -18,6 +20,7 @@ pub use self::{
     pin::{Pin, PinError},
     report::{AuditReport, OlderSource},
     scratch::Scratch,
+    stop::Unjudged,
     tree_file::{Beginning, TreeFile, first_difference},
 };
 use crate::{

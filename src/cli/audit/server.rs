@@ -4,24 +4,17 @@ use tokio::sync::watch;
 
 use super::{
     Stop,
-    claims::Claims,
+    connection::{Connection, failure},
     kept::{Kept, Whole, forked, signed},
     memory::{Begin, Kind, Memory, Slot},
     outcome, own_files,
     place::Place,
-    remember,
+    refuse_if, remember,
     state::{Remembered, Resumed},
-    unfit, unless, witnessed,
+    unfit, witnessed,
 };
 use crate::{
-    cli::{
-        call::{Client, answer},
-        checkpoint::checkpoint_over,
-        client,
-        output::{Failure, progress},
-        prove::consistency_path,
-        source::Source,
-    },
+    cli::output::{Failure, progress},
     engine::{
         pipeline::{self, Replayed},
         projection::{Committed, Projection},
@@ -30,61 +23,57 @@ use crate::{
     format::{
         checkpoint::{Checkpoint, policy::WitnessPolicy},
         proof::{CheckpointPair, Relation},
-        proto,
     },
-    merkle::{Frontier, Hash, consistency_roots, leaf_hash},
-    trust::audit::{Audit, AuditError, AuditReport, Discrepancy, Pin},
+    merkle::Hash,
+    trust::audit::{
+        Audit, AuditError, AuditReport, Discrepancy, Pin, Unjudged,
+        server::{Entries, Server, answers::ServerAnswers, tree::ServerTree},
+    },
 };
-
-/// Entries between two questions where the server's tree begins to differ: one question costs as much as a few entries.
-const LOCATED_ENTRIES: u64 = 4_096;
 
 /// Audits a server, from what is remembered on. Where that doesn't pass, from the beginning: what is remembered may be
 /// damaged, and nobody is accused because of that.
-pub(super) async fn audit(
-    server: &str,
+pub(super) fn audit(
+    connect: impl Fn() -> anyhow::Result<Connection>,
     pin: Option<&Pin>,
     policy: Option<&WitnessPolicy>,
     place: &Place,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<AuditReport> {
-    let report = attempt(server, pin, policy, (place, Begin::Remembered), stopped).await?;
+    let report = attempt(connect()?, pin, policy, (place, Begin::Remembered), stopped)?;
     if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
         return Ok(report);
     }
-    attempt(server, pin, policy, (place, Begin::Genesis), stopped).await?.ok_or_else(unfit)
+    attempt(connect()?, pin, policy, (place, Begin::Genesis), stopped)?.ok_or_else(unfit)
 }
 
 /// Gathers everything that a server answers, and holds it against a replay of its log. None where this auditor's own files
 /// turn out to be damaged.
-async fn attempt(
-    server: &str,
+fn attempt(
+    mut server: Connection,
     pin: Option<&Pin>,
     policy: Option<&WitnessPolicy>,
     (place, begin): (&Place, Begin),
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Option<AuditReport>> {
-    let mut client = client::connect(server).await?;
-    let claims = unless(stopped, Claims::gather(&mut client)).await?;
-    let over = claims.last_index().saturating_add(1);
-    let note = unless(stopped, checkpoint_over(&mut client, over, policy)).await?;
+    let answers = ServerAnswers::gather(&mut server).map_err(failure)?;
+    let over = answers.last_index().saturating_add(1);
+    let note = server.checkpoint_over(over, policy).map_err(failure)?;
     let Some(checkpoint) = Checkpoint::unverified(note.as_bytes()) else {
         return Err(Failure::refused("the server's checkpoint is none".to_owned()).into());
     };
     let mut memory = Memory::new(place, &checkpoint.origin, Kind::Server)?;
     let kept = Kept::open(&mut memory, &checkpoint.origin, pin)?;
-    let tree = ServerTree { client: client.clone(), size: checkpoint.size, root: checkpoint.root_hash().ok() };
-    let mut auditing =
-        Auditing { server, client, tree, note, pin: pin.cloned(), kept, memory, stopped: stopped.clone() };
-    let report = Box::pin(auditing.judge(claims, begin, policy)).await?;
+    let tree = ServerTree::new(&checkpoint);
+    let mut auditing = Auditing { server, tree, note, pin: pin.cloned(), kept, memory, stopped: stopped.clone() };
+    let report = auditing.judge(answers, begin, policy)?;
     auditing.memory.discard();
     Ok(report.map(|report| report.remembered(auditing.memory.condition())))
 }
 
 /// The audit of a server's log up to one checkpoint.
-struct Auditing<'a> {
-    server: &'a str,
-    client: Client,
+struct Auditing {
+    server: Connection,
     tree: ServerTree,
     /// The checkpoint.
     note: String,
@@ -94,35 +83,34 @@ struct Auditing<'a> {
     stopped: watch::Receiver<bool>,
 }
 
-impl Auditing<'_> {
+impl Auditing {
     /// Replays the log up to a checkpoint that covers all that was answered, and compares.
-    async fn judge(
+    fn judge(
         &mut self,
-        claims: Claims,
+        answers: ServerAnswers,
         begin: Begin,
         policy: Option<&WitnessPolicy>,
     ) -> anyhow::Result<Option<AuditReport>> {
-        let last_index = claims.last_index();
+        let last_index = answers.last_index();
         let stopped = self.stopped.clone();
         let is_pinned = self.pin.is_some() || self.kept.is_pinned;
-        if let Some(found) = unless(&stopped, self.taken_back()).await? {
+        if let Some(found) = self.taken_back()? {
             let size = self.kept.size().unwrap_or(0);
             return Ok(Some(AuditReport::of_memory(self.kept.pin.clone(), (is_pinned, size), found)));
         }
-        let remembered = unless(&stopped, self.begin_with(begin)).await?;
+        let remembered = self.begin_with(begin)?;
         let frontier = remembered.replay.frontier.clone();
-        let source = Source::server(self.server, frontier.size(), stopped.clone()).await?;
-        let Replay { report, own, claims, mut audit } = self.replay(source, is_pinned, claims, remembered)?;
+        let entries = self.server.entries(frontier.size()).map_err(failure)?;
+        let Replay { report, own, answers, mut audit } = self.replay(entries, is_pinned, answers, remembered)?;
         if report.is_other_history() {
             // The verdict stands, whether the server helps to find the entry or not.
-            let located = first_divergent(self.server, self.tree.clone(), frontier, stopped.clone());
-            let entry = unless(&stopped, located).await.unwrap_or_default();
+            let entry = self.tree.first_other(&mut self.server, frontier).unwrap_or_default();
             return Ok(Some(report.naming(entry)));
         }
         if self.kept.pin.is_none() && self.pin.is_none() {
             // Where the memory doesn't say whose it is, the log does.
             self.kept.pin = audit.genesis().cloned();
-            if let Some(found) = unless(&stopped, self.taken_back()).await? {
+            if let Some(found) = self.taken_back()? {
                 return Ok(Some(report.with(found)));
             }
         }
@@ -131,17 +119,21 @@ impl Auditing<'_> {
         let Some(report) = remembered else { return Ok(None) };
         let report = witnessed(report, &self.note, policy);
         let (true, Some(genesis)) = (report.is_verified(), audit.genesis()) else { return Ok(Some(report)) };
-        if let Some(found) = unless(&stopped, self.also_signed(genesis)).await? {
+        if let Some(found) = self.also_signed(genesis)? {
             return Ok(Some(report.with(found)));
         }
-        match unless(&stopped, claims.check_histories(&mut self.client, &own)).await? {
+        let compared = answers.check_histories(&mut self.server, &own).map_err(|unjudged| match unjudged {
+            Unjudged::Projection(error) => error.into(),
+            Unjudged::Source(error) => failure(error),
+        });
+        match compared? {
             Ok(()) => Ok(Some(report.compared(last_index))),
             Err(found) => Ok(Some(report.with(*found))),
         }
     }
 
     /// The state that the log continues, or one at the beginning.
-    async fn begin_with(&mut self, begin: Begin) -> anyhow::Result<Remembered> {
+    fn begin_with(&mut self, begin: Begin) -> anyhow::Result<Remembered> {
         let (expected, origin) = (
             self.kept.expected(self.pin.as_ref()),
             Checkpoint::unverified(self.note.as_bytes()).map(|note| note.origin),
@@ -154,7 +146,7 @@ impl Auditing<'_> {
             }
             // Otherwise another ledger, or not what this checkpoint is over.
             if remembered.is_of(expected.as_ref()) {
-                let root = self.tree.root_over(remembered.size()).await?;
+                let root = self.tree.root_over(&mut self.server, remembered.size()).map_err(failure)?;
                 if root == Some(remembered.replay.frontier.root()) {
                     return Ok(remembered);
                 }
@@ -165,22 +157,21 @@ impl Auditing<'_> {
 
     fn replay(
         &self,
-        source: Source,
+        entries: Entries<anyhow::Error>,
         is_pinned: bool,
-        claims: Claims,
+        answers: ServerAnswers,
         remembered: Remembered,
     ) -> anyhow::Result<Replay> {
         let end = Checkpoint::unverified(self.note.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
         let resumed = remembered.resume(self.kept.expected(self.pin.as_ref()), [end]).map_err(own_files)?;
         let (memory, note) = (&self.memory, self.note.as_str());
-        // It has to end by itself, so that it remembers how far it came.
-        tokio::task::block_in_place(|| replay(source, (note, end), claims, is_pinned, memory, resumed))
+        replay(entries, (note, end), answers, is_pinned, memory, resumed)
     }
 
     /// Whether the other checkpoints that the server shows, the newest one and the newest cosigned one, are of the history
     /// that was audited.
-    async fn also_signed(&mut self, pin: &Pin) -> anyhow::Result<Option<Discrepancy>> {
-        let shown = answer(self.client.get_checkpoint(proto::GetCheckpointRequest {})).await?;
+    fn also_signed(&mut self, pin: &Pin) -> anyhow::Result<Option<Discrepancy>> {
+        let shown = self.server.checkpoints().map_err(failure)?;
         let note = self.note.clone();
         for other in [shown.checkpoint, shown.cosigned].into_iter().filter(|other| !other.is_empty() && *other != note)
         {
@@ -190,7 +181,7 @@ impl Auditing<'_> {
             } else {
                 (note.as_str(), other.as_str())
             };
-            if let Some(found) = self.contradiction(pin, (old, new)).await? {
+            if let Some(found) = self.contradiction(pin, (old, new))? {
                 return Ok(Some(found));
             }
         }
@@ -198,13 +189,13 @@ impl Auditing<'_> {
     }
 
     /// Whether the ledger takes back what it signed before: another log than the one that was verified, or a shorter one.
-    async fn taken_back(&mut self) -> anyhow::Result<Option<Discrepancy>> {
+    fn taken_back(&mut self) -> anyhow::Result<Option<Discrepancy>> {
         let Some(pin) = self.kept.expected(self.pin.as_ref()) else { return Ok(None) };
         let Some((kept, whole)) = self.kept.checkpoint(&self.memory, &pin) else { return Ok(None) };
         let (kept, note) = (kept.to_owned(), self.note.clone());
         let Some(own) = signed(&note, &pin) else { return Ok(None) };
         if own.0 >= whole.0 {
-            return self.contradiction(&pin, (&kept, &note)).await;
+            return self.contradiction(&pin, (&kept, &note));
         }
         let beginning = self.kept.beginning(&self.memory, whole, own.0);
         if let Ok(beginning) = &beginning
@@ -213,7 +204,8 @@ impl Auditing<'_> {
             let path = beginning.path.clone();
             let pair = CheckpointPair { ledger: pin.ledger_key, path, old: note, new: kept };
             if matches!(pair.verify().map(|related| related.relation), Ok(Relation::Forked { .. })) {
-                let entry = self.first_difference(whole, own.0).await;
+                let entry = self.first_difference(whole, own.0);
+                refuse_if(&self.stopped)?;
                 let roots = (beginning.root, own.1);
                 return Ok(Some(forked(&self.memory, &pair, (own.0, whole.0), roots, entry)));
             }
@@ -227,12 +219,12 @@ impl Auditing<'_> {
 
     /// The first of the first `differ` entries, which are known to be others, in which the server's log differs from what is
     /// kept; none where one of the two shows no tree.
-    async fn first_difference(&mut self, whole: Whole, mut differ: u64) -> Option<u64> {
+    fn first_difference(&mut self, whole: Whole, mut differ: u64) -> Option<u64> {
         let mut same = 0;
         while differ > same + 1 {
             let middle = u64::midpoint(same, differ);
             let kept = self.kept.beginning(&self.memory, whole, middle).ok()?;
-            if self.tree.root_over(middle).await.ok()?? == kept.root {
+            if self.tree.root_over(&mut self.server, middle).ok()?? == kept.root {
                 same = middle;
             } else {
                 differ = middle;
@@ -242,17 +234,15 @@ impl Auditing<'_> {
     }
 
     /// Whether two checkpoints that the ledger signed can't both be true, or whether it doesn't show that they can.
-    async fn contradiction(&mut self, pin: &Pin, (old, new): (&str, &str)) -> anyhow::Result<Option<Discrepancy>> {
+    fn contradiction(&mut self, pin: &Pin, (old, new): (&str, &str)) -> anyhow::Result<Option<Discrepancy>> {
         let size = |note: &str| Checkpoint::unverified(note.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
         let (old_size, new_size) = (size(old), size(new));
         let Some((_, old_root)) = signed(old, pin) else { return Ok(None) };
         let not_consistent = |problem: String| Discrepancy::NotConsistent { old_size, new_size, old_root, problem };
-        let path = match consistency_path(&mut self.client, old_size, new_size).await {
+        let path = match self.server.consistency_path(old_size, new_size) {
             Ok(path) => path,
-            Err(error) if matches!(error.downcast_ref(), Some(Failure::Refused(_))) => {
-                return Ok(Some(not_consistent(error.to_string())));
-            }
-            Err(error) => return Err(error),
+            Err(error) if error.is_refusal() => return Ok(Some(not_consistent(error.to_string()))),
+            Err(error) => return Err(failure(error)),
         };
         let (old, new) = (old.to_owned(), new.to_owned());
         let is_kept = self.kept.note.as_ref() == Some(&old);
@@ -260,7 +250,8 @@ impl Auditing<'_> {
         match pair.verify().map(|related| related.relation) {
             Ok(Relation::Consistent) => Ok(None),
             Ok(Relation::Forked { root_then }) => {
-                let entry = if is_kept { self.first_difference((old_size, old_root), old_size).await } else { None };
+                let entry = if is_kept { self.first_difference((old_size, old_root), old_size) } else { None };
+                refuse_if(&self.stopped)?;
                 let roots = (old_root, root_then);
                 Ok(Some(forked(&self.memory, &pair, (old_size, new_size), roots, entry)))
             }
@@ -273,14 +264,14 @@ impl Auditing<'_> {
 struct Replay {
     report: AuditReport,
     own: Projection,
-    claims: Claims,
+    answers: ServerAnswers,
     audit: Audit,
 }
 
 fn replay(
-    mut source: Source,
+    mut entries: Entries<anyhow::Error>,
     (note, end): (&str, u64),
-    claims: Claims,
+    answers: ServerAnswers,
     is_pinned: bool,
     memory: &Memory,
     mut resumed: Resumed,
@@ -289,21 +280,21 @@ fn replay(
     let bar = progress(Some(end), "entries");
     let mut next = start;
     let read = || {
-        let (mut entries, mut bytes): (Vec<StoredEntry>, usize) = (Vec::new(), 0);
+        let (mut chunk, mut bytes): (Vec<StoredEntry>, usize) = (Vec::new(), 0);
         // A chunk ends where an answer is to be looked at.
-        let until = claims.boundary(next).unwrap_or(end).min(end);
+        let until = answers.boundary(next).unwrap_or(end).min(end);
         while next < until && bytes < pipeline::CHUNK_BYTES {
-            for entry in source.next(next).map_err(Stop::Source)? {
+            for entry in entries(next).map_err(|error| Stop::Source(failure(error)))? {
                 // What holds nothing takes memory all the same.
                 let parts = entry.events.iter().chain(&entry.signatures).map(|part| size_of_val(part) + part.len());
                 bytes += size_of::<StoredEntry>() + entry.header.len() + parts.sum::<usize>();
-                entries.push(entry);
+                chunk.push(entry);
                 next += 1;
             }
         }
-        Ok(entries)
+        Ok(chunk)
     };
-    let looked = if start > 0 { claims.check(&resumed.own.view()).map_err(Stop::Found) } else { Ok(()) };
+    let looked = if start > 0 { answers.check(&resumed.own.view()).map_err(Stop::Found) } else { Ok(()) };
     let ended = match looked {
         Err(stop) => Err(stop),
         Ok(()) => memory.replay(&mut resumed, read, |audit, own, chunk| {
@@ -311,7 +302,7 @@ fn replay(
             let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
             let root = audit.replay().map_or_else(Hash::default, |replay| replay.frontier.root());
             own.apply(&committed, root).map_err(|error| AuditError::Io(std::io::Error::other(error)))?;
-            claims.check(&own.view()).map_err(Stop::Found)?;
+            answers.check(&own.view()).map_err(Stop::Found)?;
             bar.set_position(audit.size());
             Ok(())
         }),
@@ -319,70 +310,5 @@ fn replay(
     bar.finish_and_clear();
     let Resumed { audit, own, .. } = resumed;
     let report = outcome(&audit, (is_pinned, start), ended.and_then(|()| Ok(audit.finish(note)?)))?;
-    Ok(Replay { report, own, claims, audit })
-}
-
-/// The tree that the server's checkpoint is over, by the server's own proofs.
-#[derive(Clone)]
-struct ServerTree {
-    client: Client,
-    size: u64,
-    root: Option<Hash>,
-}
-
-impl ServerTree {
-    /// The root of the first entries; none where the server's proof doesn't lead to its checkpoint.
-    async fn root_over(&mut self, size: u64) -> anyhow::Result<Option<Hash>> {
-        let Some(root) = self.root.filter(|_| (1..=self.size).contains(&size)) else { return Ok(None) };
-        if size == self.size {
-            return Ok(Some(root));
-        }
-        let path = consistency_path(&mut self.client, size, self.size).await?;
-        Ok(consistency_roots(size, self.size, &path).ok().filter(|(_, now)| *now == root).map(|(then, _)| then))
-    }
-}
-
-/// The first entry that the server sends and that isn't in the tree of its checkpoint, after those that `frontier` is over.
-/// None where the server has no tree that leads to its checkpoint.
-async fn first_divergent(
-    server: &str,
-    mut tree: ServerTree,
-    mut frontier: Frontier,
-    stopped: watch::Receiver<bool>,
-) -> anyhow::Result<Option<u64>> {
-    let mut next = frontier.parts().0;
-    let mut source = Source::server(server, next, stopped).await?;
-    while next < tree.size {
-        // Own roots after each entry of a chunk.
-        let read = move || {
-            let (mut roots, first) = (Vec::new(), next);
-            while next < first + LOCATED_ENTRIES && next < tree.size {
-                for entry in source.next(next)? {
-                    frontier.append(leaf_hash(&entry.leaf()), |_| ());
-                    roots.push(frontier.root());
-                    next += 1;
-                }
-            }
-            anyhow::Ok((source, frontier, roots))
-        };
-        let roots: Vec<Hash>;
-        (source, frontier, roots) = tokio::task::spawn_blocking(read).await??;
-        let (first, last) = (next, next + roots.len() as u64);
-        next = last;
-        if tree.root_over(last).await? == roots.last().copied() {
-            continue;
-        }
-        // Once a root differs, all that follow do.
-        let (mut low, mut high) = (0, roots.len() - 1);
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            match tree.root_over(first + middle as u64 + 1).await? {
-                None => return Ok(None),
-                theirs if theirs == roots.get(middle).copied() => low = middle + 1,
-                Some(_) => high = middle,
-            }
-        }
-        return Ok(Some(first + low as u64));
-    }
-    Ok(None)
+    Ok(Replay { report, own, answers, audit })
 }

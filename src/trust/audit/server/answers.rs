@@ -1,15 +1,9 @@
 //! What a server answers about every account, held against a replay of the auditor's own.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
-use tonic::Code;
-
+use super::{Server, ServerError, Unaudited};
 use crate::{
-    cli::{
-        call::{Client, answer},
-        client,
-        output::{Failure, time},
-    },
     engine::projection::{
         Projection, View,
         digest::{RANGE_ACCOUNTS, range_digest},
@@ -21,10 +15,6 @@ use crate::{
     trust::audit::Discrepancy,
 };
 
-/// How often, and how long in between, a server is asked that makes somebody else's digest: a minute or two, in which it
-/// reads a hundred million rows.
-const DIGEST_TRIES: u32 = 120;
-const DIGEST_WAIT: Duration = Duration::from_secs(1);
 /// Rows of a page that is asked for: the most there may be.
 const LIST_PAGE: u32 = 1_000;
 const HISTORY_PAGE: u32 = 200;
@@ -33,7 +23,7 @@ const ROWS_MAX: usize = 1 << 26;
 
 /// A balance or a hold as the server told it, as of some entry.
 #[derive(Debug)]
-enum Claim {
+enum ServerAnswer {
     Account(proto::Account),
     Hold(proto::Hold),
     /// So many accounts and holds were told, all as of the same entry.
@@ -43,9 +33,9 @@ enum Claim {
 
 /// All that a server answered.
 #[derive(Debug)]
-pub(super) struct Claims {
+pub(crate) struct ServerAnswers {
     /// By the entry that the answer reflects.
-    claims: BTreeMap<u64, Vec<Claim>>,
+    by_index: BTreeMap<u64, Vec<ServerAnswer>>,
     digest: proto::GetStateDigestResponse,
 }
 
@@ -64,110 +54,90 @@ impl List {
     }
 
     /// Takes a page.
-    fn page(&mut self, rows: usize, next_cursor: &str) -> Result<(), Failure> {
+    fn page<E>(&mut self, rows: usize, next_cursor: &str) -> Result<(), ServerError<E>> {
         self.rows = self.rows.saturating_add(rows);
         let nothing_but_more = rows == 0 && !next_cursor.is_empty();
         if self.rows > self.rows_max || nothing_but_more {
-            let (what, rows) = (self.what, self.rows);
-            return Err(Failure::refused(format!("the server's list of {what} does not end, after {rows} of them")));
+            return Err(ServerError::EndlessList { what: self.what, rows: self.rows });
         }
         Ok(())
     }
 }
 
-/// A digest. The server makes one at a time, so others who ask are waited for.
-async fn digest(
-    client: &mut Client,
-    request: proto::GetStateDigestRequest,
-) -> anyhow::Result<proto::GetStateDigestResponse> {
-    for _ in 0..DIGEST_TRIES {
-        let mut busy = false;
-        let call = async {
-            let answered = client.get_state_digest(request).await;
-            busy = answered.as_ref().is_err_and(|status| status.code() == Code::ResourceExhausted);
-            answered
-        };
-        let answered = answer(call).await;
-        if !busy {
-            return answered;
-        }
-        tokio::time::sleep(DIGEST_WAIT).await;
-    }
-    Err(Failure::Unreachable("the server is busy with the digests of others; try again later".to_owned()).into())
-}
-
-impl Claims {
+impl ServerAnswers {
     /// Asks for every account, every hold, and the digest of all histories.
-    pub(super) async fn gather(client: &mut Client) -> anyhow::Result<Self> {
-        let mut claims: BTreeMap<u64, Vec<Claim>> = BTreeMap::new();
-        let status = client::status(client).await?;
+    pub(crate) fn gather<S: Server>(server: &mut S) -> Result<Self, ServerError<S::Error>> {
+        let mut by_index: BTreeMap<u64, Vec<ServerAnswer>> = BTreeMap::new();
+        let status = server.status()?;
         let (mut cursor, mut indexes, mut list) = (String::new(), Vec::new(), List::new("accounts", status.accounts));
         loop {
             let request = proto::ListAccountsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
-            let page = answer(client.list_accounts(request)).await?;
+            let page = server.list_accounts(request)?;
             indexes.push(page.reflected_index);
             list.page(page.accounts.len(), &page.next_cursor)?;
-            claims.entry(page.reflected_index).or_default().extend(page.accounts.into_iter().map(Claim::Account));
+            by_index
+                .entry(page.reflected_index)
+                .or_default()
+                .extend(page.accounts.into_iter().map(ServerAnswer::Account));
             cursor = page.next_cursor;
             if cursor.is_empty() {
                 break;
             }
         }
-        whole(&indexes, Claim::Accounts(list.rows), &mut claims);
+        whole(&indexes, ServerAnswer::Accounts(list.rows), &mut by_index);
         (cursor, indexes, list) = (String::new(), Vec::new(), List::new("open holds", status.holds));
         loop {
             let request = proto::ListHoldsRequest { page_size: LIST_PAGE, cursor, ..Default::default() };
-            let page = answer(client.list_holds(request)).await?;
+            let page = server.list_holds(request)?;
             indexes.push(page.reflected_index);
             list.page(page.holds.len(), &page.next_cursor)?;
-            claims.entry(page.reflected_index).or_default().extend(page.holds.into_iter().map(Claim::Hold));
+            by_index.entry(page.reflected_index).or_default().extend(page.holds.into_iter().map(ServerAnswer::Hold));
             cursor = page.next_cursor;
             if cursor.is_empty() {
                 break;
             }
         }
-        whole(&indexes, Claim::Holds(list.rows), &mut claims);
-        let digest = digest(client, proto::GetStateDigestRequest::default()).await?;
-        claims.entry(digest.reflected_index).or_default();
-        let gathered = Self { claims, digest };
-        let (last, size) = (gathered.last_index(), client::status(client).await?.size);
+        whole(&indexes, ServerAnswer::Holds(list.rows), &mut by_index);
+        let digest = server.state_digest(proto::GetStateDigestRequest::default())?;
+        by_index.entry(digest.reflected_index).or_default();
+        let gathered = Self { by_index, digest };
+        let (last, size) = (gathered.last_index(), server.status()?.size);
         if last >= size {
-            let problem = format!("the server's answers reflect entry {last}, but its log has only {size} entries");
-            return Err(Failure::refused(problem).into());
+            return Err(ServerError::BeyondItsLog { last, size });
         }
         Ok(gathered)
     }
 
     /// The last entry that an answer reflects.
-    pub(super) fn last_index(&self) -> u64 {
-        self.claims.last_key_value().map_or(0, |(index, _)| *index)
+    pub(crate) fn last_index(&self) -> u64 {
+        self.by_index.last_key_value().map_or(0, |(index, _)| *index)
     }
 
     /// How many entries may be replayed from `size` on before the next answer has to be looked at.
-    pub(super) fn boundary(&self, size: u64) -> Option<u64> {
-        self.claims.range(size..).next().map(|(index, _)| index.saturating_add(1))
+    pub(crate) fn boundary(&self, size: u64) -> Option<u64> {
+        self.by_index.range(size..).next().map(|(index, _)| index.saturating_add(1))
     }
 
     /// Looks at what was answered as of the last entry that was replayed.
-    pub(super) fn check(&self, view: &View) -> Result<(), Box<Discrepancy>> {
+    pub(crate) fn check(&self, view: &View) -> Result<(), Box<Discrepancy>> {
         let index = view.reflected_index();
-        for claim in self.claims.get(&index).into_iter().flatten() {
-            match claim {
-                Claim::Account(account) => check_account(view, account)?,
-                Claim::Hold(hold) => check_hold(view, hold)?,
-                Claim::Accounts(count) => same(index, "the number of accounts", &view.accounts.len(), count)?,
-                Claim::Holds(count) => same(index, "the number of open holds", &view.holds.len(), count)?,
+        for answer in self.by_index.get(&index).into_iter().flatten() {
+            match answer {
+                ServerAnswer::Account(account) => check_account(view, account)?,
+                ServerAnswer::Hold(hold) => check_hold(view, hold)?,
+                ServerAnswer::Accounts(count) => same(index, "the number of accounts", &view.accounts.len(), count)?,
+                ServerAnswer::Holds(count) => same(index, "the number of open holds", &view.holds.len(), count)?,
             }
         }
         Ok(())
     }
 
     /// Compares the digests of all histories; a difference is looked for until account and row are named.
-    pub(super) async fn check_histories(
+    pub(crate) fn check_histories<S: Server>(
         &self,
-        client: &mut Client,
+        server: &mut S,
         own: &Projection,
-    ) -> anyhow::Result<Result<(), Box<Discrepancy>>> {
+    ) -> Result<Result<(), Box<Discrepancy>>, Unaudited<S>> {
         let index = self.digest.reflected_index;
         let mine = own.account_digests(index)?;
         let ranges: Vec<Hash> = mine.chunks(RANGE_ACCOUNTS).map(range_digest).collect();
@@ -185,7 +155,7 @@ impl Claims {
             0
         };
         let request = proto::GetStateDigestRequest { at_index: Some(index), range: u32::try_from(range).ok() };
-        let told = digest(client, request).await?.account_digests;
+        let told = server.state_digest(request)?.account_digests;
         let accounts = mine.chunks(RANGE_ACCOUNTS).nth(range).unwrap_or_default();
         for (position, own_digest) in accounts.iter().enumerate() {
             let same = told.get(position).is_some_and(|told| {
@@ -194,7 +164,7 @@ impl Claims {
                     && told.history_digest.as_ref() == own_digest.history
             });
             if !same {
-                return check_rows(client, own, own_digest.account, index).await.map(|found| Err(found.into()));
+                return check_rows(server, own, own_digest.account, index).map(|found| Err(found.into()));
             }
         }
         let message = format!("the digest of accounts {range} x {RANGE_ACCOUNTS} on differs, though no account's does");
@@ -203,9 +173,9 @@ impl Claims {
 }
 
 /// Where all pages reflect the same entry, nothing may be missing from them.
-fn whole(indexes: &[u64], claim: Claim, claims: &mut BTreeMap<u64, Vec<Claim>>) {
+fn whole(indexes: &[u64], count: ServerAnswer, by_index: &mut BTreeMap<u64, Vec<ServerAnswer>>) {
     if let Some(first) = indexes.first().filter(|first| indexes.iter().all(|index| index == *first)) {
-        claims.entry(*first).or_default().push(claim);
+        by_index.entry(*first).or_default().push(count);
     }
 }
 
@@ -214,7 +184,7 @@ fn state_differs(as_of: u64, problem: String, values: Option<(String, String)>) 
     Discrepancy::StateDiffers { as_of, problem, values }
 }
 
-fn same<T: PartialEq + std::fmt::Display>(index: u64, what: &str, own: &T, told: &T) -> Result<(), Box<Discrepancy>> {
+fn same<T: PartialEq + fmt::Display>(index: u64, what: &str, own: &T, told: &T) -> Result<(), Box<Discrepancy>> {
     if own == told {
         return Ok(());
     }
@@ -254,12 +224,12 @@ fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Box<Discrepancy>> {
 }
 
 /// The first row of an account's history in which the server differs.
-async fn check_rows(
-    client: &mut Client,
+fn check_rows<S: Server>(
+    server: &mut S,
     own: &Projection,
     account: AccountId,
     index: u64,
-) -> anyhow::Result<Discrepancy> {
+) -> Result<Discrepancy, Unaudited<S>> {
     let number = own.view().number(account).map_or(u32::MAX, |number| number.0);
     let (mut cursor, mut from) = (String::new(), None);
     let mut position: u64 = 0;
@@ -272,7 +242,7 @@ async fn check_rows(
             at_index: Some(index),
             ..Default::default()
         };
-        let told = answer(client.list_history(request)).await?;
+        let told = server.list_history(request)?;
         let request = PageRequest {
             newest_first: false,
             from,
@@ -336,18 +306,27 @@ fn describe_told(row: &proto::HistoryRow) -> String {
     )
 }
 
+/// A time as reports for programs have it: RFC 3339, UTC, always with milliseconds.
+fn time(ms: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(ms);
+    time.map_or_else(|_| format!("{ms} ms"), |time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn page(told: u64, rows: &[usize], next_cursor: &str) -> bool {
+        let mut list = List::new("accounts", told);
+        rows.iter().all(|rows| list.page::<String>(*rows, next_cursor).is_ok())
+    }
+
     #[test]
     fn a_list_ends_at_twice_what_was_told_and_with_a_page_of_nothing() {
-        let mut list = List::new("accounts", 600);
-        assert!(list.page(1_000, "more").is_ok());
-        assert!(list.page(1_200, "more").is_ok());
-        assert!(matches!(list.page(1, "more"), Err(Failure::Refused(_))), "2,201 of 600");
-        assert!(List::new("accounts", 0).page(0, "").is_ok());
-        assert!(matches!(List::new("accounts", 600).page(0, "more"), Err(Failure::Refused(_))));
-        assert!(matches!(List::new("accounts", u64::MAX).page(ROWS_MAX + 1, ""), Err(Failure::Refused(_))));
+        assert!(page(600, &[1_000, 1_200], "more"));
+        assert!(!page(600, &[1_000, 1_200, 1], "more"), "2,201 of 600");
+        assert!(page(0, &[0], ""));
+        assert!(!page(600, &[0], "more"));
+        assert!(!page(u64::MAX, &[ROWS_MAX + 1], ""));
     }
 }
