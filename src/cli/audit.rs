@@ -1,14 +1,9 @@
 //! `timebank audit`
 
-mod archive;
+mod bars;
 mod connection;
-mod folder;
-mod kept;
-mod memory;
-mod place;
+mod memory_folder;
 mod report;
-mod server;
-mod state;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -19,26 +14,21 @@ use tokio::{
     sync::watch,
 };
 
-use self::{
-    connection::Connection,
-    kept::{Compared, Kept},
-    memory::Memory,
-    place::Place,
-    report::print,
-};
+use self::{bars::Bars, connection::Connection, report::print};
 use super::{
     checkpoint::read_policy,
     client,
     output::{Failure, usage},
+    source::Source,
 };
 use crate::{
-    engine::projection::Projection,
-    format::{
-        archive::ArchiveError,
-        checkpoint::{Note, policy::WitnessPolicy},
+    engine::store::{CheckpointFile, StoreError},
+    trust::audit::{
+        AuditReport, Auditor, MemoryError, Pin, Unjudged,
+        archive::{self, NotOpened},
+        folder::{self, FolderLog},
+        server,
     },
-    merkle::Hash,
-    trust::audit::{Audit, AuditError, AuditReport, Discrepancy, Pin},
 };
 
 /// Check a whole ledger from its bytes: every signature, every rule, the tree, and the signed checkpoint.
@@ -87,22 +77,6 @@ pub(crate) struct Arguments {
 /// How long an audit that is interrupted may take to remember how far it came.
 const INTERRUPTED_WAIT: Duration = Duration::from_secs(30);
 
-/// Why an audit stopped.
-#[derive(Debug)]
-enum Stop {
-    Audit(AuditError),
-    Archive(ArchiveError),
-    Source(anyhow::Error),
-    /// The server answers something else than its log adds up to, or the log's store is damaged.
-    Found(Box<Discrepancy>),
-}
-
-impl From<AuditError> for Stop {
-    fn from(error: AuditError) -> Self {
-        Self::Audit(error)
-    }
-}
-
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let pin = arguments.pin.as_deref().map(Pin::read).transpose().map_err(|error| usage(error.to_string()))?;
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
@@ -110,26 +84,17 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Before anything takes long: an interruption that comes first would end it without a word.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let json = arguments.json;
-    let memory = arguments.memory.map_or_else(|| Ok(Place::of_person()), Place::named)?;
-    let auditing = match (arguments.archive, arguments.data, arguments.server) {
-        (Some(file), _, _) => tokio::task::spawn_blocking(move || {
-            let audit = |place: &Place| archive::audit(&file, pin.as_ref(), policy.as_ref(), place, &stopped);
-            audit(&memory).or_else(|error| audit(&memory.left_alone(error)?))
-        }),
-        (None, Some(data), _) => tokio::task::spawn_blocking(move || {
-            let audit = |place: &Place| folder::audit(&data, pin.as_ref(), policy.as_ref(), place, &stopped);
-            audit(&memory).or_else(|error| audit(&memory.left_alone(error)?))
-        }),
-        (None, None, server) => {
-            let runtime = Handle::current();
-            tokio::task::spawn_blocking(move || {
-                let server = server.unwrap_or_else(client::default_server);
-                let connect = || Connection::new(&server, &runtime, &stopped).map_err(connection::failure);
-                let audit = |place: &Place| server::audit(connect, pin.as_ref(), policy.as_ref(), place, &stopped);
-                audit(&memory).or_else(|error| audit(&memory.left_alone(error)?))
-            })
-        }
+    let memory = arguments.memory.map_or_else(|| Ok(memory_folder::of_person()), memory_folder::named)?;
+    let subject = match (arguments.archive, arguments.data, arguments.server) {
+        (Some(file), _, _) => Subject::Archive(file),
+        (None, Some(data), _) => Subject::Folder(data),
+        (None, None, server) => Subject::Server(server.unwrap_or_else(client::default_server), Handle::current()),
     };
+    let auditing = tokio::task::spawn_blocking(move || {
+        let bars = Bars::default();
+        let (memory, stopped, progress) = (&memory, &stopped, &|told| bars.show(told));
+        audit(&subject, &Auditor { pin: pin.as_ref(), policy: policy.as_ref(), memory, stopped, progress })
+    });
     tokio::pin!(auditing);
     let report = tokio::select! {
         report = &mut auditing => report?,
@@ -150,15 +115,46 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     print(&report?, json)
 }
 
-/// Whether the witnesses that the auditor asks for have cosigned a checkpoint that was verified.
-fn witnessed(report: AuditReport, note: &str, policy: Option<&WitnessPolicy>) -> AuditReport {
-    let (true, Some(policy)) = (report.is_verified(), policy) else { return report };
-    let satisfied = Note::parse(note.as_bytes())
-        .map_err(|error| error.to_string())
-        .and_then(|note| policy.satisfied(&note).map(|_names| ()).map_err(|error| error.to_string()));
-    match satisfied {
-        Ok(()) => report,
-        Err(problem) => report.with(Discrepancy::WitnessesMissing(problem)),
+/// What is to be audited.
+enum Subject {
+    Archive(PathBuf),
+    Folder(PathBuf),
+    Server(String, Handle),
+}
+
+fn audit(subject: &Subject, auditor: &Auditor) -> anyhow::Result<AuditReport> {
+    match subject {
+        Subject::Archive(file) => {
+            let unread = |error: NotOpened| Failure::Unreachable(error.to_string()).into();
+            archive::audit(file, auditor).map_err(|unjudged| failure(unjudged, unread))
+        }
+        Subject::Folder(data) => {
+            let unread = |error: StoreError| unreadable(error.into());
+            let (source, note) = Source::folder(data).map_err(unreadable)?;
+            let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
+            let cosigned = CheckpointFile::new(data.join("cosigned")).read().map_err(unread)?;
+            let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
+            folder::audit(&FolderLog { store: &store, note, cosigned }, auditor)
+                .map_err(|unjudged| failure(unjudged, unread))
+        }
+        Subject::Server(url, runtime) => {
+            let connect = || Connection::new(url, runtime, auditor.stopped);
+            server::audit(connect, auditor).map_err(|unjudged| failure(unjudged, connection::failure))
+        }
+    }
+}
+
+/// How the command ends where nothing was judged; `of_source` where the source is why.
+fn failure<E: std::error::Error>(unjudged: Unjudged<E>, of_source: impl FnOnce(E) -> anyhow::Error) -> anyhow::Error {
+    let unreachable = |error: &dyn std::fmt::Display| Failure::Unreachable(error.to_string()).into();
+    match unjudged {
+        Unjudged::Interrupted(interrupted) => unreachable(&interrupted),
+        Unjudged::Memory(MemoryError::Unusable(problem)) => usage(format!("--memory: {problem}")),
+        Unjudged::Memory(MemoryError::Temporary(error)) => error.into(),
+        Unjudged::OwnFiles(_) | Unjudged::Unfit => unreachable(&unjudged),
+        Unjudged::Projection(error) => error.into(),
+        Unjudged::Archive(error) => unreachable(&error),
+        Unjudged::Source(error) => of_source(error),
     }
 }
 
@@ -167,77 +163,5 @@ fn unreadable(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Failure>() {
         Some(Failure::Refused(_) | Failure::Unreachable(_) | Failure::Unknown { .. } | Failure::Partly(_)) => error,
         Some(Failure::Usage(_)) | None => Failure::Unreachable(format!("{error:#}")).into(),
-    }
-}
-
-/// Whatever takes long stops where somebody wants no more.
-fn refuse_if(stopped: &watch::Receiver<bool>) -> anyhow::Result<()> {
-    let interrupted = || Failure::Unreachable("interrupted".to_owned()).into();
-    if *stopped.borrow() { Err(interrupted()) } else { Ok(()) }
-}
-
-/// Holds a source that is sound by itself against what is remembered of its ledger, and remembers it. None where
-/// this auditor's own files turn out to be damaged.
-fn remember(
-    memory: &Memory,
-    (kept, own): (&mut Kept, &Projection),
-    (pin, stopped): (Option<&Pin>, &watch::Receiver<bool>),
-    (note, audit): (&str, &mut Audit),
-    report: AuditReport,
-) -> anyhow::Result<Option<AuditReport>> {
-    let Some(whole) = report.verified() else {
-        let entry = if report.is_other_history() { kept.first_other(memory, audit) } else { None };
-        return Ok(Some(report.naming(entry)));
-    };
-    match kept.compare(memory, (note, whole), audit)? {
-        Compared::Fits => {
-            memory.save(own, audit);
-            kept.replace(memory, (note, whole), audit, (pin, stopped));
-            memory.promote();
-            Ok(Some(report))
-        }
-        Compared::Older(older) => {
-            if let Some(genesis) = audit.genesis() {
-                kept.remember_pin(memory, genesis, pin);
-            }
-            memory.save_shorter(own, audit);
-            Ok(Some(report.older(older)))
-        }
-        Compared::Forked(found) => Ok(Some(report.with(*found))),
-        Compared::Unfit => Ok(None),
-    }
-}
-
-/// The auditor's own files contradict each other, though all of them were just made.
-fn unfit() -> anyhow::Error {
-    Failure::Unreachable("the audit's own files failed: what was written to them is not what is read".to_owned()).into()
-}
-
-/// Files that an audit itself makes could not be written, or read again.
-#[derive(Debug, thiserror::Error)]
-#[error("the audit's own files failed")]
-struct OwnFiles;
-
-/// Nothing was judged, for the auditor's own files failed: that says nothing of the source.
-fn own_files(error: impl std::fmt::Display) -> anyhow::Error {
-    anyhow::Error::from(Failure::Unreachable(error.to_string())).context(OwnFiles)
-}
-
-/// A report of what was found, or an error where nothing could be judged.
-fn outcome(audit: &Audit, known: (bool, u64), ended: Result<(u64, Hash), Stop>) -> anyhow::Result<AuditReport> {
-    let found = |found: Discrepancy| Ok(AuditReport::new(audit, known, Err(found)));
-    match ended {
-        Ok(verified) => Ok(AuditReport::new(audit, known, Ok(verified))),
-        Err(Stop::Audit(AuditError::Found(finding))) => found((*finding).into()),
-        Err(Stop::Audit(AuditError::Io(error))) => Err(own_files(error)),
-        Err(Stop::Archive(error @ ArchiveError::Io { .. })) => Err(Failure::Unreachable(error.to_string()).into()),
-        Err(Stop::Archive(error)) => found(Discrepancy::ArchiveDamaged(error)),
-        Err(Stop::Found(discrepancy)) => found(*discrepancy),
-        Err(Stop::Source(error)) => match error.downcast_ref::<Failure>() {
-            Some(Failure::Refused(problem)) => found(Discrepancy::SourceIncomplete(problem.text.clone())),
-            Some(Failure::Usage(_) | Failure::Unreachable(_) | Failure::Unknown { .. } | Failure::Partly(_)) | None => {
-                Err(unreadable(error))
-            }
-        },
     }
 }

@@ -3,24 +3,32 @@
 //! Every signature, every rule, every recorded time and the tree go through the very code that the server runs. The first
 //! thing that doesn't follow ends the audit: what comes after a broken entry proves nothing.
 
+pub mod archive;
+mod auditor;
 mod discrepancy;
+pub mod folder;
+mod judge;
+mod kept;
+mod memory;
 mod memory_folder;
 mod pin;
 mod report;
 mod scratch;
 pub mod server;
+mod state;
 mod stop;
 mod tree_file;
 
 use std::{collections::BTreeMap, io};
 
 pub use self::{
+    auditor::{Auditor, Interrupted, Progress},
     discrepancy::{Discrepancy, Fork},
-    memory_folder::MemoryCondition,
+    memory_folder::{MemoryCondition, MemoryFolder},
     pin::{Pin, PinError},
     report::{AuditReport, OlderSource},
     scratch::Scratch,
-    stop::Unjudged,
+    stop::{MemoryError, Unjudged},
     tree_file::{Beginning, TreeFile, first_difference},
 };
 use crate::{
@@ -44,15 +52,15 @@ pub enum Finding {
     NotAsPinned {
         /// Origin, ledger key or genesis leaf hash.
         what: &'static str,
-        /// Pinned.
+        /// As it was pinned.
         expected: String,
-        /// There.
+        /// As the genesis has it.
         found: String,
     },
     /// An entry's bytes are no sheet, or not the one that was signed.
     #[error("entry {index}: its bytes are not those of a sheet that was accepted: {refusal}")]
     Undecodable {
-        /// Which entry.
+        /// Where it stands in the log.
         index: u64,
         /// What is wrong, by event and field.
         refusal: Refusal,
@@ -67,9 +75,9 @@ pub enum Finding {
         number: u64,
         /// The entry that it was kept with.
         index: u64,
-        /// Recomputed.
+        /// What the entries make it.
         expected: Hash,
-        /// Kept.
+        /// What the source keeps under the number.
         found: Hash,
     },
     /// The checkpoint isn't one that the ledger signed.
@@ -78,9 +86,9 @@ pub enum Finding {
     /// The log is shorter than its checkpoint says.
     #[error("the checkpoint is over {signed} entries, the log has {size}: acknowledged entries are gone")]
     EntriesGone {
-        /// Signed.
+        /// Entries that the checkpoint is over.
         signed: u64,
-        /// There.
+        /// Entries that are there.
         size: u64,
     },
     /// The checkpoint is over another history.
@@ -89,11 +97,11 @@ pub enum Finding {
          these entries, or its time or place, is not the one that was signed"
     )]
     RootMismatch {
-        /// Entries.
+        /// Entries that the checkpoint is over.
         size: u64,
-        /// Recomputed.
+        /// The root that these entries make.
         expected: Hash,
-        /// Signed.
+        /// The root that was signed.
         found: Hash,
     },
 }
@@ -250,7 +258,7 @@ impl Audit {
         self.replay.as_ref().map_or(0, |replay| replay.state.size())
     }
 
-    /// Their events.
+    /// Events of the entries that were found in order.
     #[must_use]
     pub const fn events(&self) -> u64 {
         self.events

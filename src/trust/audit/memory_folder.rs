@@ -1,4 +1,32 @@
-//! What there is to say where audits are remembered, or can't be.
+//! Where audits are remembered, and what there is to say where they can't be.
+
+use std::path::PathBuf;
+
+/// The folder in which audits of any number of ledgers are remembered.
+#[derive(Debug, Clone)]
+pub enum MemoryFolder {
+    /// The auditor named it: it has to serve.
+    Named(PathBuf),
+    /// It is the one of a person who named none. Where it doesn't serve, an audit goes on without it.
+    OfPerson(PathBuf),
+    /// It is only read, and why nothing is written to it.
+    LeftAlone(PathBuf, String),
+    /// There is none, and why.
+    Nowhere(String),
+}
+
+impl MemoryFolder {
+    /// The same folder, to be read alone, after the files that an audit makes there failed: a disk may be full. An audit
+    /// without them takes longer, and comes to the same verdict. None where nothing was written there.
+    pub(super) fn left_alone(&self, problem: &dyn std::fmt::Display) -> Option<Self> {
+        match self {
+            Self::Named(folder) | Self::OfPerson(folder) => {
+                Some(Self::LeftAlone(folder.clone(), format!("{}: {problem}", folder.display())))
+            }
+            Self::LeftAlone(..) | Self::Nowhere(_) => None,
+        }
+    }
+}
 
 /// What an audit says of its memory.
 #[derive(Debug, Clone, Default)]

@@ -41,7 +41,7 @@ pub struct AuditReport {
 
 impl AuditReport {
     /// A report of a replay. `known`: whether the identity came from outside, and how many entries were replayed before.
-    pub(crate) fn new(
+    pub(super) fn new(
         audit: &Audit,
         (is_pinned, resumed_at): (bool, u64),
         verdict: Result<(u64, Hash), Discrepancy>,
@@ -61,7 +61,7 @@ impl AuditReport {
     }
 
     /// Nothing was replayed: the ledger doesn't continue what is remembered.
-    pub(crate) fn of_memory(genesis: Option<Pin>, (is_pinned, entries): (bool, u64), found: Discrepancy) -> Self {
+    pub(super) fn of_memory(genesis: Option<Pin>, (is_pinned, entries): (bool, u64), found: Discrepancy) -> Self {
         Self {
             genesis,
             entries,
@@ -89,18 +89,18 @@ impl AuditReport {
     }
 
     /// Every entry is in order, but they aren't those that the checkpoint is over.
-    pub(crate) const fn is_other_history(&self) -> bool {
+    pub(super) const fn is_other_history(&self) -> bool {
         matches!(self.verdict, Err(Discrepancy::Log { finding: Finding::RootMismatch { .. }, .. }))
     }
 
     /// It didn't pass, but stands on what an earlier audit left on this machine: other than a contradiction between two
     /// checkpoints, that may be what is wrong.
-    pub(crate) fn may_be_my_fault(&self) -> bool {
+    pub(super) fn may_be_my_fault(&self) -> bool {
         self.resumed_at > 0 && self.entries > 0 && self.verdict.as_ref().is_err_and(Discrepancy::is_by_replay)
     }
 
     /// The first entry that isn't the one that was signed, where it was found.
-    pub(crate) const fn naming(mut self, entry: Option<u64>) -> Self {
+    pub(super) const fn naming(mut self, entry: Option<u64>) -> Self {
         if let (Err(Discrepancy::Log { first_other, .. }), Some(_)) = (&mut self.verdict, entry) {
             *first_other = entry;
         }
@@ -120,25 +120,25 @@ impl AuditReport {
     }
 
     /// It is sound, and ends before what was verified already.
-    pub(crate) fn older(mut self, older: OlderSource) -> Self {
+    pub(super) fn older(mut self, older: OlderSource) -> Self {
         self.older = Some(older);
         self
     }
 
     /// How it stands with what the auditor remembers.
-    pub(crate) fn remembered(mut self, memory: MemoryCondition) -> Self {
+    pub(super) fn remembered(mut self, memory: MemoryCondition) -> Self {
         self.memory = memory;
         self
     }
 
     /// The log is sound, but something else isn't.
-    pub(crate) fn with(mut self, found: Discrepancy) -> Self {
+    pub(super) fn with(mut self, found: Discrepancy) -> Self {
         self.verdict = Err(found);
         self
     }
 
     /// The server's answers agree with its log, as of this entry.
-    pub(crate) const fn compared(mut self, index: u64) -> Self {
+    pub(super) const fn compared(mut self, index: u64) -> Self {
         self.compared_at = Some(index);
         self
     }

@@ -33,7 +33,7 @@ enum ServerAnswer {
 
 /// All that a server answered.
 #[derive(Debug)]
-pub(crate) struct ServerAnswers {
+pub(super) struct ServerAnswers {
     /// By the entry that the answer reflects.
     by_index: BTreeMap<u64, Vec<ServerAnswer>>,
     digest: proto::GetStateDigestResponse,
@@ -66,7 +66,7 @@ impl List {
 
 impl ServerAnswers {
     /// Asks for every account, every hold, and the digest of all histories.
-    pub(crate) fn gather<S: Server>(server: &mut S) -> Result<Self, ServerError<S::Error>> {
+    pub(super) fn gather<S: Server>(server: &mut S) -> Result<Self, ServerError<S::Error>> {
         let mut by_index: BTreeMap<u64, Vec<ServerAnswer>> = BTreeMap::new();
         let status = server.status()?;
         let (mut cursor, mut indexes, mut list) = (String::new(), Vec::new(), List::new("accounts", status.accounts));
@@ -109,17 +109,17 @@ impl ServerAnswers {
     }
 
     /// The last entry that an answer reflects.
-    pub(crate) fn last_index(&self) -> u64 {
+    pub(super) fn last_index(&self) -> u64 {
         self.by_index.last_key_value().map_or(0, |(index, _)| *index)
     }
 
     /// How many entries may be replayed from `size` on before the next answer has to be looked at.
-    pub(crate) fn boundary(&self, size: u64) -> Option<u64> {
+    pub(super) fn boundary(&self, size: u64) -> Option<u64> {
         self.by_index.range(size..).next().map(|(index, _)| index.saturating_add(1))
     }
 
     /// Looks at what was answered as of the last entry that was replayed.
-    pub(crate) fn check(&self, view: &View) -> Result<(), Box<Discrepancy>> {
+    pub(super) fn check(&self, view: &View) -> Result<(), Box<Discrepancy>> {
         let index = view.reflected_index();
         for answer in self.by_index.get(&index).into_iter().flatten() {
             match answer {
@@ -133,7 +133,7 @@ impl ServerAnswers {
     }
 
     /// Compares the digests of all histories; a difference is looked for until account and row are named.
-    pub(crate) fn check_histories<S: Server>(
+    pub(super) fn check_histories<S: Server>(
         &self,
         server: &mut S,
         own: &Projection,

@@ -11,18 +11,18 @@ const LOCATED_ENTRIES: u64 = 4_096;
 
 /// The tree that a server's checkpoint is over, by the server's own proofs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ServerTree {
+pub(super) struct ServerTree {
     size: u64,
     root: Option<Hash>,
 }
 
 impl ServerTree {
-    pub(crate) fn new(checkpoint: &Checkpoint) -> Self {
+    pub(super) fn new(checkpoint: &Checkpoint) -> Self {
         Self { size: checkpoint.size, root: checkpoint.root_hash().ok() }
     }
 
     /// The root of the first entries; none where the server's proof doesn't lead to its checkpoint.
-    pub(crate) fn root_over<S: Server>(self, server: &mut S, size: u64) -> Result<Option<Hash>, ServerError<S::Error>> {
+    pub(super) fn root_over<S: Server>(self, server: &mut S, size: u64) -> Result<Option<Hash>, ServerError<S::Error>> {
         let Some(root) = self.root.filter(|_| (1..=self.size).contains(&size)) else { return Ok(None) };
         if size == self.size {
             return Ok(Some(root));
@@ -34,7 +34,7 @@ impl ServerTree {
     /// The first entry that the server sends and that isn't in the tree of its checkpoint, after those that `frontier` is
     /// over: each 4,096 entries the server is asked for its root, and once that differs, the entry is sought among them by
     /// halves. None where the server has no tree that leads to its checkpoint.
-    pub(crate) fn first_other<S: Server>(
+    pub(super) fn first_other<S: Server>(
         self,
         server: &mut S,
         mut frontier: Frontier,

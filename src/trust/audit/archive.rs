@@ -1,84 +1,81 @@
 //! The audit of an archive. One that was interrupted goes on where it was; entries that were verified before are only hashed.
 
-use std::{fs::File, io::BufReader, path::Path};
-
-use indicatif::ProgressBar;
-use tokio::sync::watch;
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+};
 
 use super::{
-    Stop,
-    kept::Kept,
-    memory::{Begin, Kind, Memory, Slot},
-    outcome, own_files,
-    place::Place,
-    refuse_if, remember,
+    Audit, AuditError, AuditReport, Auditor, Finding, MemoryError, MemoryFolder, Pin, Progress, Scratch, Unjudged,
+    judge::{outcome, remember, until_judged, witnessed},
+    kept::{KeptHistory, Whole},
+    memory::{Begin, Memory, SourceKind, StateSlot},
     state::{Remembered, Resumed},
-    unfit, witnessed,
+    stop::Stop,
 };
 use crate::{
-    cli::output::{Failure, progress},
     engine::{
         pipeline::{self, Keys},
         projection::Projection,
         store::StoredEntry,
     },
-    format::{
-        archive::{ArchiveError, Reader},
-        checkpoint::policy::WitnessPolicy,
-    },
-    merkle::Hash,
-    trust::audit::{Audit, AuditError, AuditReport, Finding, Pin, Scratch},
+    format::archive::{ArchiveError, Reader},
 };
 
 type Archive = Reader<BufReader<File>>;
 
-/// Audits an archive, from what is remembered on, and from the beginning where that doesn't pass: see the audit of a server.
-pub(super) fn audit(
-    path: &Path,
-    pin: Option<&Pin>,
-    policy: Option<&WitnessPolicy>,
-    place: &Place,
-    stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<AuditReport> {
-    let report = attempt(path, pin, policy, (place, Begin::Remembered), stopped)?;
-    if let Some(report) = report.filter(|report| !report.may_be_my_fault()) {
-        return Ok(report);
-    }
-    attempt(path, pin, policy, (place, Begin::Genesis), stopped)?.ok_or_else(unfit)
+/// The file of an archive can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct NotOpened {
+    /// The file that was named.
+    pub path: PathBuf,
+    /// What the file system says.
+    pub source: io::Error,
+}
+
+type Unaudited = Unjudged<NotOpened>;
+
+/// Audits an archive, from what is remembered on, and from the beginning where that doesn't pass.
+///
+/// # Errors
+/// Nothing could be judged.
+pub fn audit(path: &Path, auditor: &Auditor) -> Result<AuditReport, Unaudited> {
+    until_judged(auditor, |folder, begin| attempt(path, auditor, (folder, begin)))
 }
 
 /// None where this auditor's own files turn out to be damaged.
 fn attempt(
     path: &Path,
-    pin: Option<&Pin>,
-    policy: Option<&WitnessPolicy>,
-    (place, begin): (&Place, Begin),
-    stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Option<AuditReport>> {
+    auditor: &Auditor,
+    (folder, begin): (&MemoryFolder, Begin),
+) -> Result<Option<AuditReport>, Unaudited> {
+    let pin = auditor.pin;
     let reader = match open(path)? {
         Ok(reader) => reader,
         Err(error) => {
-            let known = (pin.is_some(), 0);
-            return outcome(&Audit::new(pin.cloned(), None, Scratch::new()?), known, Err(Stop::Archive(error)))
-                .map(Some);
+            let scratch = Scratch::new().map_err(MemoryError::Temporary)?;
+            let audit = Audit::new(pin.cloned(), None, scratch);
+            return outcome(&audit, (pin.is_some(), 0), Err(Stop::Archive(error))).map(Some);
         }
     };
-    let mut memory = Memory::new(place, reader.origin(), Kind::Archive)?;
-    let mut kept = Kept::open(&mut memory, reader.origin(), pin)?;
+    let mut memory = Memory::new(folder, reader.origin(), SourceKind::Archive)?;
+    let mut kept = KeptHistory::open(&mut memory, reader.origin(), pin)?;
     let expected = kept.expected(pin);
-    let found = begin_with(path, reader, (&mut memory, begin), expected.as_ref(), stopped)?;
-    let Found { mut reader, remembered, ahead } = found;
-    let resumed = remembered.resume(expected, kept.size()).map_err(own_files)?;
+    let opened = begin_with(path, reader, (&mut memory, begin), expected.as_ref(), auditor)?;
+    let Opened { mut reader, remembered, ahead } = opened;
+    let resumed = remembered.resume(expected, kept.size()).map_err(Unjudged::own_files)?;
     let is_pinned = pin.is_some() || kept.is_pinned;
-    let (mut audit, own, report) = replay(&mut reader, ahead, is_pinned, &memory, resumed, stopped)?;
+    let (mut audit, own, report) = replay(&mut reader, ahead, is_pinned, &memory, resumed, auditor)?;
     let note = reader.note().unwrap_or_default();
-    let report = remember(&memory, (&mut kept, &own), (pin, stopped), (note, &mut audit), report)?;
+    let report = remember(auditor, &memory, (&mut kept, &own), (note, &mut audit), report)?;
     memory.discard();
-    Ok(report.map(|report| witnessed(report, note, policy).remembered(memory.condition())))
+    Ok(report.map(|report| witnessed(auditor, note, report).remembered(memory.condition())))
 }
 
 /// An archive, and a state of its own beginning.
-struct Found {
+struct Opened {
     reader: Archive,
     remembered: Remembered,
     /// Entries that were read already, and come after it.
@@ -91,31 +88,31 @@ fn begin_with(
     mut reader: Archive,
     (memory, begin): (&mut Memory, Begin),
     expected: Option<&Pin>,
-    stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Found> {
+    auditor: &Auditor,
+) -> Result<Opened, Unaudited> {
     let origin = reader.origin().to_owned();
-    for slot in Slot::BOTH {
+    for slot in StateSlot::BOTH {
         let Some(remembered) = memory.open(slot, &origin, begin) else { continue };
         if remembered.size() == 0 {
-            return Ok(Found { reader, remembered, ahead: Vec::new() });
+            return Ok(Opened { reader, remembered, ahead: Vec::new() });
         }
         if !remembered.is_of(expected) {
             continue;
         }
         let next = || reader.next_entries().ok()?;
-        if let Some(ahead) = remembered.follow(stopped, next, |_, _| true)? {
-            return Ok(Found { reader, remembered, ahead });
+        if let Some(ahead) = remembered.follow(auditor, next, |_, _| true)? {
+            return Ok(Opened { reader, remembered, ahead });
         }
         // Another history, a shorter one, or damage: all of it is looked at.
-        reader = open(path)?.map_err(|error| Failure::Unreachable(error.to_string()))?;
+        reader = open(path)?.map_err(Unjudged::Archive)?;
     }
-    let remembered = memory.begin(&origin).map_err(own_files)?;
-    Ok(Found { reader, remembered, ahead: Vec::new() })
+    let remembered = memory.begin(&origin).map_err(Unjudged::own_files)?;
+    Ok(Opened { reader, remembered, ahead: Vec::new() })
 }
 
-fn open(path: &Path) -> anyhow::Result<Result<Archive, ArchiveError>> {
-    let unread = |error: std::io::Error| Failure::Unreachable(format!("{}: {error}", path.display()));
-    Ok(Reader::new(BufReader::new(File::open(path).map_err(unread)?)))
+fn open(path: &Path) -> Result<Result<Archive, ArchiveError>, Unaudited> {
+    let file = File::open(path).map_err(|source| Unjudged::Source(NotOpened { path: path.to_owned(), source }))?;
+    Ok(Reader::new(BufReader::new(file)))
 }
 
 fn replay(
@@ -124,12 +121,11 @@ fn replay(
     is_pinned: bool,
     memory: &Memory,
     mut resumed: Resumed,
-    stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<(Audit, Projection, AuditReport)> {
+    auditor: &Auditor,
+) -> Result<(Audit, Projection, AuditReport), Unaudited> {
     let origin = reader.origin().to_owned();
-    let bar: ProgressBar = progress(None, "entries");
     let read = || {
-        refuse_if(stopped).map_err(Stop::Source)?;
+        auditor.refuse_if_stopped()?;
         if !ahead.is_empty() {
             return Ok(std::mem::take(&mut ahead));
         }
@@ -137,10 +133,10 @@ fn replay(
     };
     let ended = memory.replay(&mut resumed, read, |audit, _own, chunk| {
         audit.take(chunk, |_| Ok(None))?;
-        bar.set_position(audit.size());
+        (auditor.progress)(Progress::Replayed { entries: audit.size(), all: None });
         Ok(())
     });
-    bar.finish_and_clear();
+    (auditor.progress)(Progress::Ended);
     let Resumed { mut audit, own, start, .. } = resumed;
     let ended = ended.and_then(|()| finish(&audit, &origin, reader.note()));
     let ended = match ended {
@@ -161,7 +157,7 @@ fn replay(
     Ok((audit, own, report))
 }
 
-fn finish(audit: &Audit, origin: &str, note: Option<&str>) -> Result<(u64, Hash), Stop> {
+fn finish(audit: &Audit, origin: &str, note: Option<&str>) -> Result<Whole, Stop<NotOpened>> {
     let named = audit.genesis().map(|genesis| genesis.ledger_key.name());
     match (named, note) {
         (Some(found), _) if found != origin => {

@@ -2,13 +2,14 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{BufWriter, ErrorKind, Seek, SeekFrom, Write},
+    io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
-use tokio::sync::watch;
-
-use super::{memory::Memory, own_files, refuse_if};
+use super::{
+    Audit, Auditor, Beginning, Discrepancy, Fork, MemoryError, OlderSource, Pin, TreeFile, first_difference,
+    memory::{Memory, MemoryFileError, with_causes},
+};
 use crate::{
     engine::store::{CheckpointFile, atomic_write, atomic_write_with},
     format::{
@@ -16,7 +17,6 @@ use crate::{
         proof::{CheckpointPair, Relation},
     },
     merkle::{Hash, stored_hash_count},
-    trust::audit::{Audit, Beginning, Discrepancy, Fork, OlderSource, Pin, TreeFile, first_difference},
 };
 
 /// Entries whose hashes are copied between two looks at whether somebody wants no more: 64 MiB.
@@ -26,7 +26,7 @@ const COPIED_ENTRIES: u64 = 1 << 20;
 pub(super) type Whole = (u64, Hash);
 
 /// What is remembered of a ledger whatever kind of source it was seen in.
-pub(super) struct Kept {
+pub(super) struct KeptHistory {
     folder: Option<PathBuf>,
     pub(super) pin: Option<Pin>,
     /// An audit had the identity from outside.
@@ -50,10 +50,10 @@ pub(super) enum Compared {
     Unfit,
 }
 
-impl Kept {
+impl KeptHistory {
     /// What is kept in a memory, unless it is of another ledger than the one that is pinned. What is damaged of it is left
     /// out and told: nobody is accused because of that.
-    pub(super) fn open(memory: &mut Memory, origin: &str, pin: Option<&Pin>) -> anyhow::Result<Self> {
+    pub(super) fn open(memory: &mut Memory, origin: &str, pin: Option<&Pin>) -> Result<Self, MemoryError> {
         let mut kept = Self::read(memory);
         kept.check_pin(memory);
         // The folder is named after the ledger's origin: somebody put another ledger's memory there.
@@ -181,7 +181,7 @@ impl Kept {
         memory: &Memory,
         (note, own): (&str, Whole),
         audit: &mut Audit,
-    ) -> anyhow::Result<Compared> {
+    ) -> io::Result<Compared> {
         let Some(pin) = audit.genesis().cloned() else { return Ok(Compared::Fits) };
         let Some((kept, whole)) = self.checkpoint(memory, &pin) else {
             // Of what was longer than this, at least nothing is given up.
@@ -199,7 +199,7 @@ impl Kept {
                 Err(problem) => return Ok(Compared::Older(self.older(whole.0, Some(problem)))),
             }
         } else {
-            match audit.tree().beginning(own, whole.0).map_err(own_files)? {
+            match audit.tree().beginning(own, whole.0)? {
                 Some(beginning) if beginning.root == whole.1 => return Ok(Compared::Fits),
                 Some(beginning) => (older, newer, path, then) = (kept.as_str(), note, beginning.path, beginning.root),
                 None => return Ok(Compared::Unfit),
@@ -243,7 +243,7 @@ impl Kept {
         memory: &Memory,
         (note, own): (&str, Whole),
         audit: &mut Audit,
-        (pin, stopped): (Option<&Pin>, &watch::Receiver<bool>),
+        auditor: &Auditor,
     ) {
         let (Some(folder), true, Some(genesis)) = (&self.folder, memory.is_mine(), audit.genesis().cloned()) else {
             return;
@@ -257,14 +257,15 @@ impl Kept {
             leads == Some(true)
         });
         let written =
-            keep_tree(&folder.join("tree"), before.map_or(0, |before| before.0), own.0, (audit.tree(), stopped))
+            keep_tree(&folder.join("tree"), before.map_or(0, |before| before.0), own.0, (audit.tree(), auditor))
                 .and_then(|()| Ok(atomic_write(&folder.join("pin"), genesis.to_text().as_bytes(), 0o600)?));
         let written = written.and_then(|()| {
-            self.remember_pin(memory, &genesis, pin);
+            self.remember_pin(memory, &genesis, auditor.pin);
             Ok(CheckpointFile::new(folder.join("checkpoint")).write(note)?)
         });
         if let Err(error) = written {
-            memory.tell_lost(format!("{}: what was verified could not be written: {error:#}", folder.display()));
+            let (folder, problem) = (folder.display(), with_causes(&error));
+            memory.tell_lost(format!("{folder}: what was verified could not be written: {problem}"));
         }
     }
 
@@ -286,12 +287,12 @@ fn keep_tree(
     path: &Path,
     before: u64,
     size: u64,
-    (tree, stopped): (&mut TreeFile, &watch::Receiver<bool>),
-) -> anyhow::Result<()> {
+    (tree, auditor): (&mut TreeFile, &Auditor),
+) -> Result<(), MemoryFileError> {
     let mut copy = |from: u64, into: &mut BufWriter<&File>| {
         let mut next = from;
         while next < size {
-            refuse_if(stopped).map_err(|error| std::io::Error::other(error.to_string()))?;
+            auditor.refuse_if_stopped().map_err(io::Error::other)?;
             let end = next.saturating_add(COPIED_ENTRIES).min(size);
             tree.copy(next..end, into)?;
             next = end;

@@ -12,8 +12,9 @@
 //! ```
 
 use std::{
+    error::Error,
     fs::{self, File, TryLockError},
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -22,22 +23,18 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::{
-    Stop,
-    place::Place,
+    Audit, MemoryCondition, MemoryError, MemoryFolder, Pin, Scratch,
     state::{Remembered, Resumed},
+    stop::Stop,
 };
 use crate::{
-    cli::output::usage,
     engine::{
         pipeline::{self, Prepared},
-        projection::Projection,
-        store::{StoredEntry, atomic_write, remove_temporary},
+        projection::{Projection, ProjectionError},
+        store::{StoreError, StoredEntry, atomic_write, remove_temporary},
     },
     format::proof::CheckpointPair,
-    trust::{
-        audit::{Audit, MemoryCondition, Pin, Scratch},
-        evidence,
-    },
+    trust::evidence,
 };
 
 /// Entries after which an audit remembers how far it is: replaying as many again takes a few seconds.
@@ -45,7 +42,7 @@ const SAVE_ENTRIES: u64 = 200_000;
 
 /// What kind of audit goes on: one of a server keeps rows of history to compare.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum SourceKind {
     Server,
     Archive,
     Folder,
@@ -62,14 +59,14 @@ pub(super) enum Begin {
 
 /// Which of two states of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum StateSlot {
     /// Of the longest history that was verified.
     Kept,
     /// Of another one, under way: what is kept is not given up for a source that may be older, or forked, or damaged.
     Beside,
 }
 
-impl Slot {
+impl StateSlot {
     pub(super) const BOTH: [Self; 2] = [Self::Kept, Self::Beside];
 }
 
@@ -80,8 +77,8 @@ pub(super) struct Memory {
     pub(super) folder: Option<PathBuf>,
     /// Where the states are.
     states: PathBuf,
-    kind: Kind,
-    slot: Slot,
+    kind: SourceKind,
+    slot: StateSlot,
     /// Held while nobody else may write here. Without it nothing is remembered, and the states are in a temporary folder.
     lock: Option<File>,
     temporary: Option<TempDir>,
@@ -94,14 +91,14 @@ impl Memory {
     ///
     /// # Errors
     /// The folder was named by the auditor, and nothing can be kept there, nor is there anything to read.
-    pub(super) fn new(place: &Place, origin: &str, kind: Kind) -> anyhow::Result<Self> {
+    pub(super) fn new(place: &MemoryFolder, origin: &str, kind: SourceKind) -> Result<Self, MemoryError> {
         let name = hex::encode(&Sha256::digest(origin.as_bytes())[..8]);
         let folder = match place {
-            Place::Named(folder) | Place::OfPerson(folder) => folder.join(name),
-            Place::LeftAlone(folder, problem) => {
+            MemoryFolder::Named(folder) | MemoryFolder::OfPerson(folder) => folder.join(name),
+            MemoryFolder::LeftAlone(folder, problem) => {
                 return Self::elsewhere(Some(folder.join(name)), kind, problem.clone());
             }
-            Place::Nowhere(problem) => return Self::elsewhere(None, kind, problem.clone()),
+            MemoryFolder::Nowhere(problem) => return Self::elsewhere(None, kind, problem.clone()),
         };
         let lock = match fs::create_dir_all(&folder).and_then(|()| File::create(folder.join("lock"))) {
             Ok(lock) => lock,
@@ -110,8 +107,8 @@ impl Memory {
                 let is_readable = fs::read(folder.join("checkpoint")).is_ok();
                 return match (is_readable, place) {
                     (true, _) => Self::elsewhere(Some(folder), kind, problem),
-                    (false, Place::Named(_)) => Err(usage(format!("--memory: {problem}"))),
-                    (false, Place::OfPerson(_) | Place::LeftAlone(..) | Place::Nowhere(_)) => {
+                    (false, MemoryFolder::Named(_)) => Err(MemoryError::Unusable(problem)),
+                    (false, MemoryFolder::OfPerson(_) | MemoryFolder::LeftAlone(..) | MemoryFolder::Nowhere(_)) => {
                         Self::elsewhere(None, kind, problem)
                     }
                 };
@@ -129,19 +126,27 @@ impl Memory {
         let _left = remove_temporary(&folder);
         let condition = Mutex::new(MemoryCondition { is_kept: true, problems: Vec::new() });
         let states = folder.clone();
-        Ok(Self { folder: Some(folder), states, kind, slot: Slot::Kept, lock: Some(lock), temporary: None, condition })
+        Ok(Self {
+            folder: Some(folder),
+            states,
+            kind,
+            slot: StateSlot::Kept,
+            lock: Some(lock),
+            temporary: None,
+            condition,
+        })
     }
 
     /// A memory in which nothing is kept, though something may be read.
-    fn elsewhere(folder: Option<PathBuf>, kind: Kind, problem: String) -> anyhow::Result<Self> {
-        let temporary = tempfile::tempdir()?;
-        let (states, slot) = (temporary.path().to_owned(), Slot::Kept);
+    fn elsewhere(folder: Option<PathBuf>, kind: SourceKind, problem: String) -> Result<Self, MemoryError> {
+        let temporary = tempfile::tempdir().map_err(MemoryError::Temporary)?;
+        let (states, slot) = (temporary.path().to_owned(), StateSlot::Kept);
         let condition = Mutex::new(MemoryCondition { is_kept: false, problems: vec![problem] });
         Ok(Self { folder, states, kind, slot, lock: None, temporary: Some(temporary), condition })
     }
 
     /// It is of another ledger: nothing of it is looked at, and nothing is written to it.
-    pub(super) fn leave(&mut self, problem: String) -> anyhow::Result<()> {
+    pub(super) fn leave(&mut self, problem: String) -> Result<(), MemoryError> {
         *self = Self::elsewhere(None, self.kind, problem)?;
         Ok(())
     }
@@ -170,50 +175,49 @@ impl Memory {
         self.condition.lock().unwrap_or_else(PoisonError::into_inner).is_kept = false;
     }
 
-    fn state(&self, slot: Slot) -> PathBuf {
+    fn state(&self, slot: StateSlot) -> PathBuf {
         let kind = match self.kind {
-            Kind::Server => "server",
-            Kind::Archive => "archive",
-            Kind::Folder => "folder",
+            SourceKind::Server => "server",
+            SourceKind::Archive => "archive",
+            SourceKind::Folder => "folder",
         };
         self.states.join(match slot {
-            Slot::Kept => kind.to_owned(),
-            Slot::Beside => format!("{kind}.beside"),
+            StateSlot::Kept => kind.to_owned(),
+            StateSlot::Beside => format!("{kind}.beside"),
         })
     }
 
     /// The state in a slot; none where there is none to go on from. An audit that finds nothing where states are kept begins
     /// there.
-    pub(super) fn open(&mut self, slot: Slot, origin: &str, begin: Begin) -> Option<Remembered> {
+    pub(super) fn open(&mut self, slot: StateSlot, origin: &str, begin: Begin) -> Option<Remembered> {
         self.slot = slot;
         let state = self.state(slot);
-        if !state.exists() && slot == Slot::Beside {
+        if !state.exists() && slot == StateSlot::Beside {
             return None;
         }
         let remembered = open_state(&state, origin).map_err(|error| {
             // One that doesn't fit together, or is of an earlier version, is made again without a word.
-            let is_short = |error: &std::io::Error| error.kind() == ErrorKind::UnexpectedEof;
-            if !error.downcast_ref().is_some_and(is_short) {
-                self.tell(format!("{} is left out: {error:#}", state.display()));
+            if !matches!(&error, MemoryFileError::Io(error) if error.kind() == ErrorKind::UnexpectedEof) {
+                self.tell(format!("{} is left out: {}", state.display(), with_causes(&error)));
             }
         });
         let remembered = remembered.ok()?;
-        let wanted = if remembered.size() > 0 { begin == Begin::Remembered } else { slot == Slot::Kept };
+        let wanted = if remembered.size() > 0 { begin == Begin::Remembered } else { slot == StateSlot::Kept };
         Some(remembered).filter(|_| wanted)
     }
 
     /// A state to begin with, beside what is kept.
-    pub(super) fn begin(&mut self, origin: &str) -> anyhow::Result<Remembered> {
-        self.slot = Slot::Beside;
-        let state = self.state(Slot::Beside);
-        match remove_folder(&state).map_err(anyhow::Error::from).and_then(|()| open_state(&state, origin)) {
+    pub(super) fn begin(&mut self, origin: &str) -> Result<Remembered, MemoryFileError> {
+        self.slot = StateSlot::Beside;
+        let state = self.state(StateSlot::Beside);
+        match remove_folder(&state).map_err(MemoryFileError::Io).and_then(|()| open_state(&state, origin)) {
             Ok(remembered) => Ok(remembered),
             Err(error) if self.temporary.is_none() => {
-                self.tell_lost(format!("{}: {error:#}", state.display()));
+                self.tell_lost(format!("{}: {}", state.display(), with_causes(&error)));
                 let temporary = tempfile::tempdir()?;
                 temporary.path().clone_into(&mut self.states);
                 self.temporary = Some(temporary);
-                open_state(&self.state(Slot::Beside), origin)
+                open_state(&self.state(StateSlot::Beside), origin)
             }
             Err(error) => Err(error),
         }
@@ -226,23 +230,24 @@ impl Memory {
         }
         let state = self.state(self.slot);
         if let Err(error) = save_state(&state, own, audit) {
-            self.tell_lost(format!("{}: how far this audit came could not be written: {error:#}", state.display()));
+            let (state, problem) = (state.display(), with_causes(&error));
+            self.tell_lost(format!("{state}: how far this audit came could not be written: {problem}"));
         }
     }
 
     /// The same of a source that is older than what was verified: it never takes the place of a longer one.
     pub(super) fn save_shorter(&self, own: &Projection, audit: &mut Audit) {
-        if self.slot == Slot::Kept {
+        if self.slot == StateSlot::Kept {
             self.save(own, audit);
         }
     }
 
     /// The state that this audit came to takes the place of the one that is kept.
     pub(super) fn promote(&self) {
-        if self.slot == Slot::Kept || self.temporary.is_some() {
+        if self.slot == StateSlot::Kept || self.temporary.is_some() {
             return;
         }
-        let (kept, beside) = (self.state(Slot::Kept), self.state(Slot::Beside));
+        let (kept, beside) = (self.state(StateSlot::Kept), self.state(StateSlot::Beside));
         if let Err(error) = remove_folder(&kept).and_then(|()| fs::rename(&beside, &kept)) {
             self.tell_lost(format!("{}: {error}", kept.display()));
         }
@@ -250,19 +255,19 @@ impl Memory {
 
     /// The state that this audit came to is of no use to another one.
     pub(super) fn discard(&self) {
-        if self.slot == Slot::Beside {
+        if self.slot == StateSlot::Beside {
             // What stays takes space, and is not gone on from where it doesn't fit.
-            let _left = remove_folder(&self.state(Slot::Beside));
+            let _left = remove_folder(&self.state(StateSlot::Beside));
         }
     }
 
     /// Replays what `read` gives, and remembers how far it came: now and then, and where it is interrupted or cut off.
-    pub(super) fn replay(
+    pub(super) fn replay<E: Send>(
         &self,
         Resumed { audit, own, keys, .. }: &mut Resumed,
-        read: impl FnMut() -> Result<Vec<StoredEntry>, Stop> + Send,
-        mut take: impl FnMut(&mut Audit, &Projection, Vec<Prepared>) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        read: impl FnMut() -> Result<Vec<StoredEntry>, Stop<E>> + Send,
+        mut take: impl FnMut(&mut Audit, &Projection, Vec<Prepared>) -> Result<(), Stop<E>>,
+    ) -> Result<(), Stop<E>> {
         let mut saved = audit.size();
         let ended = pipeline::run(std::mem::take(keys), read, |chunk| {
             take(audit, own, chunk)?;
@@ -272,7 +277,7 @@ impl Memory {
             }
             Ok(())
         });
-        if matches!(ended, Err(Stop::Source(_))) && audit.size() > saved {
+        if matches!(ended, Err(Stop::Source(_) | Stop::Interrupted(_))) && audit.size() > saved {
             self.save(own, audit);
         }
         ended
@@ -280,21 +285,42 @@ impl Memory {
 
     /// Keeps two checkpoints that can't both be true, and says where: in the memory, or where nothing is kept, in the folder
     /// for temporary files, from where the auditor has to take it.
-    pub(super) fn keep_evidence(&self, pair: &CheckpointPair) -> std::io::Result<PathBuf> {
+    pub(super) fn keep_evidence(&self, pair: &CheckpointPair) -> io::Result<PathBuf> {
         let kept = self.folder.as_ref().and_then(|folder| evidence::keep(folder, pair).ok());
         kept.map_or_else(|| evidence::keep(&std::env::temp_dir(), pair), Ok)
     }
 }
 
+/// A file of a memory can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MemoryFileError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An error with all that led to it, in one line.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
 /// Removes a folder, if it is there.
-fn remove_folder(folder: &Path) -> std::io::Result<()> {
+fn remove_folder(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-fn open_state(state: &Path, origin: &str) -> anyhow::Result<Remembered> {
+fn open_state(state: &Path, origin: &str) -> Result<Remembered, MemoryFileError> {
     fs::create_dir_all(state)?;
     let genesis = Pin::read(&state.join("genesis")).ok();
     let events = fs::read_to_string(state.join("events-replayed")).ok().and_then(|text| text.parse().ok());
@@ -312,7 +338,7 @@ fn open_state(state: &Path, origin: &str) -> anyhow::Result<Remembered> {
     })
 }
 
-fn save_state(state: &Path, own: &Projection, audit: &mut Audit) -> anyhow::Result<()> {
+fn save_state(state: &Path, own: &Projection, audit: &mut Audit) -> Result<(), MemoryFileError> {
     let events = audit.events();
     let Some((replay, genesis, old)) = audit.parts() else { return Ok(()) };
     old.sync()?;

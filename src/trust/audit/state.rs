@@ -1,14 +1,13 @@
 //! How far audits of one kind of source have come: the auditor's own state, and how another audit goes on from it.
 
-use tokio::sync::watch;
-
-use super::refuse_if;
+use super::{
+    Audit, Pin, Scratch,
+    auditor::{Auditor, Interrupted, Progress},
+};
 use crate::{
-    cli::output::progress,
     engine::{pipeline::Keys, projection::Projection, replay::Replay, store::StoredEntry},
     format::wire,
     merkle::{Frontier, Hash, leaf_hash, root_of_leaves},
-    trust::audit::{Audit, Pin, Scratch},
 };
 
 /// What an earlier audit had replayed; nothing at all at the beginning.
@@ -65,36 +64,43 @@ impl Remembered {
     /// Somebody wants no more.
     pub(super) fn follow(
         &self,
-        stopped: &watch::Receiver<bool>,
-        mut next: impl FnMut() -> Option<Vec<StoredEntry>>,
-        mut node: impl FnMut(u64, Hash) -> bool,
-    ) -> anyhow::Result<Option<Vec<StoredEntry>>> {
-        let known = &self.replay.frontier;
-        let size = known.size();
-        let bar = progress(Some(size), "entries known");
-        let (mut frontier, mut number, mut sound) = (Frontier::default(), 0, true);
-        loop {
-            refuse_if(stopped)?;
-            // A source that gives nothing has ended: it is shorter than what is remembered.
-            let Some(entries) = next().filter(|entries| !entries.is_empty()) else { return Ok(None) };
-            let mut entries = entries.into_iter();
-            for entry in entries.by_ref() {
-                // The leaf is over the header; the header is over the events.
-                let Ok(header) = wire::decode_header(&entry.header) else { return Ok(None) };
-                let root = root_of_leaves(entry.events.iter().map(|event| leaf_hash(event)));
-                if root != header.events_root || entry.index != frontier.size() {
-                    return Ok(None);
-                }
-                frontier.append(leaf_hash(&entry.leaf()), |hash| {
-                    sound &= node(number, hash);
-                    number += 1;
-                });
-                if frontier.size() == size {
-                    bar.finish_and_clear();
-                    return Ok((sound && frontier == *known).then(|| entries.collect()));
-                }
+        auditor: &Auditor,
+        next: impl FnMut() -> Option<Vec<StoredEntry>>,
+        node: impl FnMut(u64, Hash) -> bool,
+    ) -> Result<Option<Vec<StoredEntry>>, Interrupted> {
+        let followed = follow(&self.replay.frontier, auditor, next, node);
+        (auditor.progress)(Progress::Ended);
+        followed
+    }
+}
+
+fn follow(
+    known: &Frontier,
+    auditor: &Auditor,
+    mut next: impl FnMut() -> Option<Vec<StoredEntry>>,
+    mut node: impl FnMut(u64, Hash) -> bool,
+) -> Result<Option<Vec<StoredEntry>>, Interrupted> {
+    let (mut frontier, mut number, mut sound) = (Frontier::default(), 0, true);
+    loop {
+        auditor.refuse_if_stopped()?;
+        // A source that gives nothing has ended: it is shorter than what is remembered.
+        let Some(entries) = next().filter(|entries| !entries.is_empty()) else { return Ok(None) };
+        let mut entries = entries.into_iter();
+        for entry in entries.by_ref() {
+            // The leaf is over the header; the header is over the events.
+            let Ok(header) = wire::decode_header(&entry.header) else { return Ok(None) };
+            let root = root_of_leaves(entry.events.iter().map(|event| leaf_hash(event)));
+            if root != header.events_root || entry.index != frontier.size() {
+                return Ok(None);
             }
-            bar.set_position(frontier.size());
+            frontier.append(leaf_hash(&entry.leaf()), |hash| {
+                sound &= node(number, hash);
+                number += 1;
+            });
+            if frontier.size() == known.size() {
+                return Ok((sound && frontier == *known).then(|| entries.collect()));
+            }
         }
+        (auditor.progress)(Progress::Known { entries: frontier.size(), all: known.size() });
     }
 }

@@ -1,0 +1,148 @@
+//! The audit of a data folder that nobody serves, tree and all. One that was interrupted goes on where it was; entries that
+//! were verified before are only hashed.
+
+use std::io;
+
+use super::{
+    Audit, AuditReport, Auditor, Discrepancy, MemoryFolder, Pin, Progress, Unjudged,
+    judge::{outcome, remember, until_judged, witnessed},
+    kept::KeptHistory,
+    memory::{Begin, Memory, SourceKind, StateSlot},
+    state::{Remembered, Resumed},
+    stop::Stop,
+};
+use crate::{
+    engine::{
+        pipeline,
+        projection::Projection,
+        store::{LogStore, StoreError},
+    },
+    format::checkpoint::Checkpoint,
+};
+
+/// What there is to audit in a data folder.
+pub struct FolderLog<'a> {
+    /// The log and its tree.
+    pub store: &'a dyn LogStore,
+    /// The newest signed checkpoint.
+    pub note: String,
+    /// The newest one that witnesses cosigned, if there is any.
+    pub cosigned: Option<String>,
+}
+
+impl std::fmt::Debug for FolderLog<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FolderLog").field("note", &self.note).field("cosigned", &self.cosigned).finish_non_exhaustive()
+    }
+}
+
+type Unaudited = Unjudged<StoreError>;
+
+/// Audits a data folder, from what is remembered on, and from the beginning where that doesn't pass.
+///
+/// # Errors
+/// Nothing could be judged.
+pub fn audit(log: &FolderLog, auditor: &Auditor) -> Result<AuditReport, Unaudited> {
+    until_judged(auditor, |folder, begin| log.attempt(auditor, (folder, begin)))
+}
+
+impl FolderLog<'_> {
+    /// None where this auditor's own files turn out to be damaged.
+    fn attempt(
+        &self,
+        auditor: &Auditor,
+        (folder, begin): (&MemoryFolder, Begin),
+    ) -> Result<Option<AuditReport>, Unaudited> {
+        // A checkpoint that is none comes to light at the end.
+        let origin = Checkpoint::unverified(self.note.as_bytes()).map_or_else(String::new, |note| note.origin);
+        let mut memory = Memory::new(folder, &origin, SourceKind::Folder)?;
+        let mut kept = KeptHistory::open(&mut memory, &origin, auditor.pin)?;
+        let expected = kept.expected(auditor.pin);
+        let remembered = self.begin_with((&mut memory, begin), &origin, expected.as_ref(), auditor)?;
+        let notes = [Some(&self.note), self.cosigned.as_ref()];
+        let sizes = notes.into_iter().flatten().filter_map(|note| Some(Checkpoint::unverified(note.as_bytes())?.size));
+        let resumed = remembered.resume(expected, sizes.chain(kept.size())).map_err(Unjudged::own_files)?;
+        let is_pinned = auditor.pin.is_some() || kept.is_pinned;
+        let (mut audit, own, report) = self.replay(&memory, resumed, is_pinned, auditor)?;
+        let report = remember(auditor, &memory, (&mut kept, &own), (&self.note, &mut audit), report)?;
+        memory.discard();
+        let shown = self.cosigned.as_ref().filter(|_| auditor.policy.is_some()).unwrap_or(&self.note);
+        Ok(report.map(|report| witnessed(auditor, shown, report).remembered(memory.condition())))
+    }
+
+    /// The state that the folder's log continues, or one at the beginning.
+    fn begin_with(
+        &self,
+        (memory, begin): (&mut Memory, Begin),
+        origin: &str,
+        expected: Option<&Pin>,
+        auditor: &Auditor,
+    ) -> Result<Remembered, Unaudited> {
+        let store = self.store;
+        for slot in StateSlot::BOTH {
+            let Some(remembered) = memory.open(slot, origin, begin) else { continue };
+            let start = remembered.size();
+            if start == 0 {
+                return Ok(remembered);
+            }
+            if !remembered.is_of(expected) || store.size() < start {
+                continue;
+            }
+            let mut next = 0;
+            let known = || {
+                let entries = store.entries(next, pipeline::CHUNK_BYTES).ok()?;
+                next += entries.len() as u64;
+                Some(entries)
+            };
+            let node = |number, hash| store.tree_hash(number).ok().flatten() == Some(hash);
+            if remembered.follow(auditor, known, node)?.is_some() {
+                return Ok(remembered);
+            }
+        }
+        memory.begin(origin).map_err(Unjudged::own_files)
+    }
+
+    fn replay(
+        &self,
+        memory: &Memory,
+        mut resumed: Resumed,
+        is_pinned: bool,
+        auditor: &Auditor,
+    ) -> Result<(Audit, Projection, AuditReport), Unaudited> {
+        let store = self.store;
+        let mut next = resumed.start;
+        let read = || {
+            auditor.refuse_if_stopped()?;
+            let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES) } else { Ok(Vec::new()) };
+            let entries = entries.map_err(|problem| {
+                if matches!(problem, StoreError::Corrupt { .. }) {
+                    Stop::Found(Box::new(Discrepancy::LogDamaged { index: next, problem }))
+                } else {
+                    Stop::Source(problem)
+                }
+            })?;
+            next += entries.len() as u64;
+            Ok(entries)
+        };
+        let node = |number| match store.tree_hash(number) {
+            // One that is missing differs from every hash.
+            Ok(hash) => Ok(Some(hash.unwrap_or_default())),
+            Err(error) => Err(io::Error::other(error)),
+        };
+        let ended = memory.replay(&mut resumed, read, |audit, _own, chunk| {
+            audit.take(chunk, node)?;
+            (auditor.progress)(Progress::Replayed { entries: audit.size(), all: Some(store.size()) });
+            Ok(())
+        });
+        (auditor.progress)(Progress::Ended);
+        let Resumed { audit, own, start, .. } = resumed;
+        let ended = ended.and_then(|()| {
+            if let Some(cosigned) = &self.cosigned {
+                audit.finish(cosigned)?;
+            }
+            Ok(audit.finish(&self.note)?)
+        });
+        let report = outcome(&audit, (is_pinned, start), ended)?;
+        Ok((audit, own, report))
+    }
+}
