@@ -24,8 +24,8 @@ use tokio::{
 };
 use tonic::{Request, Response, Status};
 
-use self::answer::answer;
 pub use self::worker::RunError;
+use self::{answer::answer, edge::Spoken};
 use crate::{
     engine::{projection::Projection, sequencer::Sequencer, store::LogStore},
     folder::{Identity, Ledger},
@@ -140,22 +140,22 @@ impl LedgerService for Service {
     type SubscribeStream = stream::Responses<proto::SubscribeResponse>;
 
     async fn submit(&self, request: Request<proto::SubmitRequest>) -> Answer<proto::SubmitResponse> {
-        self.submit_one(request.into_inner()).await.and_then(answer)
+        self.submit_one(Spoken::of(&request), request.into_inner()).await.and_then(answer)
     }
 
     async fn submit_list(&self, request: Request<proto::SubmitListRequest>) -> Answer<proto::SubmitListResponse> {
-        self.submit_many(request.into_inner()).await.and_then(answer)
+        self.submit_many(Spoken::of(&request), request.into_inner()).await.and_then(answer)
     }
 
     async fn submit_stream(
         &self,
         request: Request<tonic::Streaming<proto::SubmitStreamRequest>>,
     ) -> Answer<Self::SubmitStreamStream> {
-        Ok(Response::new(stream::submit(self.clone(), request.into_inner())))
+        Ok(Response::new(stream::submit(self.clone(), Spoken::of(&request), request.into_inner())))
     }
 
     async fn dry_run(&self, request: Request<proto::DryRunRequest>) -> Answer<proto::DryRunResponse> {
-        self.try_all(request.into_inner()).await.and_then(answer)
+        self.try_all(Spoken::of(&request), request.into_inner()).await.and_then(answer)
     }
 
     async fn get_status(&self, _: Request<proto::GetStatusRequest>) -> Answer<proto::GetStatusResponse> {

@@ -15,7 +15,7 @@ use crate::format::proto::{self, submit_result::Outcome};
 /// |---|---|---|
 /// | `Submit`, `SubmitStream`, `GetReceipt` | 1,000 events of [`EVENT_BYTES_MAX`], a publication | 690 |
 /// | `SubmitList` | 1,000 results of at most [`RESULT_BYTES_MAX`] without events, and events as far as they fit | |
-/// | `DryRun` | whole sheets as far as they fit; one is 1,000 refusals of some 1,000 bytes | |
+/// | `DryRun` | whole sheets as far as they fit; one is 1,000 refusals of some 1,800 bytes | |
 /// | `GetEntry`, `Subscribe` | a sheet of 256 KiB, 5 bytes of framing for each of 1,009 parts | 262 |
 /// | `GetEventProof` | header and event of 1 KiB, 8 keys, 10 + 64 hashes | 6 |
 /// | `GetInclusionProof`, `GetConsistencyProof` | 2 x 64 + 2 hashes of 34 bytes | 5 |
@@ -36,7 +36,7 @@ pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 #[cfg(test)]
 const EVENT_BYTES_MAX: usize = 12 * 42 + 160 + 40;
 
-/// A sheet's result without its events: a refusal (40 + 512 + 256 + 128 bytes), or a publication: a checkpoint of 600 bytes
+/// A sheet's result without its events: a refusal (40 + 512 + 256 + 128 + 820 bytes), or a publication: a checkpoint of 600 bytes
 /// (its origin twice) and 64 hashes of 34 bytes. 1,000 of them leave a third of the answer for events.
 #[cfg(test)]
 const RESULT_BYTES_MAX: usize = 600 + 64 * 34 + 60;
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::projection::warning_message,
-        ledger::{Refusal, Rejection, WarningCode},
+        ledger::{Language, Refusal, Rejection, WarningCode},
         server::status::refusal_message,
     };
 
@@ -163,7 +163,7 @@ mod tests {
     fn refusal() -> proto::Refusal {
         let problem = "x".repeat(10_000);
         let rejection = Rejection::EncodingInvalid { message: "SheetHeader", problem: problem.clone() };
-        refusal_message(&Refusal { rejection, event: Some(u16::MAX), field: problem.into() })
+        refusal_message(&Refusal { rejection, event: Some(u16::MAX), field: problem.into() }, Some(Language::Chinese))
     }
 
     fn trial(events: usize) -> proto::DryRunResult {

@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Version},
+    http::{HeaderMap, HeaderValue, Version, header::ACCEPT_LANGUAGE},
     middleware::{self, Next},
     response::Response,
 };
@@ -22,8 +22,9 @@ use tonic::{Status, service::Routes};
 use super::{
     http::not_here,
     reason::Reason,
-    status::{deadline_exceeded, failure, named, shutting_down},
+    status::{deadline_exceeded, failure, localized, named, shutting_down},
 };
+use crate::ledger::Language;
 
 /// The header of a call's deadline.
 const TIMEOUT: &str = "grpc-timeout";
@@ -32,6 +33,17 @@ const TIMEOUT_DIGITS_MAX: usize = 8;
 /// The longest deadline that is watched, a year: no connection lives as long, and no sum of times overflows.
 const DEADLINE_MAX: Duration = Duration::from_hours(365 * 24);
 
+/// The language that a call asks for, if it is spoken here: beside each request, for those who refuse it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spoken(pub(super) Option<Language>);
+
+impl Spoken {
+    /// What was found beside a request.
+    pub(super) fn of<T>(request: &tonic::Request<T>) -> Self {
+        request.extensions().get().copied().unwrap_or_default()
+    }
+}
+
 /// gRPC and the public files on one port. gRPC stays HTTP/2: a page in a browser on this machine can speak HTTP/1.1 to
 /// any port of it, and nobody has checked yet who reads.
 pub(super) fn beside(grpc: Routes, public: Router) -> Router {
@@ -39,18 +51,20 @@ pub(super) fn beside(grpc: Routes, public: Router) -> Router {
 }
 
 /// Answers a gRPC call.
-async fn call(request: Request, next: Next) -> Response {
+async fn call(mut request: Request, next: Next) -> Response {
     if request.version() != Version::HTTP_2 {
         return not_here();
     }
+    let language = spoken(request.headers());
+    request.extensions_mut().insert(language);
     let deadline = match deadline(request.headers()) {
         Ok(deadline) => deadline,
-        Err(status) => return status.into_http(),
+        Err(status) => return explained(status.into_http(), "", language),
     };
     let method = request.uri().clone();
-    let Some(deadline) = deadline else { return explained(next.run(request).await, method.path()) };
+    let Some(deadline) = deadline else { return explained(next.run(request).await, method.path(), language) };
     match tokio::time::timeout_at(deadline, next.run(request)).await {
-        Ok(response) => explained(response, method.path()).map(|body| {
+        Ok(response) => explained(response, method.path(), language).map(|body| {
             let end = async move {
                 tokio::time::sleep_until(deadline).await;
                 deadline_exceeded()
@@ -58,7 +72,7 @@ async fn call(request: Request, next: Next) -> Response {
             // First the deadline: a stream that always has more would never come to it.
             Body::new(Ended { body, end: Box::pin(end), end_first: true, over: false })
         }),
-        Err(_passed) => deadline_exceeded().into_http(),
+        Err(_passed) => explained(deadline_exceeded().into_http(), "", language),
     }
 }
 
@@ -107,15 +121,24 @@ fn timeout(value: &HeaderValue) -> Option<Duration> {
     }
 }
 
-/// The response, with a reason in its head where gRPC said no in its own words.
-fn explained(mut response: Response, method: &str) -> Response {
+/// The language that a call asks to be answered in. Browsers and gRPC's clients write it alike.
+fn spoken(headers: &HeaderMap) -> Spoken {
+    let asked = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Spoken(asked.and_then(Language::accepted))
+}
+
+/// The response, with a reason in its head where gRPC said no in its own words, and in the language that was asked for.
+fn explained(mut response: Response, method: &str, Spoken(language): Spoken) -> Response {
     let headers = response.headers();
-    if !headers.contains_key(Status::GRPC_STATUS) || headers.contains_key(Status::GRPC_STATUS_DETAILS) {
+    let has_details = headers.contains_key(Status::GRPC_STATUS_DETAILS);
+    if !headers.contains_key(Status::GRPC_STATUS) || (has_details && language.is_none()) {
         return response;
     }
     if let Some(status) = Status::from_header_map(headers) {
+        let status = named(status, method);
+        let status = language.map_or_else(|| status.clone(), |language| localized(status.clone(), language));
         // Other headers stay: which compressions are taken, say. Nothing in a status of ours is no header.
-        let _added = named(status, method).add_header(response.headers_mut());
+        let _added = status.add_header(response.headers_mut());
     }
     response
 }

@@ -2,112 +2,120 @@
 
 use tonic::Code;
 
-/// The stable `reason` of a failure's `google.rpc.ErrorInfo`. What a rule refuses has the rejection's code there instead.
-/// `proto/README.md`, section 7, says of each what to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// The request isn't protobuf, is another message, or its frame is cut off.
-    MessageInvalid,
-    /// The request is larger than anything that is taken.
-    MessageTooLarge,
-    /// `grpc-timeout` isn't as gRPC writes it.
-    TimeoutInvalid,
-    /// The request is compressed.
-    CompressionUnsupported,
-    /// No such method, or no such service.
-    MethodUnknown,
-    /// A value of a request that can't be; a cursor that is none.
-    FieldInvalid,
-    /// No such account.
-    AccountUnknown,
-    /// No such entry yet.
-    EntryUnknown,
-    /// The entry has no such event.
-    EventUnknown,
-    /// The event is neither a service record nor a correction or reversal of one.
-    RecordUnknown,
-    /// As of an entry that isn't there yet.
-    IndexOutOfRange,
-    /// As of a time before the ledger was.
-    TimeOutOfRange,
-    /// `min_index` wasn't recorded while the read waited.
-    IndexNotReached,
-    /// Another digest is being made.
-    DigestBusy,
-    /// Too many sheets wait.
-    QueueFull,
-    /// The server's clock can't be right.
-    ClockImplausible,
-    /// The service is going down.
-    ShuttingDown,
-    /// The call's own deadline passed.
-    DeadlineExceeded,
-    /// The ledger's files failed a reader.
-    ReadFailed,
-    /// The answer is larger than what a client takes.
-    AnswerTooLarge,
+use crate::ledger::Text;
+
+/// From one list to all that is asked of a reason.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident, $code:ident, $text:expr;)*) => {
+        /// The stable `reason` of a failure's `google.rpc.ErrorInfo`. What a rule refuses has the rejection's code there
+        /// instead. `proto/README.md`, section 7, says of each what to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// As it stands in `ErrorInfo`.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The status code that goes with it. A request that can never be answered is the caller's to mend, also where
+            /// gRPC's own servers give another code for it (`INTERNAL` for what they can't decode, `RESOURCE_EXHAUSTED` for
+            /// what is too large): those are sent again by clients.
+            pub(crate) const fn code(self) -> Code {
+                match self { $(Self::$name => Code::$code,)* }
+            }
+
+            /// What goes for all failures of its kind, in both languages; a status says more, in English.
+            pub(crate) const fn sentence(self) -> Text {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The reason of a name.
+            pub(crate) fn of_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.name() == name)
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// All of them.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 20] = [
-        Self::MessageInvalid,
-        Self::MessageTooLarge,
-        Self::TimeoutInvalid,
-        Self::CompressionUnsupported,
-        Self::MethodUnknown,
-        Self::FieldInvalid,
-        Self::AccountUnknown,
-        Self::EntryUnknown,
-        Self::EventUnknown,
-        Self::RecordUnknown,
-        Self::IndexOutOfRange,
-        Self::TimeOutOfRange,
-        Self::IndexNotReached,
-        Self::DigestBusy,
-        Self::QueueFull,
-        Self::ClockImplausible,
-        Self::ShuttingDown,
-        Self::DeadlineExceeded,
-        Self::ReadFailed,
-        Self::AnswerTooLarge,
-    ];
-
-    /// As it stands in `ErrorInfo`.
-    pub(crate) const fn name(self) -> &'static str {
-        self.row().0
-    }
-
-    /// The status code that goes with it.
-    pub(crate) const fn code(self) -> Code {
-        self.row().1
-    }
-
-    /// A request that can never be answered is the caller's to mend, also where gRPC's own servers give another code for
-    /// it (`INTERNAL` for what they can't decode, `RESOURCE_EXHAUSTED` for what is too large): those are sent again by clients.
-    const fn row(self) -> (&'static str, Code) {
-        match self {
-            Self::MessageInvalid => ("MessageInvalid", Code::InvalidArgument),
-            Self::MessageTooLarge => ("MessageTooLarge", Code::InvalidArgument),
-            Self::TimeoutInvalid => ("TimeoutInvalid", Code::InvalidArgument),
-            Self::CompressionUnsupported => ("CompressionUnsupported", Code::Unimplemented),
-            Self::MethodUnknown => ("MethodUnknown", Code::Unimplemented),
-            Self::FieldInvalid => ("FieldInvalid", Code::InvalidArgument),
-            Self::AccountUnknown => ("AccountUnknown", Code::NotFound),
-            Self::EntryUnknown => ("EntryUnknown", Code::NotFound),
-            Self::EventUnknown => ("EventUnknown", Code::NotFound),
-            Self::RecordUnknown => ("RecordUnknown", Code::NotFound),
-            Self::IndexOutOfRange => ("IndexOutOfRange", Code::OutOfRange),
-            Self::TimeOutOfRange => ("TimeOutOfRange", Code::OutOfRange),
-            Self::IndexNotReached => ("IndexNotReached", Code::Unavailable),
-            Self::DigestBusy => ("DigestBusy", Code::ResourceExhausted),
-            Self::QueueFull => ("QueueFull", Code::ResourceExhausted),
-            Self::ClockImplausible => ("ClockImplausible", Code::Unavailable),
-            Self::ShuttingDown => ("ShuttingDown", Code::Unavailable),
-            Self::DeadlineExceeded => ("DeadlineExceeded", Code::DeadlineExceeded),
-            Self::ReadFailed => ("ReadFailed", Code::Internal),
-            Self::AnswerTooLarge => ("AnswerTooLarge", Code::Internal),
-        }
-    }
+reasons! {
+    /// The request isn't protobuf, is another message, or its frame is cut off.
+    MessageInvalid, InvalidArgument, Text::new("the request is no message of this method", "请求不是这个方法的消息");
+    /// The request is larger than anything that is taken.
+    MessageTooLarge, InvalidArgument, Text::new("the request is too large", "请求太大");
+    /// `grpc-timeout` isn't as gRPC writes it.
+    TimeoutInvalid, InvalidArgument, Text::new(
+        "the call's deadline is not written as gRPC writes it",
+        "调用的期限不符合 gRPC 的写法",
+    );
+    /// The request is compressed.
+    CompressionUnsupported, Unimplemented, Text::new("messages are taken without compression", "只接受未压缩的消息");
+    /// No such method, or no such service.
+    MethodUnknown, Unimplemented, Text::new(
+        "there is no such method here; reflection lists what there is",
+        "这里没有这个方法；可用反射查看全部方法",
+    );
+    /// A value of a request that can't be; a cursor that is none.
+    FieldInvalid, InvalidArgument, Text::new(
+        "a value of the request can't be taken: the field is named beside it",
+        "请求里有一个值不行：字段名见旁",
+    );
+    /// No such account.
+    AccountUnknown, NotFound, Text::new(
+        "the account does not exist; check its id, or open it first",
+        "账户不存在；请核对编号，或先开户",
+    );
+    /// No such entry yet.
+    EntryUnknown, NotFound, Text::new("the log has no such entry yet", "日志里还没有这一条");
+    /// The entry has no such event.
+    EventUnknown, NotFound, Text::new("the entry has no such event", "这一条里没有这个事件");
+    /// The event is neither a service record nor a correction or reversal of one.
+    RecordUnknown, NotFound, Text::new(
+        "the event is neither a service record nor a correction or reversal of one",
+        "这个事件不是服务记录，也不是更正或冲正",
+    );
+    /// As of an entry that isn't there yet.
+    IndexOutOfRange, OutOfRange, Text::new(
+        "the log doesn't reach as far yet; ask as of its last entry, or again later",
+        "日志还没有到这里；请以最后一条为准查询，或稍后再试",
+    );
+    /// As of a time before the ledger was.
+    TimeOutOfRange, OutOfRange, Text::new("the ledger wasn't there yet at that time", "那时账本还不存在");
+    /// `min_index` wasn't recorded while the read waited.
+    IndexNotReached, Unavailable, Text::new("the entry isn't recorded yet; ask again", "这一条还没有入账；请稍后再试");
+    /// Another digest is being made.
+    DigestBusy, ResourceExhausted, Text::new(
+        "another digest is being made; ask again in a minute",
+        "正在计算另一份摘要；请一分钟后再试",
+    );
+    /// Too many sheets wait.
+    QueueFull, ResourceExhausted, Text::new(
+        "too much is waiting to be recorded; send the same sheet again",
+        "等待入账的太多；请稍后重发同一张登记单",
+    );
+    /// The server's clock can't be right.
+    ClockImplausible, Unavailable, Text::new("the server's clock can't be right; have it set", "服务器的时钟不可信；请校准");
+    /// The service is going down.
+    ShuttingDown, Unavailable, Text::new(
+        "the service is going down; send the same again when it is back",
+        "服务正在停止；恢复之后请重发同样的内容",
+    );
+    /// The call's own deadline passed.
+    DeadlineExceeded, DeadlineExceeded, Text::new(
+        "the call's deadline passed before the answer was complete; send the same again",
+        "答复之前调用已到期限；请重发同样的内容",
+    );
+    /// The ledger's files failed a reader.
+    ReadFailed, Internal, Text::new(
+        "the ledger's files could not be read; the operator finds the cause in the log",
+        "账本的文件无法读取；管理员可在日志里查看原因",
+    );
+    /// The answer is larger than what a client takes.
+    AnswerTooLarge, Internal, Text::new(
+        "the answer is larger than a client takes; ask for less",
+        "答复超过客户端能接收的大小；请缩小查询范围",
+    );
 }

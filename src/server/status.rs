@@ -13,7 +13,7 @@ use crate::{
         store::StoreError,
     },
     format::proto,
-    ledger::Refusal,
+    ledger::{Language, Refusal, Say},
 };
 
 /// Bytes of what a refusal says. The longest sentence of a rule names an origin twice and has some 350; only text that
@@ -24,9 +24,12 @@ const REMEDY_BYTES_MAX: usize = 256;
 /// Bytes of the path of a field: twice the longest there is.
 const FIELD_BYTES_MAX: usize = 128;
 /// Bytes of a status's text: code, event, field, message and remedy together. It goes out twice, percent-encoded and
-/// within the details, in base64 beside the parts: at most 3 x 1,024 + 4/3 x (1,024 + 1,300) bytes, below the 8 KiB of
-/// trailers that gRPC's own clients take.
+/// within the details, in base64 beside the parts and the localized text: at most 3 x 1,024 + 4/3 x (1,024 + 1,300 + 800)
+/// bytes, below the 8 KiB of trailers that gRPC's own clients take.
 const STATUS_BYTES_MAX: usize = 1_024;
+/// Bytes of what is said in the reader's language, sentence, remedy and code together: as [`MESSAGE_BYTES_MAX`] and
+/// [`REMEDY_BYTES_MAX`], with room for a code. A Chinese text has half the letters of three bytes each.
+const LOCALIZED_BYTES_MAX: usize = 800;
 
 /// When another digest is worth a try: one over a nation's accounts takes minutes.
 const DIGEST_RETRY: Duration = Duration::from_mins(1);
@@ -46,8 +49,8 @@ fn cut(mut text: String, bytes_max: usize) -> String {
     text
 }
 
-/// A refusal of a sheet in a list or stream.
-pub(crate) fn refusal_message(refusal: &Refusal) -> proto::Refusal {
+/// A refusal of a sheet in a list or stream, and in the language that was asked for.
+pub(crate) fn refusal_message(refusal: &Refusal, language: Option<Language>) -> proto::Refusal {
     proto::Refusal {
         code: refusal.rejection.code().to_owned(),
         message: cut(refusal.rejection.to_string(), MESSAGE_BYTES_MAX),
@@ -56,11 +59,15 @@ pub(crate) fn refusal_message(refusal: &Refusal) -> proto::Refusal {
         field: cut(refusal.field.to_string(), FIELD_BYTES_MAX),
         grpc_code: refusal.rejection.status().number(),
         other: refusal.rejection.other().map(event_ref_message),
+        localized: language.map(|language| proto::LocalizedMessage {
+            locale: language.tag().to_owned(),
+            message: cut(refusal.in_language(language).to_string(), LOCALIZED_BYTES_MAX),
+        }),
     }
 }
 
 /// Any failure of a sheet in a list or stream.
-pub(crate) fn failure_message(error: &SubmitError) -> proto::Refusal {
+pub(crate) fn failure_message(error: &SubmitError, language: Option<Language>) -> proto::Refusal {
     let plain = |reason: Reason, remedy: &str| proto::Refusal {
         code: reason.name().to_owned(),
         message: cut(error.to_string(), MESSAGE_BYTES_MAX),
@@ -69,9 +76,13 @@ pub(crate) fn failure_message(error: &SubmitError) -> proto::Refusal {
         field: String::new(),
         grpc_code: i32::from(reason.code()),
         other: None,
+        localized: language.map(|language| proto::LocalizedMessage {
+            locale: language.tag().to_owned(),
+            message: reason.sentence().get(language).to_owned(),
+        }),
     };
     match error {
-        SubmitError::Refused(refusal) => refusal_message(refusal),
+        SubmitError::Refused(refusal) => refusal_message(refusal, language),
         SubmitError::QueueFull { .. } => plain(Reason::QueueFull, "Send the same sheet again."),
         SubmitError::Clock(_) => plain(Reason::ClockImplausible, "Have the server's clock set."),
         SubmitError::ShuttingDown => plain(Reason::ShuttingDown, "Send the same sheet again."),
@@ -79,8 +90,8 @@ pub(crate) fn failure_message(error: &SubmitError) -> proto::Refusal {
 }
 
 /// Any failure of a sheet as a status.
-pub(crate) fn submit_status(error: &SubmitError) -> Status {
-    let message = failure_message(error);
+pub(crate) fn submit_status(error: &SubmitError, language: Option<Language>) -> Status {
+    let message = failure_message(error, language);
     let mut metadata = HashMap::from([("remedy".to_owned(), message.remedy.clone())]);
     if let Some(event) = message.event {
         metadata.insert("event".to_owned(), event.to_string());
@@ -99,6 +110,9 @@ pub(crate) fn submit_status(error: &SubmitError) -> Status {
             message.field.clone(),
             message.message.clone(),
         );
+    }
+    if let Some(localized) = message.localized {
+        details.set_localized_message(localized.locale, localized.message);
     }
     if let SubmitError::QueueFull { retry_ms } = error {
         details.set_retry_info(Some(Duration::from_millis(u64::from(*retry_ms))));
@@ -206,6 +220,17 @@ pub(crate) fn answer_too_large(bytes: usize, bytes_max: usize) -> Status {
     let message =
         format!("the answer would have {bytes} bytes, more than the {bytes_max} that a client takes; ask for less");
     failure(Reason::AnswerTooLarge, "", &message)
+}
+
+/// A status with its reason in the language that was asked for, where nothing in it is said in one yet: rejections say more
+/// than their code when they are made, other reasons only what goes for all of their kind.
+pub(crate) fn localized(status: Status, language: Language) -> Status {
+    let mut details = status.get_error_details();
+    let reason =
+        details.error_info().filter(|info| info.domain == DOMAIN).and_then(|info| Reason::of_name(&info.reason));
+    let Some(reason) = reason.filter(|_| details.localized_message().is_none()) else { return status };
+    details.set_localized_message(language.tag(), reason.sentence().get(language));
+    Status::with_error_details(status.code(), status.message(), details)
 }
 
 /// What gRPC itself said no to, before the service was asked: the status has a code and a text, but no details, which

@@ -9,6 +9,7 @@ use tonic::{Status, Streaming};
 use super::{
     Service,
     answer::check,
+    edge::Spoken,
     messages::{entry_message, until_published},
     status::{broken, named, shutting_down, unfinished},
     submit::result,
@@ -41,6 +42,7 @@ enum Pending {
 /// answered, and then the stream ends with the reason: a clean end would say that all of them were.
 pub(super) fn submit(
     service: Service,
+    Spoken(language): Spoken,
     mut requests: Streaming<proto::SubmitStreamRequest>,
 ) -> Responses<proto::SubmitStreamResponse> {
     let (pending, waiting) = mpsc::channel(STREAM_SHEETS_MAX);
@@ -78,14 +80,14 @@ pub(super) fn submit(
             }
         }
     });
-    Box::pin(ReceiverStream::new(waiting).then(|item| async {
+    Box::pin(ReceiverStream::new(waiting).then(move |item| async move {
         // The room is given back once the answer is on its way.
         let (pending, _share) = item?;
         let outcome = match pending {
             Pending::Under(answer) => answer.await.unwrap_or(Err(SubmitError::ShuttingDown)),
             Pending::Failed(error) => Err(error),
         };
-        check(proto::SubmitStreamResponse { result: Some(result(outcome)) })
+        check(proto::SubmitStreamResponse { result: Some(result(outcome, language)) })
     }))
 }
 

@@ -8,6 +8,7 @@ use tonic::Status;
 use super::{
     Service,
     answer::{ANSWER_BYTES_MAX, fit_receipts, fit_trial},
+    edge::Spoken,
     messages::{event_receipt, until_published},
     status::{failure_message, invalid, refusal_message, submit_status, unfinished},
 };
@@ -22,7 +23,7 @@ use crate::{
         signature::PrivateKey,
         wire,
     },
-    ledger::{Millis, SheetId},
+    ledger::{EventOutcome, Language, Millis, Refusal, SheetId},
 };
 
 /// Sheets of one list: 1,000 of the smallest kind make a commit of 300 KiB.
@@ -37,17 +38,22 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(10);
 const EXPIRY_VALIDITY_MS: i64 = 600_000;
 
 impl Service {
-    pub(super) async fn submit_one(&self, request: proto::SubmitRequest) -> Result<proto::SubmitResponse, Status> {
+    pub(super) async fn submit_one(
+        &self,
+        Spoken(language): Spoken,
+        request: proto::SubmitRequest,
+    ) -> Result<proto::SubmitResponse, Status> {
         let sheet = request.sheet.ok_or_else(|| invalid("sheet", "a sheet"))?;
         let published = until_published(request.until)?;
         match self.sequencer.submit(sheet, published).await {
             Ok(accepted) => Ok(response(accepted)),
-            Err(error) => Err(submit_status(&error)),
+            Err(error) => Err(submit_status(&error, language)),
         }
     }
 
     pub(super) async fn submit_many(
         &self,
+        Spoken(language): Spoken,
         request: proto::SubmitListRequest,
     ) -> Result<proto::SubmitListResponse, Status> {
         if !(1..=LIST_SHEETS_MAX).contains(&request.sheets.len()) {
@@ -70,12 +76,16 @@ impl Service {
                 Ok(answer) => answer.await.unwrap_or(Err(SubmitError::ShuttingDown)),
                 Err(error) => Err(error),
             };
-            results.push(result(outcome));
+            results.push(result(outcome, language));
         }
         Ok(fit_receipts(results, ANSWER_BYTES_MAX))
     }
 
-    pub(super) async fn try_all(&self, request: proto::DryRunRequest) -> Result<proto::DryRunResponse, Status> {
+    pub(super) async fn try_all(
+        &self,
+        Spoken(language): Spoken,
+        request: proto::DryRunRequest,
+    ) -> Result<proto::DryRunResponse, Status> {
         if !(1..=TRIAL_SHEETS_MAX).contains(&request.sheets.len()) {
             return Err(invalid("sheets", "1 to 64 sheets"));
         }
@@ -87,22 +97,28 @@ impl Service {
         let decode = move || request.sheets.iter().map(wire::decode).collect::<Vec<_>>();
         let decoded = tokio::task::spawn_blocking(decode).await.map_err(|ended| unfinished(&ended))?;
         let sound = decoded.iter().filter_map(|decoded| decoded.as_ref().ok().cloned()).collect();
-        let (tried, reflected_index) = self.sequencer.try_sheets(sound).await.map_err(|error| submit_status(&error))?;
+        let (tried, reflected_index) =
+            self.sequencer.try_sheets(sound).await.map_err(|error| submit_status(&error, language))?;
         let mut tried = tried.into_iter();
         let results = decoded.into_iter().map(|decoded| {
             match decoded.and_then(|_| tried.next().unwrap_or_else(|| Ok(Vec::new()))) {
-                Err(refusal) => proto::DryRunResult { refused: Some(refusal_message(&refusal)), events: Vec::new() },
-                Ok(events) => proto::DryRunResult { refused: None, events: events.iter().map(trial_message).collect() },
+                Err(refusal) => {
+                    proto::DryRunResult { refused: Some(refusal_message(&refusal, language)), events: Vec::new() }
+                }
+                Ok(events) => proto::DryRunResult {
+                    refused: None,
+                    events: events.iter().map(|event| trial_message(event, language)).collect(),
+                },
             }
         });
         Ok(fit_trial(results, from_sheet, reflected_index, ANSWER_BYTES_MAX))
     }
 }
 
-fn trial_message(event: &Result<crate::ledger::EventOutcome, crate::ledger::Refusal>) -> proto::DryRunEvent {
+fn trial_message(event: &Result<EventOutcome, Refusal>, language: Option<Language>) -> proto::DryRunEvent {
     let outcome = match event {
         Ok(outcome) => proto::dry_run_event::Outcome::Accepted(event_receipt(outcome)),
-        Err(refusal) => proto::dry_run_event::Outcome::Refused(refusal_message(refusal)),
+        Err(refusal) => proto::dry_run_event::Outcome::Refused(refusal_message(refusal, language)),
     };
     proto::DryRunEvent { outcome: Some(outcome) }
 }
@@ -112,10 +128,10 @@ fn response(accepted: Accepted) -> proto::SubmitResponse {
 }
 
 /// The outcome of one sheet of several.
-pub(super) fn result(outcome: Result<Accepted, SubmitError>) -> proto::SubmitResult {
+pub(super) fn result(outcome: Result<Accepted, SubmitError>, language: Option<Language>) -> proto::SubmitResult {
     let outcome = match outcome {
         Ok(accepted) => proto::submit_result::Outcome::Accepted(response(accepted)),
-        Err(error) => proto::submit_result::Outcome::Refused(failure_message(&error)),
+        Err(error) => proto::submit_result::Outcome::Refused(failure_message(&error, language)),
     };
     proto::SubmitResult { outcome: Some(outcome) }
 }

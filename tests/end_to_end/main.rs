@@ -301,6 +301,55 @@ async fn a_dry_run_finds_all_that_is_wrong_and_writes_nothing() {
     assert_eq!(proto::GetStatusResponse { checkpoint_size: before.checkpoint_size, ..after }, before);
 }
 
+/// A call with a header `accept-language`.
+fn asked_in<T>(message: T, languages: &str) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.metadata_mut().insert("accept-language", languages.parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn refusals_and_failures_are_told_in_the_language_that_a_call_asks_for() {
+    let ledger = Ledger::new().await;
+    let wrong = || {
+        let Kind::ServiceRecorded(mut recorded) = ledger.half_hour(0, 1) else { panic!("a record") };
+        recorded.service.as_mut().unwrap().credited_minutes = 61;
+        ledger.sheet(vec![Kind::ServiceRecorded(recorded)])
+    };
+    let said = |status: &tonic::Status| {
+        status.get_details_localized_message().map(|localized| (localized.locale, localized.message))
+    };
+    let chinese = "申报 1 小时 01 分钟，而按服务时长应为 30 分钟。请按服务时长申报。 [CreditMismatch]";
+    let english =
+        "1 h 01 min are claimed, the time served gives 30 min. Claim what the time served gives. [CreditMismatch]";
+    for (languages, expected) in [
+        ("zh-CN,zh;q=0.9,en;q=0.8", Some(("zh-CN", chinese))),
+        ("fr, en;q=0.5, zh;q=0.4", Some(("en", english))),
+        ("fr", None),
+        (";;q=,zh;q=7", None),
+        ("", None),
+    ] {
+        let expected = expected.map(|(locale, text)| (locale.to_owned(), text.to_owned()));
+        let mut client = ledger.client.clone();
+        let submit = proto::SubmitRequest { sheet: Some(wrong()), until: 0 };
+        let status = client.submit(asked_in(submit, languages)).await.unwrap_err();
+        assert_eq!(said(&status), expected, "{languages}");
+        assert!(
+            status.message().starts_with("CreditMismatch: 1 h 01 min"),
+            "the status itself stays English: {status}"
+        );
+        let list = proto::SubmitListRequest { sheets: vec![wrong()], until: 0 };
+        let result = client.submit_list(asked_in(list, languages)).await.unwrap().into_inner().results.remove(0);
+        let proto::submit_result::Outcome::Refused(refusal) = result.outcome.unwrap() else { panic!("recorded") };
+        assert_eq!(refusal.localized.map(|localized| (localized.locale, localized.message)), expected, "{languages}");
+    }
+    let mut client = ledger.client.clone();
+    let unknown = proto::GetAccountRequest { account: vec![9; 16].into(), min_index: 0 };
+    let status = client.get_account(asked_in(unknown, "zh")).await.unwrap_err();
+    assert_eq!(said(&status).unwrap().1, "账户不存在；请核对编号，或先开户");
+    assert_eq!(reason(&status), "AccountUnknown", "the other details stay");
+}
+
 #[tokio::test]
 async fn history_pages_keep_their_filters_and_cursors_cannot_be_forged() {
     let mut ledger = Ledger::new().await;

@@ -754,6 +754,20 @@ pub struct Refusal {
     /// The record or hold that the message names, where it names one. Index 0 means the sheet that was refused.
     #[prost(message, optional, tag = "7")]
     pub other: ::core::option::Option<EventRef>,
+    /// Message and remedy in the language that the call's `accept-language` asked for (RFC 9110, section 12.5.4); absent where
+    /// it named none that is spoken here, which are en and zh-CN.
+    #[prost(message, optional, tag = "8")]
+    pub localized: ::core::option::Option<LocalizedMessage>,
+}
+/// What is said in the language of whoever asked; shaped as google.rpc.LocalizedMessage, which statuses have in their details.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LocalizedMessage {
+    /// The language, as BCP 47 names it: en or zh-CN.
+    #[prost(string, tag = "1")]
+    pub locale: ::prost::alloc::string::String,
+    /// The text.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
 }
 /// Sheets, and when to answer.
 #[derive(Clone, PartialEq, ::prost::Message)]

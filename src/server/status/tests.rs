@@ -6,11 +6,11 @@ use std::{collections::BTreeSet, fs, path::Path};
 use tonic_types::StatusExt;
 
 use super::*;
-use crate::ledger::Rejection;
+use crate::ledger::{Language, Rejection};
 
 #[test]
 fn a_full_queue_says_when_to_come_again() {
-    let status = submit_status(&SubmitError::QueueFull { retry_ms: 100 });
+    let status = submit_status(&SubmitError::QueueFull { retry_ms: 100 }, None);
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(status.get_details_error_info().unwrap().reason, "QueueFull");
     let retry = status.get_details_retry_info().unwrap();
@@ -70,7 +70,9 @@ fn screaming(code: &str) -> String {
 #[test]
 fn every_reason_stands_in_the_readme_with_its_code() {
     let mut expected = rejections();
-    expected.extend(Reason::ALL.map(|reason| (reason.name().to_owned(), screaming(&format!("{:?}", reason.code())))));
+    expected.extend(
+        Reason::ALL.iter().map(|reason| (reason.name().to_owned(), screaming(&format!("{:?}", reason.code())))),
+    );
     let documented = documented();
     let missing: Vec<_> = expected.difference(&documented).collect();
     let unknown: Vec<_> = documented.difference(&expected).collect();
@@ -104,10 +106,10 @@ fn what_a_refusal_says_is_bounded_and_cut_between_letters() {
         event: Some(1),
         field: problem.into(),
     };
-    let message = refusal_message(&refusal);
+    let message = refusal_message(&refusal, Some(Language::Chinese));
     assert!(message.message.len() <= MESSAGE_BYTES_MAX && message.message.ends_with("..."), "{}", message.message);
     assert!(message.field.len() <= FIELD_BYTES_MAX && message.field.ends_with("..."), "{}", message.field);
-    let status = submit_status(&SubmitError::Refused(refusal));
+    let status = submit_status(&SubmitError::Refused(refusal), Some(Language::Chinese));
     let mut headers = tonic::codegen::http::HeaderMap::new();
     status.add_header(&mut headers).unwrap();
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
