@@ -229,9 +229,9 @@ pub fn expire(hold: Option<proto::EventRef>) -> Kind {
 }
 
 impl Ledger {
-    /// Only the genesis.
-    pub fn empty(policy: &Policy) -> Self {
-        let mut ledger = Self {
+    /// Not even the genesis.
+    pub fn unborn() -> Self {
+        Self {
             replay: Replay::new(ORIGIN),
             now: START,
             operator: key(1),
@@ -243,7 +243,12 @@ impl Ledger {
             entries: Vec::new(),
             past: Memory::default(),
             next_id: 1,
-        };
+        }
+    }
+
+    /// Only the genesis.
+    pub fn empty(policy: &Policy) -> Self {
+        let mut ledger = Self::unborn();
         let operator = ledger.operator.clone();
         ledger.accept(&[&operator], vec![genesis(policy)]);
         ledger

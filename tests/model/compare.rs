@@ -1,0 +1,157 @@
+//! The ledger's tables beside the lists of the naive one: nothing may be in one and not in the other.
+
+use std::collections::BTreeMap;
+
+use timebank::{
+    format::proto,
+    ledger::{self, AccountNumber, EventRef, SheetOutcome, State},
+};
+
+use crate::{
+    naive::{Id, Naive, Owed, Place},
+    support::Ledger,
+};
+
+fn place(at: EventRef) -> Place {
+    (at.index.0, u32::from(at.event))
+}
+
+fn named(state: &State, number: AccountNumber) -> Id {
+    state.account(number).unwrap().id.0
+}
+
+fn kind(kind: ledger::AccountKind) -> proto::AccountKind {
+    match kind {
+        ledger::AccountKind::Resident => proto::AccountKind::Resident,
+        ledger::AccountKind::Household => proto::AccountKind::Household,
+        ledger::AccountKind::Group => proto::AccountKind::Group,
+        ledger::AccountKind::Station => proto::AccountKind::Station,
+        ledger::AccountKind::CommunityPool => proto::AccountKind::CommunityPool,
+        ledger::AccountKind::DistrictPool => proto::AccountKind::DistrictPool,
+        ledger::AccountKind::Issuance => proto::AccountKind::Issuance,
+    }
+}
+
+fn role(role: ledger::KeyRole) -> proto::KeyRole {
+    match role {
+        ledger::KeyRole::Operator => proto::KeyRole::Operator,
+        ledger::KeyRole::Staff => proto::KeyRole::Staff,
+        ledger::KeyRole::Resident => proto::KeyRole::Resident,
+        ledger::KeyRole::Service => proto::KeyRole::Service,
+    }
+}
+
+/// Everything that both know.
+pub(crate) fn same(ledger: &Ledger, model: &Naive) {
+    let state = &ledger.replay.state;
+    accounts(state, model);
+    keys_and_regions(state, model);
+    holds(state, model);
+    records(state, model);
+}
+
+fn accounts(state: &State, model: &Naive) {
+    let (mut balances, mut sum) = (BTreeMap::new(), 0);
+    for posting in &model.postings {
+        *balances.entry(posting.account).or_insert(0) += posting.minutes;
+        sum += posting.minutes;
+    }
+    assert_eq!(sum, 0, "all postings sum to zero");
+    assert_eq!(state.accounts().len(), model.accounts.len(), "accounts");
+    for account in state.accounts() {
+        let (id, other) = (account.id.0, &model.accounts[&account.id.0]);
+        let region = account.region.map(|number| state.regions()[number as usize].code.as_str());
+        let station = account.station.map(|number| named(state, number));
+        assert_eq!((kind(account.kind), station), (other.kind, other.station), "account {id:02x?}");
+        assert_eq!(region.unwrap_or_default(), other.region, "region of {id:02x?}");
+        let (balance, held) = (balances.get(&id).copied().unwrap_or(0), model.held(id));
+        assert_eq!(account.balance.get(), balance, "balance of {id:02x?}");
+        assert_eq!(account.held.get(), held, "held by {id:02x?}");
+        assert_eq!(account.floor.map(ledger::Minutes::get), other.floor, "floor of {id:02x?}");
+        let available = other.floor.map(|floor| balance - held - floor);
+        assert_eq!(account.available().map(ledger::Minutes::get), available, "available to {id:02x?}");
+    }
+}
+
+fn keys_and_regions(state: &State, model: &Naive) {
+    assert_eq!(state.keys().len(), model.keys.len(), "keys");
+    for key in state.keys() {
+        let other = &model.keys[&key.id.0];
+        let account = |number: Option<AccountNumber>| number.map(|number| named(state, number));
+        let found = (role(key.role), account(key.account), account(key.own_account), key.revoked);
+        assert_eq!(found, (other.role, other.account, other.own, other.revoked), "key {}", key.id);
+    }
+    let parent = |number: u32| state.regions()[number as usize].code.as_str();
+    let regions: BTreeMap<String, String> = state
+        .regions()
+        .iter()
+        .map(|region| (region.code.as_str().to_owned(), region.parent.map_or("", parent).to_owned()))
+        .collect();
+    assert_eq!(regions, model.regions);
+}
+
+fn holds(state: &State, model: &Naive) {
+    let found: Vec<_> = state
+        .holds()
+        .iter()
+        .map(|(at, hold)| {
+            let (payer, station) = (named(state, hold.payer), named(state, hold.station));
+            (place(*at), payer, station, hold.minutes.get(), hold.expires_at.0)
+        })
+        .collect();
+    let open = model.holds.iter().filter(|(_, hold)| !hold.ended);
+    let expected: Vec<_> =
+        open.map(|(at, hold)| (*at, hold.payer, hold.station, hold.minutes, hold.expires_at)).collect();
+    assert_eq!(found, expected, "open holds");
+}
+
+fn records(state: &State, model: &Naive) {
+    let owed = |station, volunteer, minutes: ledger::Minutes| {
+        let (station, volunteer) = (named(state, station), named(state, volunteer));
+        Owed { station, volunteer, minutes: minutes.get() }
+    };
+    let mut noted = 0;
+    for (&at, record) in &model.records {
+        let index = ledger::LogIndex(at.0);
+        let note = state.records().get(&EventRef { index, event: u16::try_from(at.1).unwrap() });
+        let found = note.map(|note| {
+            let overflow = note.overflow.map(|(pool, minutes)| (named(state, pool), minutes.get()));
+            let owed = note.owed.map(|other| owed(other.station, other.volunteer, other.minutes));
+            (place(note.latest), overflow, owed, note.reversed)
+        });
+        let plain = record.versions.len() == 1 && record.overflow.is_none() && !record.reversed;
+        let newest = record.versions.last().unwrap().0;
+        let expected = (!plain).then(|| (newest, record.overflow, record.owed.clone(), record.reversed));
+        noted += usize::from(note.is_some());
+        assert_eq!(found, expected, "record {at:?}");
+    }
+    assert_eq!(state.records().len(), noted, "notes of records that are none");
+    let mut found: Vec<_> = state
+        .claims()
+        .iter()
+        .map(|claim| (place(claim.event), owed(claim.station, claim.volunteer, claim.minutes)))
+        .collect();
+    let mut expected = model.claims.clone();
+    // Of two that one event makes, neither is the first.
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected, "what stations owe");
+}
+
+/// What each event of an accepted sheet posted, account by account; and each sums to zero.
+pub(crate) fn same_postings(state: &State, outcome: &SheetOutcome, model: &Naive, index: u64) {
+    let (mut found, mut expected) = (BTreeMap::<(u32, Id), i64>::new(), BTreeMap::new());
+    let mut sums = BTreeMap::<u32, i64>::new();
+    for (event, applied) in &outcome.postings {
+        let (event, minutes) = (u32::from(*event), applied.posting.minutes.get());
+        *found.entry((event, named(state, applied.posting.account))).or_default() += minutes;
+        *sums.entry(event).or_default() += minutes;
+    }
+    for posting in model.postings.iter().rev().take_while(|posting| posting.at.0 == index) {
+        *expected.entry((posting.at.1, posting.account)).or_default() += posting.minutes;
+    }
+    found.retain(|_, minutes| *minutes != 0);
+    expected.retain(|_, minutes| *minutes != 0);
+    assert_eq!(found, expected, "postings");
+    assert!(sums.values().all(|sum| *sum == 0), "the postings of an event sum to zero: {sums:?}");
+}
