@@ -176,9 +176,10 @@ impl Replay {
     /// Whether a sheet is for this ledger, and signed by whom it says.
     ///
     /// # Errors
-    /// `OriginMismatch` comes before the signers: a sheet for another ledger is told so, not that its key is unknown.
+    /// Those of [`Sheet::check_ledger`] come before the signers: a sheet for another ledger is told so, not that its key is
+    /// unknown.
     pub fn check_signatures(&self, decoded: &Decoded, verdict: SignatureVerdict) -> Result<(), Refusal> {
-        decoded.sheet.check_origin(&self.state)?;
+        decoded.sheet.check_ledger(&self.state)?;
         match verdict {
             SignatureVerdict::SignerUnknown(_) => self.verdict(decoded).into_result(),
             SignatureVerdict::Valid | SignatureVerdict::Invalid(_) => verdict.into_result(),

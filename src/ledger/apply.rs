@@ -146,7 +146,7 @@ impl State {
 
     /// The rules for a sheet as a whole.
     fn check_sheet(&self, sheet: &Sheet, now: Millis) -> Result<Vec<Key>, Refusal> {
-        sheet.check_origin(self)?;
+        sheet.check_ledger(self)?;
         let signers = sheet.signing_keys(self)?;
         if let Some(index) = signers.first().and_then(|author| self.sheet(author.id, sheet.sheet_id)) {
             return Err(Refusal::sheet("header.sheet_id", Rejection::SheetExistsWithDifferentBytes { index }));

@@ -43,6 +43,7 @@ struct LiveRecord<'a> {
     service: &'a Service,
     overflow: Option<(AccountNumber, Minutes)>,
     owed: Option<Owed>,
+    reversed: bool,
 }
 
 /// Net changes by account, in the order in which accounts come up.
@@ -117,7 +118,8 @@ impl State {
         let record = self.live_record(context, &mut broken, corrected.record);
         let old = record.as_ref().and_then(|record| self.check_old_parties(context, &mut broken, record.service));
         let at = context.resolve(corrected.record);
-        if let Some((record, old)) = record.as_ref().zip(old) {
+        // There is nothing to be more than, or the same as, where it was taken back.
+        if let Some((record, old)) = record.as_ref().filter(|record| !record.reversed).zip(old) {
             broken.unless(record.service != service, "service", || Rejection::CorrectionChangesNothing);
             if let Some(payer) = found.payer {
                 let takes_more = payer.0 != old.payer.0 || service.credited > record.service.credited;
@@ -275,7 +277,7 @@ impl State {
         let reversed = note.is_some_and(|note| note.reversed);
         broken.unless(!reversed, "record", || Rejection::RecordReversed { record: at });
         let (overflow, owed) = (note.and_then(|note| note.overflow), note.and_then(|note| note.owed));
-        Some(LiveRecord { at, service, overflow, owed })
+        Some(LiveRecord { at, service, overflow, owed, reversed })
     }
 
     /// The hold that a record settles, and what it reserves.

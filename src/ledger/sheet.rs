@@ -66,11 +66,14 @@ impl Sheet {
         asked
     }
 
-    /// Whether it is for the ledger of this state.
+    /// What can be said before its signers are known: the first sheet of a ledger is a genesis, and each is for this ledger.
     ///
     /// # Errors
-    /// [`Rejection::OriginMismatch`].
-    pub fn check_origin(&self, state: &State) -> Result<(), Refusal> {
+    /// [`Rejection::FieldInvalid`] and [`Rejection::OriginMismatch`].
+    pub fn check_ledger(&self, state: &State) -> Result<(), Refusal> {
+        if state.size == 0 {
+            self.genesis_keys()?;
+        }
         if self.origin == state.origin {
             return Ok(());
         }

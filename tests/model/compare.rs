@@ -127,11 +127,11 @@ fn records(state: &State, model: &Naive) {
     }
     assert_eq!(state.records().len(), noted, "notes of records that are none");
     let mut found: Vec<_> = state
-        .claims()
+        .shortages()
         .iter()
-        .map(|claim| (place(claim.event), owed(claim.station, claim.volunteer, claim.minutes)))
+        .map(|shortage| (place(shortage.event), owed(shortage.station, shortage.volunteer, shortage.minutes)))
         .collect();
-    let mut expected = model.claims.clone();
+    let mut expected = model.shortages.clone();
     // Of two that one event makes, neither is the first.
     found.sort();
     expected.sort();

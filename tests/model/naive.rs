@@ -90,7 +90,7 @@ pub(crate) struct Naive {
     pub(crate) postings: Vec<Posting>,
     pub(crate) holds: BTreeMap<Place, Hold>,
     pub(crate) records: BTreeMap<Place, Record>,
-    pub(crate) claims: Vec<(Place, Owed)>,
+    pub(crate) shortages: Vec<(Place, Owed)>,
     pub(crate) sheet_ids: BTreeSet<(Id, Id)>,
     /// How often something happened that is easy to get wrong.
     pub(crate) seen: BTreeMap<&'static str, u64>,
@@ -399,11 +399,11 @@ impl Naive {
             self.post(at, account, minutes + short);
             if short > 0 {
                 self.post(at, station, -short);
-                let claim = Owed { station, volunteer: account, minutes: short };
-                self.claims.push((at, claim.clone()));
+                let shortage = Owed { station, volunteer: account, minutes: short };
+                self.shortages.push((at, shortage.clone()));
                 let of_volunteer = old.volunteer == account.as_slice();
                 self.saw(if of_volunteer { "shortage" } else { "shortage of a pool" }, true);
-                owed = owed.or(Some(claim).filter(|_| of_volunteer));
+                owed = owed.or(Some(shortage).filter(|_| of_volunteer));
             }
         }
         owed

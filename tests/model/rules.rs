@@ -390,15 +390,19 @@ impl Judge<'_> {
             return;
         }
         let record = &self.ledger.records[&place(corrected.record, self.moment.at.0)];
-        match self.ledger.moved(record, Some(new)) {
-            Ok(moved) if payer(new) != ISSUANCE => {
-                let paid = -moved.sums.get(&payer(new)).unwrap_or(&0);
-                if paid > 0 {
-                    self.spend(payer(new), paid);
-                }
-            }
-            Ok(_) => {}
-            Err(code) => self.need(false, code),
+        let moved = self.ledger.moved(record, Some(new)).map(|moved| moved.sums);
+        // Where the pool for the excess isn't there, what the payer pays is known all the same.
+        let known = moved.clone().unwrap_or_else(|_| {
+            let mut sums = self.ledger.moved(record, None).unwrap().sums;
+            *sums.entry(payer(new)).or_default() -= new.credited_minutes;
+            sums
+        });
+        if let Err(code) = moved {
+            self.need(false, code);
+        }
+        let paid = -known.get(&payer(new)).unwrap_or(&0);
+        if payer(new) != ISSUANCE && paid > 0 {
+            self.spend(payer(new), paid);
         }
     }
 }
