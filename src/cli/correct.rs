@@ -13,8 +13,10 @@ use super::{
     who::Who,
 };
 use crate::{
-    engine::projection::event_ref_message,
-    format::proto::{self, event::Kind},
+    format::{
+        proto::{self, event::Kind},
+        wire,
+    },
     ledger::EventRef,
     people::calendar,
 };
@@ -110,9 +112,9 @@ async fn correct(
 /// The record as it stands now; nothing without a server, or of what stands in no log yet.
 async fn known(session: &mut Session<'_>, record: EventRef) -> anyhow::Result<Option<proto::Record>> {
     let Some(client) = session.client() else { return Ok(None) };
-    let request = proto::GetRecordRequest { event: Some(event_ref_message(record)), min_index: 0 };
+    let request = proto::GetRecordRequest { event: Some(wire::event_ref_message(record)), min_index: 0 };
     let found = answer(client.get_record(request)).await?.record;
-    let at = found.as_ref().and_then(|found| found.record).filter(|at| *at != event_ref_message(record));
+    let at = found.as_ref().and_then(|found| found.record).filter(|at| *at != wire::event_ref_message(record));
     if let Some(at) = at {
         note(&format!(
             "{record} is a later version of record {}.{}, which is the one that is meant",
@@ -124,7 +126,7 @@ async fn known(session: &mut Session<'_>, record: EventRef) -> anyhow::Result<Op
 
 /// What a correction names: the original, whatever corrected it since.
 fn original(known: Option<&proto::Record>, record: EventRef) -> Option<proto::EventRef> {
-    known.and_then(|known| known.record).or_else(|| Some(event_ref_message(record)))
+    known.and_then(|known| known.record).or_else(|| Some(wire::event_ref_message(record)))
 }
 
 fn taken_back(known: &proto::Record, who: &Who) -> More {

@@ -14,8 +14,10 @@ use super::{
     zone,
 };
 use crate::{
-    engine::projection::event_ref_message,
-    format::proto::{self, event::Kind},
+    format::{
+        proto::{self, event::Kind},
+        wire,
+    },
     ledger::{AccountId, EventRef},
 };
 
@@ -99,7 +101,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             session.end(vec![Kind::HoldPlaced(event)], &More { text: until, value: None }).await
         }
         Action::Release { hold, offline } => {
-            let event = proto::HoldReleased { hold: Some(event_ref_message(hold)) };
+            let event = proto::HoldReleased { hold: Some(wire::event_ref_message(hold)) };
             let session = Session::begin(client, &offline).await?;
             session.end(vec![Kind::HoldReleased(event)], &More::default()).await
         }

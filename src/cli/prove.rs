@@ -15,11 +15,11 @@ use super::{
     verify::{proven, related},
 };
 use crate::{
-    engine::{projection::event_ref_message, store::atomic_write},
+    engine::store::atomic_write,
     format::{
         checkpoint::{self, Checkpoint, VerifierKey, policy::WitnessPolicy},
         proof::{CheckpointPair, EventProof, Relation},
-        proto,
+        proto, wire,
     },
     ledger::{Event, EventRef},
     merkle::Hash,
@@ -142,7 +142,7 @@ struct Since {
 impl Since {
     /// Asks the server. None where the event is no version of a record.
     async fn ask(client: &mut Client, at: EventRef, is_version: bool) -> Option<Self> {
-        let request = proto::GetRecordRequest { event: Some(event_ref_message(at)), min_index: 0 };
+        let request = proto::GetRecordRequest { event: Some(wire::event_ref_message(at)), min_index: 0 };
         match answer(client.get_record(request)).await {
             Ok(found) => found.record.map(|record| Self { at, record, is_version }),
             Err(error) => match error.downcast_ref() {
@@ -188,7 +188,7 @@ async fn prove_event(
     answer(client.get_entry(proto::GetEntryRequest { index: at.index.0 })).await?;
     let checkpoint = checkpoint_over(client, at.index.0 + 1, policy).await?;
     let size = Checkpoint::unverified(checkpoint.as_bytes()).map_or(0, |checkpoint| checkpoint.size);
-    let request = proto::GetEventProofRequest { event: Some(event_ref_message(at)), size };
+    let request = proto::GetEventProofRequest { event: Some(wire::event_ref_message(at)), size };
     let call = client.get_event_proof(request);
     let answer = answer(call).await?;
     let proof = EventProof {

@@ -8,8 +8,10 @@ use super::{
     service::ServiceArguments,
 };
 use crate::{
-    engine::projection::event_ref_message,
-    format::proto::{self, event::Kind},
+    format::{
+        proto::{self, event::Kind},
+        wire,
+    },
     ledger::EventRef,
 };
 
@@ -49,7 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     arguments.service.read_times()?;
     let mut session = Session::begin(&arguments.client, &arguments.offline).await?;
     let service = arguments.service.service(None, &mut session).await?;
-    let hold = arguments.hold.map(event_ref_message);
+    let hold = arguments.hold.map(wire::event_ref_message);
     let event = Kind::ServiceRecorded(proto::ServiceRecorded { service: Some(service), hold });
     session.end(vec![event], &More::default()).await
 }

@@ -24,8 +24,8 @@ pub use self::times::TimesFile;
 pub use self::view::View;
 use crate::{
     engine::replay::Replay,
-    format::proto,
-    ledger::{Event, EventKind, EventRef, LogIndex, Sheet, SheetOutcome, State, WarningCode},
+    format::{proto, wire},
+    ledger::{Event, EventKind, Sheet, SheetOutcome, State, WarningCode},
     merkle::Hash,
 };
 
@@ -169,7 +169,7 @@ impl Projection {
         for row in &warnings {
             let similar = proto::EventRef { index: row.similar_index, event: u32::from(row.similar_event) };
             if let Some((event, code)) = receipt.events.get_mut(usize::from(row.event)).zip(warning_code(row.code)) {
-                event.warnings.push(warning_message(code, similar));
+                event.warnings.push(wire::warning_message(code, similar));
             }
         }
         Ok(Some(receipt))
@@ -251,19 +251,6 @@ const fn warning_code(number: u8) -> Option<WarningCode> {
     }
 }
 
-/// A warning as it travels.
-#[must_use]
-pub fn warning_message(code: WarningCode, similar: proto::EventRef) -> proto::Warning {
-    proto::Warning { code: code.code().to_owned(), message: code.message().to_owned(), similar: Some(similar) }
-}
-
-/// A reference as it travels.
-#[must_use]
-pub fn event_ref_message(at: EventRef) -> proto::EventRef {
-    let LogIndex(index) = at.index;
-    proto::EventRef { index, event: u32::from(at.event) }
-}
-
 fn empty_receipt(index: u64, recorded_at_ms: i64, events: usize) -> proto::Receipt {
     proto::Receipt { index, recorded_at_ms, events: vec![proto::EventReceipt::default(); events], events_left_out: 0 }
 }
@@ -283,7 +270,7 @@ fn receipt_of(committed: &Committed<'_>, view: &View) -> proto::Receipt {
     }
     for (event, warning) in &committed.outcome.warnings {
         if let Some(event) = receipt.events.get_mut(usize::from(*event)) {
-            event.warnings.push(warning_message(warning.code, event_ref_message(warning.similar)));
+            event.warnings.push(wire::warning_message(warning.code, wire::event_ref_message(warning.similar)));
         }
     }
     receipt

@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::projection::warning_message,
+        format::wire,
         ledger::{Language, Refusal, Rejection, WarningCode},
         server::status::refusal_message,
     };
@@ -137,7 +137,7 @@ mod tests {
             balance_after_minutes: i64::MIN,
         };
         let similar = proto::EventRef { index: u64::MAX, event: u32::MAX };
-        let warning = warning_message(WarningCode::NearDuplicate, similar);
+        let warning = wire::warning_message(WarningCode::NearDuplicate, similar);
         proto::EventReceipt { postings: vec![posting; 12], warnings: vec![warning] }
     }
 

@@ -9,12 +9,12 @@ use tonic::Status;
 use super::{
     Service,
     cursor::{self, List},
-    messages::{account_id, account_message, entry_message, kind_message, optional_account_id, role_message},
+    messages::{account_id, account_message, optional_account_id},
     reason::Reason,
     status::{ReadFailure, failure, invalid, not_reached, shutting_down},
 };
 use crate::{
-    engine::projection::{View, event_ref_message, history::PageRequest, rows::PostingRow},
+    engine::projection::{View, history::PageRequest, rows::PostingRow},
     format::{proto, wire},
     ledger::{AccountId, AccountNumber, EventRef, LogIndex, Minutes},
 };
@@ -163,7 +163,7 @@ impl Service {
 
     pub(super) fn entry(&self, index: u64) -> Result<proto::Entry, Status> {
         let entry = self.store.entry(index).map_err(ReadFailure::from)?;
-        entry.map(entry_message).ok_or_else(|| no_entry(index))
+        entry.map(wire::entry_message).ok_or_else(|| no_entry(index))
     }
 
     pub(super) fn receipt(&self, index: u64) -> Result<proto::Receipt, Status> {
@@ -191,7 +191,7 @@ impl Service {
         let skip = usize::try_from(from.next).unwrap_or(usize::MAX);
         let rows = (from.next..).zip(view.accounts.iter().skip(skip));
         let listed = list(rows.map(|(number, account)| (number, (number, account))), size, |(number, account)| {
-            let of_kind = kind == proto::AccountKind::Unspecified || kind_message(account.kind) == kind;
+            let of_kind = kind == proto::AccountKind::Unspecified || wire::kind_message(account.kind) == kind;
             let of_station = station.is_none() || account.station == station;
             let number = AccountNumber(u32::try_from(number).unwrap_or(u32::MAX));
             if of_kind && of_station { account_message(&view, number) } else { None }
@@ -296,7 +296,7 @@ impl Service {
             let wanted =
                 payer.is_none_or(|payer| hold.payer == payer) && station.is_none_or(|station| hold.station == station);
             wanted.then(|| proto::Hold {
-                hold: Some(event_ref_message(*at)),
+                hold: Some(wire::event_ref_message(*at)),
                 payer: view.id_bytes(hold.payer.0),
                 station: view.id_bytes(hold.station.0),
                 minutes: hold.minutes.get(),
@@ -319,7 +319,7 @@ impl Service {
             (account.is_none() || key.account == account).then(|| proto::Key {
                 key_id: Bytes::copy_from_slice(&key.id.0),
                 public_key: Bytes::copy_from_slice(&key.public_key),
-                role: i32::from(role_message(key.role)),
+                role: i32::from(wire::role_message(key.role)),
                 account: key.account.map_or_else(Bytes::new, |account| view.id_bytes(account.0)),
                 revoked: key.revoked,
             })

@@ -9,11 +9,11 @@ use super::{
     status::{ReadFailure, failure, invalid},
 };
 use crate::{
-    engine::{
-        projection::{View, event_ref_message},
-        store::StoredEntry,
+    engine::{projection::View, store::StoredEntry},
+    format::{
+        proto::{self, event::Kind},
+        wire,
     },
-    format::proto::{self, event::Kind},
     ledger::{EventRef, LogIndex},
 };
 
@@ -137,9 +137,9 @@ impl<'a> Log<'a> {
 
     fn record(&mut self, record: EventRef, newest: EventRef, reversed: bool) -> Result<Option<proto::Record>, Status> {
         let Some(Kind::ServiceRecorded(recorded)) = self.event(record)? else { return Ok(None) };
-        let hold = recorded.hold.and_then(place).map(|hold| event_ref_message(absolute(hold, record)));
+        let hold = recorded.hold.and_then(place).map(|hold| wire::event_ref_message(absolute(hold, record)));
         let service = if newest == record { recorded.service } else { self.stated(newest)? };
-        let (record, newest) = (Some(event_ref_message(record)), Some(event_ref_message(newest)));
+        let (record, newest) = (Some(wire::event_ref_message(record)), Some(wire::event_ref_message(newest)));
         Ok(Some(proto::Record { record, newest, service, reversed, hold }))
     }
 
@@ -166,7 +166,7 @@ impl<'a> Log<'a> {
             }
             Some(Kind::ServiceReversed(reversed)) => details.reason = reversed.reason,
             Some(Kind::HoldPlaced(placed)) => {
-                details.hold = Some(event_ref_message(at));
+                details.hold = Some(wire::event_ref_message(at));
                 details.hold_expires_at_ms = placed.expires_at_ms;
                 return Ok(Some(details));
             }
@@ -198,7 +198,7 @@ impl<'a> Log<'a> {
 
     fn add_hold(&mut self, details: &mut proto::HistoryDetails, hold: Option<EventRef>) -> Result<(), Status> {
         let Some(hold) = hold else { return Ok(()) };
-        details.hold = Some(event_ref_message(hold));
+        details.hold = Some(wire::event_ref_message(hold));
         if let Some(Kind::HoldPlaced(placed)) = self.event(hold)? {
             details.hold_expires_at_ms = placed.expires_at_ms;
         }

@@ -7,12 +7,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::reason::Reason;
 use crate::{
-    engine::{
-        projection::{ProjectionError, event_ref_message},
-        sequencer::SubmitError,
-        store::StoreError,
-    },
-    format::proto,
+    engine::{projection::ProjectionError, sequencer::SubmitError, store::StoreError},
+    format::{proto, wire},
     ledger::{Language, Refusal, Say},
 };
 
@@ -58,7 +54,7 @@ pub(crate) fn refusal_message(refusal: &Refusal, language: Option<Language>) -> 
         event: refusal.event.map(u32::from),
         field: cut(refusal.field.to_string(), FIELD_BYTES_MAX),
         grpc_code: refusal.rejection.status().number(),
-        other: refusal.rejection.other().map(event_ref_message),
+        other: refusal.rejection.other().map(wire::event_ref_message),
         localized: language.map(|language| proto::LocalizedMessage {
             locale: language.tag().to_owned(),
             message: cut(refusal.in_language(language).to_string(), LOCALIZED_BYTES_MAX),

@@ -10,13 +10,13 @@ use super::{
     Service,
     answer::check,
     edge::Spoken,
-    messages::{entry_message, until_published},
+    messages::until_published,
     status::{broken, named, shutting_down, unfinished},
     submit::result,
 };
 use crate::{
     engine::sequencer::{Accepted, SubmitError},
-    format::proto,
+    format::{proto, wire},
 };
 
 /// Sheets of one stream under way: enough for two commits of the smallest kind of sheets.
@@ -134,7 +134,7 @@ pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::
             };
             for entry in batch {
                 next = entry.index + 1;
-                let response = check(proto::SubscribeResponse { entry: Some(entry_message(entry)) });
+                let response = check(proto::SubscribeResponse { entry: Some(wire::entry_message(entry)) });
                 if entries.send(response).await.is_err() {
                     return;
                 }

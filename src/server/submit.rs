@@ -9,13 +9,12 @@ use super::{
     Service,
     answer::{ANSWER_BYTES_MAX, fit_receipts, fit_trial},
     edge::Spoken,
-    messages::{event_receipt, until_published},
+    messages::until_published,
     status::{failure_message, invalid, refusal_message, submit_status, unfinished},
 };
 use crate::{
     engine::{
         clock::{SystemTimeSource, TimeSource},
-        projection::event_ref_message,
         sequencer::{Accepted, SubmitError},
     },
     format::{
@@ -117,7 +116,7 @@ impl Service {
 
 fn trial_message(event: &Result<EventOutcome, Refusal>, language: Option<Language>) -> proto::DryRunEvent {
     let outcome = match event {
-        Ok(outcome) => proto::dry_run_event::Outcome::Accepted(event_receipt(outcome)),
+        Ok(outcome) => proto::dry_run_event::Outcome::Accepted(wire::event_receipt(outcome)),
         Err(refusal) => proto::dry_run_event::Outcome::Refused(refusal_message(refusal, language)),
     };
     proto::DryRunEvent { outcome: Some(outcome) }
@@ -157,7 +156,7 @@ fn expiry_sheet(service: &Service, key: &PrivateKey) -> Option<proto::Sheet> {
         .iter()
         .filter(|(_, hold)| hold.expires_at.0 <= now)
         .take(wire::EVENTS_MAX)
-        .map(|(at, _)| Kind::HoldExpired(proto::HoldExpired { hold: Some(event_ref_message(*at)) }))
+        .map(|(at, _)| Kind::HoldExpired(proto::HoldExpired { hold: Some(wire::event_ref_message(*at)) }))
         .collect();
     if over.is_empty() {
         return None;

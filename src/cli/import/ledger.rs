@@ -6,8 +6,10 @@ use crate::{
         client::{self, Signers},
         output::Failure,
     },
-    engine::projection::event_ref_message,
-    format::proto::{self, event::Kind},
+    format::{
+        proto::{self, event::Kind},
+        wire,
+    },
     ledger::{AccountId, EventRef},
     people::import::remote::{Remote, RemoteError},
 };
@@ -64,7 +66,7 @@ impl Remote for Ledger {
     }
 
     async fn records(&mut self, places: &[EventRef]) -> Result<Vec<proto::Record>, RemoteError> {
-        let events = places.iter().map(|place| event_ref_message(*place)).collect();
+        let events = places.iter().map(|place| wire::event_ref_message(*place)).collect();
         let request = proto::GetRecordsRequest { events, min_index: 0 };
         Ok(answer(self.client.get_records(request)).await.map_err(failed)?.records)
     }

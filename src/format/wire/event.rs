@@ -1,8 +1,9 @@
 //! Protobuf events to the rules' events, every field validated once.
 
-use bytes::Bytes;
-
-use super::limits::{SIGNERS_MAX, TIMES_MS, id};
+use super::{
+    limits::{SIGNERS_MAX, TIMES_MS, id},
+    messages::{account_kind, correction_reason, key_role},
+};
 use crate::{
     format::{
         checkpoint::Checkpoint,
@@ -10,9 +11,9 @@ use crate::{
         signature::{self, Claim, key_id},
     },
     ledger::{
-        AccountId, AccountKind, AccountOpened, Code, CorrectionReason, Event, EventRef, KeyEnrolled, KeyId, KeyRole,
-        LedgerCreated, LogIndex, Millis, Minutes, Policy, Predecessor, Price, Refusal, Rejection, Rounding, Served,
-        Service, ServiceCorrected, ServiceRecorded, Tariff, Text,
+        AccountId, AccountOpened, Code, CorrectionReason, Event, EventRef, KeyEnrolled, KeyId, LedgerCreated, LogIndex,
+        Millis, Minutes, Policy, Predecessor, Price, Refusal, Rejection, Rounding, Served, Service, ServiceCorrected,
+        ServiceRecorded, Tariff, Text,
     },
 };
 
@@ -81,63 +82,12 @@ pub(super) fn from_message(kind: Kind) -> Field<Event> {
     }
 }
 
-/// A predecessor as it travels.
-#[must_use]
-pub fn predecessor_message(predecessor: &Predecessor) -> proto::Predecessor {
-    proto::Predecessor {
-        origin: predecessor.origin.clone(),
-        size: predecessor.size,
-        root: predecessor.root.to_vec().into(),
-        ledger_key: predecessor.ledger_key.to_vec().into(),
-        signature: predecessor.signature.to_vec().into(),
-    }
-}
-
 /// A policy, read.
 ///
 /// # Errors
 /// The first field that holds nothing a policy can say.
 pub fn policy(message: proto::Policy) -> Result<Policy, Refusal> {
     policy_fields(message).map_err(|(field, rejection)| Refusal::sheet(field, rejection))
-}
-
-/// A policy as it travels.
-#[must_use]
-pub fn policy_message(policy: &Policy) -> proto::Policy {
-    let (cap_minutes, overflow_pool) =
-        policy.cap.map_or((0, Bytes::new()), |(cap, pool)| (cap.get(), pool.0.to_vec().into()));
-    let price = |price| match price {
-        Price::PerHour(minutes) => proto::tariff::Price::MinutesPerHour(minutes),
-        Price::Fixed(minutes) => proto::tariff::Price::FixedMinutes(minutes),
-    };
-    let tariff = |tariff: &Tariff| proto::Tariff {
-        category: tariff.category.as_str().to_owned(),
-        price: Some(price(tariff.price)),
-    };
-    proto::Policy {
-        rules: policy.rules,
-        rounding_unit_minutes: policy.rounding_unit_minutes,
-        roundings: policy.roundings.iter().map(|rounding| i32::from(rounding_message(*rounding))).collect(),
-        floor_minutes: policy.floor.get(),
-        cap_minutes,
-        overflow_pool,
-        record_minutes_max: policy.record_max.get(),
-        day_minutes_max: policy.day_max.get(),
-        age_days_max: policy.age_days_max,
-        validity_days_max: policy.validity_days_max,
-        tariffs: policy.tariffs.iter().map(tariff).collect(),
-    }
-}
-
-/// A rounding as it travels.
-#[must_use]
-pub const fn rounding_message(rounding: Rounding) -> proto::Rounding {
-    match rounding {
-        Rounding::Exact => proto::Rounding::Unspecified,
-        Rounding::Down => proto::Rounding::Down,
-        Rounding::Nearest => proto::Rounding::Nearest,
-        Rounding::Up => proto::Rounding::Up,
-    }
 }
 
 fn id16(field: &str, bytes: &[u8]) -> Field<[u8; 16]> {
@@ -299,14 +249,8 @@ fn rounding(field: &str, value: i32) -> Field<Rounding> {
 }
 
 fn key_enrolled(message: &proto::KeyEnrolled) -> Field<KeyEnrolled> {
-    let role = match proto::KeyRole::try_from(message.role) {
-        Ok(proto::KeyRole::Operator) => KeyRole::Operator,
-        Ok(proto::KeyRole::Staff) => KeyRole::Staff,
-        Ok(proto::KeyRole::Resident) => KeyRole::Resident,
-        Ok(proto::KeyRole::Service) => KeyRole::Service,
-        Ok(proto::KeyRole::Unspecified) | Err(_) => {
-            return invalid("role", Text::new("OPERATOR, STAFF or RESIDENT", "OPERATOR、STAFF 或 RESIDENT"));
-        }
+    let Some(role) = key_role(message.role) else {
+        return invalid("role", Text::new("OPERATOR, STAFF or RESIDENT", "OPERATOR、STAFF 或 RESIDENT"));
     };
     let public_key = public_key("public_key", &message.public_key)?;
     let Ok(possession) = message.possession.as_ref().try_into() else {
@@ -330,17 +274,8 @@ fn region_defined(message: &proto::RegionDefined) -> Field<Event> {
 }
 
 pub(super) fn account_opened(id: &[u8], kind: i32, region: &str, station: &[u8]) -> Field<AccountOpened> {
-    let kind = match proto::AccountKind::try_from(kind) {
-        Ok(proto::AccountKind::Resident) => AccountKind::Resident,
-        Ok(proto::AccountKind::Household) => AccountKind::Household,
-        Ok(proto::AccountKind::Group) => AccountKind::Group,
-        Ok(proto::AccountKind::Station) => AccountKind::Station,
-        Ok(proto::AccountKind::CommunityPool) => AccountKind::CommunityPool,
-        Ok(proto::AccountKind::DistrictPool) => AccountKind::DistrictPool,
-        Ok(proto::AccountKind::Issuance) => AccountKind::Issuance,
-        Ok(proto::AccountKind::Unspecified) | Err(_) => {
-            return invalid("kind", Text::new("a kind of account, not ISSUANCE", "账户类别，不能是 ISSUANCE"));
-        }
+    let Some(kind) = account_kind(kind) else {
+        return invalid("kind", Text::new("a kind of account, not ISSUANCE", "账户类别，不能是 ISSUANCE"));
     };
     Ok(AccountOpened {
         account: account("account", id)?,
@@ -427,14 +362,7 @@ fn service_recorded(message: proto::ServiceRecorded) -> Field<Event> {
 }
 
 pub(super) fn reason(value: i32) -> Field<CorrectionReason> {
-    match proto::CorrectionReason::try_from(value) {
-        Ok(proto::CorrectionReason::EntryError) => Ok(CorrectionReason::EntryError),
-        Ok(proto::CorrectionReason::Duplicate) => Ok(CorrectionReason::Duplicate),
-        Ok(proto::CorrectionReason::WrongParty) => Ok(CorrectionReason::WrongParty),
-        Ok(proto::CorrectionReason::NotServed) => Ok(CorrectionReason::NotServed),
-        Ok(proto::CorrectionReason::SourceChanged) => Ok(CorrectionReason::SourceChanged),
-        Ok(proto::CorrectionReason::Unspecified) | Err(_) => invalid("reason", Text::new("a reason", "一个理由")),
-    }
+    correction_reason(value).map_or_else(|| invalid("reason", Text::new("a reason", "一个理由")), Ok)
 }
 
 fn service_corrected(message: proto::ServiceCorrected) -> Field<Event> {

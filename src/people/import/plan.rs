@@ -19,7 +19,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    engine::{projection::event_ref_message, store::StoreError},
+    engine::store::StoreError,
     format::{
         proto::{self, event::Kind},
         wire,
@@ -354,7 +354,7 @@ impl<'a> Planner<'a> {
                     chunk.watched.insert(chunk.events.len());
                 }
                 let event = proto::ServiceCorrected {
-                    record: Some(event_ref_message(link.record)),
+                    record: Some(wire::event_ref_message(link.record)),
                     reason: i32::from(proto::CorrectionReason::SourceChanged),
                     service: Some(service),
                 };
@@ -401,7 +401,7 @@ impl<'a> Planner<'a> {
 
 pub(crate) fn reversal(link: &RecordLink) -> Kind {
     Kind::ServiceReversed(proto::ServiceReversed {
-        record: Some(event_ref_message(link.record)),
+        record: Some(wire::event_ref_message(link.record)),
         reason: i32::from(proto::CorrectionReason::SourceChanged),
     })
 }

@@ -2,14 +2,16 @@
 
 use super::{VISITS, Year};
 use crate::{
-    engine::projection::event_ref_message,
     folder::demo::{
         OFFSET_SECONDS, YearError,
         agenda::Task,
         district::enrolled,
         ledger::{DAY_MS, MINUTE_MS, Moment, bytes, midnight, place_of},
     },
-    format::proto::{self, CorrectionReason, KeyRole, event::Kind, service::Served},
+    format::{
+        proto::{self, CorrectionReason, KeyRole, event::Kind, service::Served},
+        wire,
+    },
     ledger::{EventRef, LogIndex},
 };
 
@@ -21,7 +23,7 @@ impl Year<'_> {
             Task::Correct { station, record, right, was } => self.correct(now, station, record, right, was),
             Task::Reverse { station, record, reason, was } => {
                 let reversed =
-                    proto::ServiceReversed { record: Some(event_ref_message(record)), reason: i32::from(reason) };
+                    proto::ServiceReversed { record: Some(wire::event_ref_message(record)), reason: i32::from(reason) };
                 self.counts.reversals += 1;
                 self.counts.credited_minutes -= was;
                 self.by_staff(now, station, vec![Kind::ServiceReversed(reversed)]).map(drop)
@@ -33,14 +35,14 @@ impl Year<'_> {
                 self.by_resident(
                     now,
                     payer,
-                    Kind::HoldReleased(proto::HoldReleased { hold: Some(event_ref_message(hold)) }),
+                    Kind::HoldReleased(proto::HoldReleased { hold: Some(wire::event_ref_message(hold)) }),
                 )
                 .map(drop)
             }
             Task::Expire { hold } => {
                 self.counts.expired += 1;
                 let key = self.ledger.service();
-                let expired = vec![Kind::HoldExpired(proto::HoldExpired { hold: Some(event_ref_message(hold)) })];
+                let expired = vec![Kind::HoldExpired(proto::HoldExpired { hold: Some(wire::event_ref_message(hold)) })];
                 self.ledger.record(now, now, &key, expired, &mut self.rng).map(drop)
             }
             Task::Give { station, to_pool } => self.give(now, station, to_pool),
@@ -127,7 +129,7 @@ impl Year<'_> {
     ) -> Result<(), YearError> {
         self.counts.corrections += 1;
         self.counts.credited_minutes += right.credited_minutes - was;
-        let (record, reason) = (Some(event_ref_message(record)), i32::from(CorrectionReason::EntryError));
+        let (record, reason) = (Some(wire::event_ref_message(record)), i32::from(CorrectionReason::EntryError));
         let corrected = proto::ServiceCorrected { record, reason, service: Some(right) };
         self.by_staff(now, station, vec![Kind::ServiceCorrected(corrected)]).map(drop)
     }
@@ -185,7 +187,7 @@ impl Year<'_> {
         let done = self.serve(&asked, (station, Some(payer)), day_of(now), (category, ""), span);
         let Some(service) = done else { return self.carry_out(now, Task::Release { payer, hold }) };
         let minutes = service.credited_minutes;
-        let recorded = proto::ServiceRecorded { service: Some(service), hold: Some(event_ref_message(hold)) };
+        let recorded = proto::ServiceRecorded { service: Some(service), hold: Some(wire::event_ref_message(hold)) };
         self.by_staff(now, station, vec![Kind::ServiceRecorded(recorded)])?;
         self.counts.records += 1;
         self.counts.settled += 1;
