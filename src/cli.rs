@@ -10,7 +10,6 @@ mod client;
 mod completions;
 mod correct;
 mod demo;
-mod describe;
 mod export;
 mod fsck;
 mod history;
@@ -18,6 +17,7 @@ mod hold;
 mod import;
 mod key;
 mod known;
+mod language;
 mod man;
 mod mirror;
 mod moment;
@@ -70,6 +70,10 @@ struct Cli {
     /// machine's].
     #[arg(long, value_name = "NAME", global = true, env = "TIMEBANK_ZONE", allow_hyphen_values = true, help_heading = client::EVERYWHERE)]
     zone: Option<String>,
+    /// Language of tables, of events in words and of what the ledger refuses: en or zh [default: that of `LC_ALL`,
+    /// `LC_MESSAGES` or `LANG`].
+    #[arg(long, value_name = "TAG", global = true, env = "TIMEBANK_LANG", allow_hyphen_values = true, help_heading = client::EVERYWHERE)]
+    lang: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -121,6 +125,10 @@ pub fn main(version: &'static str) -> ExitCode {
         matches!(cli.command, Command::Serve(_) | Command::Witness(_) | Command::Completions(_) | Command::Man(_));
     if let Err(problem) = zone::choose(cli.zone.as_deref(), is_service) {
         return output::fail(&output::usage(problem));
+    }
+    match language::choose(cli.lang.as_deref()) {
+        Ok(not_shown) => not_shown.map_or((), output::note),
+        Err(problem) => return output::fail(&output::usage(problem)),
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -7,6 +7,8 @@ pub mod ledger;
 pub mod merkle;
 
 #[cfg(feature = "service")]
+pub mod access;
+#[cfg(feature = "service")]
 pub mod cli;
 #[cfg(feature = "service")]
 pub mod engine;

@@ -6,17 +6,19 @@ use super::{
     arguments::{account_id, whole_minutes},
     call::{Client, answer},
     client::ClientArguments,
+    language::said,
     offline::{More, Session},
     output::{Failure, emit, hours, table, tell, usage},
     receipt::receipt_json,
     who::{AccountName, Who, kind_name, short},
 };
 use crate::{
+    access::names::head,
     format::{
         proto::{self, event::Kind},
         signature,
     },
-    ledger::AccountId,
+    ledger::{AccountId, Language},
 };
 
 /// Open, show and list accounts.
@@ -160,7 +162,7 @@ pub(crate) async fn open(
 fn account_json(account: &proto::Account) -> Value {
     json!({
         "account": hex::encode(&account.account),
-        "kind": kind_name(account.kind),
+        "kind": kind_name(account.kind).get(Language::English),
         "region": account.region,
         "station": hex::encode(&account.station),
         "balance_minutes": account.balance_minutes,
@@ -193,18 +195,18 @@ fn accounts_table(accounts: &[proto::Account], who: &Who) -> String {
         let place = if account.station.is_empty() { account.region.clone() } else { who.label(&account.station) };
         let mut cells = vec![short(&account.account)];
         cells.extend(names.then(|| who.name_on_a_line(&account.account).unwrap_or_default()));
-        cells.extend([kind_name(account.kind).to_owned(), place, hours(account.balance_minutes)]);
+        cells.extend([said(&kind_name(account.kind)), place, hours(account.balance_minutes)]);
         cells.extend(held.then(|| hours(account.held_minutes)));
         cells.push(account.available_minutes.map_or_else(String::new, hours));
         cells
     });
-    let mut header = vec!["account"];
-    header.extend(names.then_some("name"));
-    header.extend(["kind", "station or region"]);
+    let mut header = vec![head::ACCOUNT];
+    header.extend(names.then_some(head::NAME));
+    header.extend([head::KIND, head::STATION_OR_REGION]);
     let numbers = header.len();
-    header.push("balance");
-    header.extend(held.then_some("held"));
-    header.push("available");
+    header.push(head::BALANCE);
+    header.extend(held.then_some(head::HELD));
+    header.push(head::AVAILABLE);
     table(&header, &(numbers..header.len()).collect::<Vec<_>>(), rows)
 }
 

@@ -3,16 +3,32 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tonic::{Status, transport::Channel};
+use tonic::{
+    Request, Status,
+    metadata::MetadataValue,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::Channel,
+};
 
 use super::output::Failure;
-use crate::format::proto::ledger_service_client::LedgerServiceClient;
+use crate::{format::proto::ledger_service_client::LedgerServiceClient, ledger::Language};
 
 /// How long a server may stay silent: a commit under full load takes a fraction of a second.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// A connection to a ledger.
-pub(crate) type Client = LedgerServiceClient<Channel>;
+pub(crate) type Client = LedgerServiceClient<InterceptedService<Channel, AsksIn>>;
+
+/// Asks for refusals in the reader's language, with every call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AsksIn(pub(crate) Language);
+
+impl Interceptor for AsksIn {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("accept-language", MetadataValue::from_static(self.0.tag()));
+        Ok(request)
+    }
+}
 
 /// A server's answer, unless it stays silent.
 pub(crate) async fn answer<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>>) -> anyhow::Result<T> {

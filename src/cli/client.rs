@@ -11,8 +11,9 @@ use tonic::transport::Channel;
 use tonic_types::StatusExt;
 
 use super::{
-    call::{Client, SILENCE_MAX, answer},
+    call::{AsksIn, Client, SILENCE_MAX, answer},
     known,
+    language::language,
     output::{ERROR_DOMAIN, Failure, Refused, nothing_recorded, quoted, quoted_text, refused, usage},
     who::Who,
 };
@@ -251,7 +252,7 @@ pub(crate) async fn channel(server: &str) -> anyhow::Result<Channel> {
 
 /// The ledger's service over a connection.
 pub(crate) fn client(channel: Channel) -> Client {
-    LedgerServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    LedgerServiceClient::with_interceptor(channel, AsksIn(language())).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 /// Who signs.

@@ -6,13 +6,15 @@ use super::{
     arguments::{Reason, event_ref},
     call::answer,
     client::ClientArguments,
+    language::language,
     moment::TIMES_HELP,
     offline::{More, OfflineArguments, Session},
     output::{hours, note, nothing_recorded, usage},
-    service::{ServiceArguments, when},
+    service::ServiceArguments,
     who::Who,
 };
 use crate::{
+    access::when::when,
     format::{
         proto::{self, event::Kind},
         wire,
@@ -134,7 +136,7 @@ fn taken_back(known: &proto::Record, who: &Who) -> More {
     let text = format!(
         "\ntaken back: {} of {} by {}",
         hours(service.credited_minutes),
-        when(service),
+        when(service, language()),
         who.label(&service.volunteer)
     );
     More { text, value: None }
@@ -160,7 +162,7 @@ fn changes(before: &proto::Service, after: &proto::Service, who: &Who) -> More {
             ("payer", account(&service.payer)),
             ("category", word(&service.category)),
             ("activity", word(&service.activity)),
-            ("served", when(service)),
+            ("served", when(service, language())),
             ("offset", calendar::offset_name(service.utc_offset_seconds)),
             ("rounding", rounding(service.rounding).to_owned()),
             ("credited", hours(service.credited_minutes)),

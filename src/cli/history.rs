@@ -5,15 +5,19 @@ use serde_json::{Value, json};
 use super::{
     call::answer,
     client::ClientArguments,
+    language::language,
     moment::{TIMES_HELP, TypedTime},
     output::{emit, hours, table, time, usage},
-    receipt::place,
-    service::when,
     who::{AccountName, Who},
     zone,
 };
 use crate::{
-    format::proto::{self, CorrectionReason, EventKind},
+    access::{
+        history::{Reading, place, what},
+        names::{self, head},
+    },
+    format::{proto, wire},
+    ledger::{self, Language},
     people::calendar,
 };
 
@@ -84,17 +88,10 @@ impl Kinds {
     }
 }
 
+/// As JSON has it, whatever the reader's language.
 fn kind_name(kind: i32) -> &'static str {
-    match proto::EventKind::try_from(kind) {
-        Ok(proto::EventKind::ServiceRecorded) => "service recorded",
-        Ok(proto::EventKind::ServiceCorrected) => "service corrected",
-        Ok(proto::EventKind::ServiceReversed) => "service reversed",
-        Ok(proto::EventKind::MinutesTransferred) => "minutes transferred",
-        Ok(proto::EventKind::HoldPlaced) => "hold placed",
-        Ok(proto::EventKind::HoldReleased) => "hold released",
-        Ok(proto::EventKind::HoldExpired) => "hold expired",
-        Ok(proto::EventKind::Unspecified) | Err(_) => "unknown",
-    }
+    let kind = u8::try_from(kind).ok().and_then(ledger::EventKind::of_number);
+    kind.map_or(names::UNKNOWN, names::event_kind).get(Language::English)
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -216,94 +213,26 @@ fn service_json(service: &proto::Service) -> Value {
 }
 
 fn reason(reason: i32) -> Option<&'static str> {
-    match CorrectionReason::try_from(reason) {
-        Ok(CorrectionReason::EntryError) => Some("typed wrong"),
-        Ok(CorrectionReason::Duplicate) => Some("recorded twice"),
-        Ok(CorrectionReason::WrongParty) => Some("the wrong person or station"),
-        Ok(CorrectionReason::NotServed) => Some("not served"),
-        Ok(CorrectionReason::SourceChanged) => Some("its source changed"),
-        Ok(CorrectionReason::Unspecified) | Err(_) => None,
-    }
+    wire::correction_reason(reason).map(|reason| names::correction_reason(reason).get(Language::English))
 }
 
 fn rows_table(rows: &[proto::HistoryRow], account: &[u8], who: &Who) -> String {
     // Most histories have nothing reserved; then the column tells nothing.
     let reserved = rows.iter().any(|row| row.held_after_minutes != 0);
+    let (name, moment) = (|id: &[u8]| who.label(id), zone::local);
+    let reading = Reading { language: language(), account, name: &name, moment: &moment };
     let cells = |row: &proto::HistoryRow| {
         let amount = if row.minutes == 0 { String::new() } else { hours(row.minutes) };
         let mut cells = vec![
             place(row.event),
             zone::local_in_two_lines(row.recorded_at_ms),
-            what(row, account, who),
+            what(row, &reading),
             amount,
             hours(row.balance_after_minutes),
         ];
         cells.extend(reserved.then(|| hours(row.held_after_minutes)));
         cells
     };
-    let header = ["event", "recorded", "what", "change", "balance", "reserved"];
+    let header = [head::EVENT, head::RECORDED, head::WHAT, head::CHANGE, head::BALANCE, head::RESERVED];
     table(&header[..header.len() - usize::from(!reserved)], &[3, 4, 5], rows.iter().map(cells))
-}
-
-/// What a row tells, in a clerk's words: what happened, to what, when and with whom, and what became of it.
-fn what(row: &proto::HistoryRow, account: &[u8], who: &Who) -> String {
-    let details = row.details.clone().unwrap_or_default();
-    let (is_in, other) = (row.minutes > 0, who.label(&row.counterparty));
-    let held = details.hold.map(|hold| place(Some(hold))).unwrap_or_default();
-    match EventKind::try_from(row.kind).unwrap_or_default() {
-        EventKind::ServiceRecorded => {
-            let settled = details.hold.map_or_else(String::new, |_| format!("; settles hold {held}"));
-            format!("{}{settled}{}", service_words(&details, account, who), became(row, &details))
-        }
-        EventKind::ServiceCorrected => {
-            let record = place(details.record.as_ref().and_then(|record| record.record));
-            let why = reason(details.reason).unwrap_or_default();
-            let service = service_words(&details, account, who);
-            format!("corrects {record} ({why}) to: {service}{}", became(row, &details))
-        }
-        EventKind::ServiceReversed => {
-            let record = place(details.record.as_ref().and_then(|record| record.record));
-            let why = reason(details.reason).unwrap_or_default();
-            format!("takes back {record} ({why}): {}", service_words(&details, account, who))
-        }
-        EventKind::MinutesTransferred if is_in => format!("received from {other}"),
-        EventKind::MinutesTransferred => format!("given to {other}"),
-        EventKind::HoldPlaced => {
-            format!("reserved with station {other} until {}", zone::local(details.hold_expires_at_ms))
-        }
-        EventKind::HoldReleased => format!("hold {held} with station {other} released"),
-        EventKind::HoldExpired => format!("hold {held} with station {other} ran out"),
-        EventKind::Unspecified => kind_name(row.kind).to_owned(),
-    }
-}
-
-fn service_words(details: &proto::HistoryDetails, account: &[u8], who: &Who) -> String {
-    let Some(service) = &details.service else { return "service".to_owned() };
-    let activity = if service.activity.is_empty() { String::new() } else { format!(", {}", service.activity) };
-    let what = format!("{}{activity}, {}, station {}", service.category, when(service), who.label(&service.station));
-    let (volunteer, payer) = (who.label(&service.volunteer), who.label(&service.payer));
-    if service.volunteer == account {
-        let paid = if service.payer.is_empty() { String::new() } else { format!(", paid by {payer}") };
-        format!("earned: {what}{paid}")
-    } else if service.payer == account {
-        format!("spent: {what}, by {volunteer}")
-    } else {
-        format!("{what}, by {volunteer}")
-    }
-}
-
-/// What became of a record since this version of it.
-fn became(row: &proto::HistoryRow, details: &proto::HistoryDetails) -> String {
-    match &details.record {
-        Some(record) if record.reversed => "; taken back later".to_owned(),
-        Some(record) if record.newest != row.event => {
-            // A correction that moves no minutes has no row of its own.
-            let now = record.service.as_ref().map_or_else(String::new, |now| {
-                let credited = hours(now.credited_minutes);
-                format!(": {}, {}, credited with {credited}", now.category, when(now))
-            });
-            format!("; corrected by {}{now}", place(record.newest))
-        }
-        Some(_) | None => String::new(),
-    }
 }

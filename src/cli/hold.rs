@@ -14,6 +14,7 @@ use super::{
     zone,
 };
 use crate::{
+    access::names::head,
     format::{
         proto::{self, event::Kind},
         wire,
@@ -148,5 +149,5 @@ fn holds_table(holds: &[proto::Hold], who: &Who) -> String {
         let (payer, station) = (who.label(&hold.payer), who.label(&hold.station));
         vec![place(hold.hold), payer, station, hours(hold.minutes), zone::local_in_two_lines(hold.expires_at_ms)]
     };
-    table(&["hold", "payer", "station", "reserved", "expires"], &[3], holds.iter().map(row))
+    table(&[head::HOLD, head::PAYER, head::STATION, head::RESERVED, head::EXPIRES], &[3], holds.iter().map(row))
 }

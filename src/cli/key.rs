@@ -7,17 +7,23 @@ use serde_json::json;
 use super::{
     call::answer,
     client::ClientArguments,
+    language::said,
     offline::{More, Session},
     output::{emit, quoted, table, tell, usage},
     who::AccountName,
 };
 use crate::{
+    access::names,
+    access::names::head,
     engine::{
         key_file::{KeyFile, KeyFileError},
         store::read_text,
     },
-    format::proto::{self, event::Kind},
-    ledger::AccountId,
+    format::{
+        proto::{self, event::Kind},
+        wire,
+    },
+    ledger::{AccountId, Language, Text},
 };
 
 /// Make, show, enrol, revoke and list keys.
@@ -234,14 +240,8 @@ fn request(text: &str) -> Option<(String, String)> {
     Some(((*public_key).to_owned(), (*possession).to_owned()))
 }
 
-fn role_name(role: i32) -> &'static str {
-    match proto::KeyRole::try_from(role) {
-        Ok(proto::KeyRole::Operator) => "operator",
-        Ok(proto::KeyRole::Staff) => "staff",
-        Ok(proto::KeyRole::Resident) => "resident",
-        Ok(proto::KeyRole::Service) => "service",
-        Ok(proto::KeyRole::Unspecified) | Err(_) => "unknown",
-    }
+fn role_name(role: i32) -> Text {
+    wire::key_role(role).map_or(names::UNKNOWN, names::role)
 }
 
 async fn list(arguments: &ClientArguments, account: Option<&AccountName>) -> anyhow::Result<()> {
@@ -263,7 +263,7 @@ async fn list(arguments: &ClientArguments, account: Option<&AccountName>) -> any
         json!({
             "key_id": hex::encode(&key.key_id),
             "public_key": hex::encode(&key.public_key),
-            "role": role_name(key.role),
+            "role": role_name(key.role).get(Language::English),
             "account": hex::encode(&key.account),
             "revoked": key.revoked,
         })
@@ -271,10 +271,9 @@ async fn list(arguments: &ClientArguments, account: Option<&AccountName>) -> any
     let value = json!({ "keys": keys.iter().map(key_json).collect::<Vec<_>>() });
     emit(arguments.json, &value, || {
         let row = |key: &proto::Key| {
-            let state = if key.revoked { "revoked" } else { "in force" };
             let account = if key.account.is_empty() { String::new() } else { who.label(&key.account) };
-            vec![hex::encode(&key.key_id), role_name(key.role).to_owned(), account, state.to_owned()]
+            vec![hex::encode(&key.key_id), said(&role_name(key.role)), account, said(&names::key_state(key.revoked))]
         };
-        table(&["key", "role", "acts for", "state"], &[], keys.iter().map(row))
+        table(&[head::KEY, head::ROLE, head::ACTS_FOR, head::STATE], &[], keys.iter().map(row))
     })
 }

@@ -16,7 +16,10 @@ use super::{
     output::{Failure, Refused, nothing_recorded, usage},
     zone,
 };
-use crate::people::calendar::{self, YEARS};
+use crate::{
+    access::when::at_offset,
+    people::calendar::{self, YEARS},
+};
 
 /// Said below the help of commands that take times.
 pub(crate) const TIMES_HELP: &str = "\
@@ -108,7 +111,7 @@ impl TypedTime {
             }
             let here = Timestamp::from_millisecond(start_ms)?.to_zoned(zone::here().map_err(usage)?);
             let (typed, offset) = (&time.0, calendar::offset_name(offset_seconds));
-            let day = zone::at_offset(start_ms, offset_seconds);
+            let day = at_offset(start_ms, offset_seconds);
             // None where it comes twice here, or never.
             let here = time.read(option, Edge::Begins, Some(&here)).ok();
             let here = here.map(|here| calendar::offset_name(here.offset().seconds())).filter(|here| *here != offset);
@@ -185,7 +188,7 @@ fn in_order(began: &Zoned, ended: &Zoned) -> anyhow::Result<(Moment, Moment)> {
     if ended.timestamp() > began.timestamp() {
         return Ok((Moment::from(began), Moment::from(ended)));
     }
-    let shown = |zoned: &Zoned| zone::at_offset(zoned.timestamp().as_millisecond(), zoned.offset().seconds());
+    let shown = |zoned: &Zoned| at_offset(zoned.timestamp().as_millisecond(), zoned.offset().seconds());
     let (began, ended) = (shown(began), shown(ended));
     let text = format!(
         "--end: the end, {ended}, is not after the start, {began}. Check both; an end past midnight belongs to the next date. \

@@ -16,8 +16,11 @@ use serde_json::json;
 
 use self::failure::in_full;
 pub(crate) use self::failure::{ERROR_DOMAIN, Failure, Refused, error_json, nothing_recorded, refused, usage};
-use super::zone;
-use crate::ledger::Minutes;
+use super::{
+    language::{language, said},
+    zone,
+};
+use crate::ledger::{Minutes, Text};
 
 /// A sentence with its times of UTC as the reader's: neither a server nor the rules know where its reader is. What stands in
 /// a command to be pasted stays as it is.
@@ -178,9 +181,10 @@ const WORD_MAX: u16 = 14;
 const TABLE_WIDTH: u16 = 80;
 
 /// A table; columns named in `right` are numbers.
-pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let header: Vec<&str> = header.iter().map(|head| head.get(language())).collect();
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.clone());
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
     let mut bounds: Vec<u16> = header.iter().map(|cell| longest_word(cell)).collect();
     for row in rows {
@@ -216,9 +220,9 @@ fn longest_word(cell: &str) -> u16 {
     longest.min(WORD_MAX) + 2
 }
 
-/// Minutes as people say them.
+/// Minutes as people say them, in the reader's language.
 pub(crate) fn hours(minutes: i64) -> String {
-    Minutes::new(minutes).to_string()
+    said(&Minutes::new(minutes))
 }
 
 /// A time of the ledger as JSON has it: RFC 3339, UTC, with milliseconds. People read `zone::local`.
@@ -242,6 +246,7 @@ pub(crate) fn progress(length: Option<u64>, items: &str) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::names::head;
 
     #[test]
     fn times_in_sentences_are_the_readers_and_commands_stay_as_they_are() {
@@ -263,7 +268,15 @@ mod tests {
 
     #[test]
     fn a_table_fits_a_terminal_and_breaks_no_word_that_fits() {
-        let header = ["account", "name", "kind", "station or region", "balance", "held", "available"];
+        let header = [
+            head::ACCOUNT,
+            head::NAME,
+            head::KIND,
+            head::STATION_OR_REGION,
+            head::BALANCE,
+            head::HELD,
+            head::AVAILABLE,
+        ];
         let row = |name: &str, place: &str| {
             let cells = ["6de536f8", name, "community-pool", place, "2 h 35 min", "1 h 05 min", "1 h 30 min"];
             cells.map(str::to_owned).to_vec()

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
+    language::said,
     output::{hours, table, time},
     who::Who,
     zone,
 };
-use crate::format::proto;
+use crate::{access::names::head, format::proto, ledger::WarningCode};
 
 pub(crate) fn receipt_json(response: &proto::SubmitResponse) -> Value {
     let receipt = response.receipt.clone().unwrap_or_default();
@@ -62,7 +63,7 @@ pub(crate) fn receipt_text(response: &proto::SubmitResponse, who: &Who) -> Strin
         }));
     }
     if !rows.is_empty() {
-        text = format!("{text}\n{}", table(&["event", "account", "change", "balance"], &[2, 3], rows));
+        text = format!("{text}\n{}", table(&[head::EVENT, head::ACCOUNT, head::CHANGE, head::BALANCE], &[2, 3], rows));
     }
     for warning in warnings(response) {
         text = format!("{text}\n{warning}");
@@ -75,7 +76,9 @@ pub(crate) fn warnings(response: &proto::SubmitResponse) -> Vec<String> {
     let events = response.receipt.iter().flat_map(|receipt| &receipt.events);
     let line = |warning: &proto::Warning| {
         let similar = warning.similar.unwrap_or_default();
-        format!("warning: {}.{}: {} [{}]", similar.index, similar.event, warning.message, warning.code)
+        let known = WarningCode::of_code(&warning.code).map(|code| said(&code.message()));
+        let message = known.as_ref().unwrap_or(&warning.message);
+        format!("warning: {}.{}: {message} [{}]", similar.index, similar.event, warning.code)
     };
     events.flat_map(|event| &event.warnings).map(line).collect()
 }

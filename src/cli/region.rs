@@ -8,7 +8,10 @@ use super::{
     offline::{More, Session},
     output::{emit, table},
 };
-use crate::format::proto::{self, event::Kind};
+use crate::{
+    access::names::head,
+    format::proto::{self, event::Kind},
+};
 
 /// Define and list regions: district > street or town > community or village.
 #[derive(Debug, clap::Args)]
@@ -54,7 +57,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 "reflected_index": response.reflected_index,
             });
             emit(arguments.client.json, &value, || {
-                table(&["region", "in"], &[], rows().map(|region| vec![region.code.clone(), region.parent.clone()]))
+                table(
+                    &[head::REGION, head::IN],
+                    &[],
+                    rows().map(|region| vec![region.code.clone(), region.parent.clone()]),
+                )
             })
         }
     }

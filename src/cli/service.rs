@@ -11,7 +11,7 @@ use super::{
 use crate::{
     format::proto::{self, service},
     ledger::{self, Code, Millis, Minutes, Policy, Rounding, Served},
-    people::calendar::{date_of_days, offset},
+    people::calendar::offset,
 };
 
 /// A service. What a correction doesn't name stays as it was.
@@ -204,18 +204,5 @@ fn credit(policy: &Policy, service: &proto::Service, served: &service::Served) -
     match ledger::credited_minutes(policy, &category, &served, rounding) {
         Ok(minutes) | Err(ledger::Rejection::MinutesNotPositive { minutes }) => Ok(minutes.get()),
         Err(rejection) => Err(usage(format!("--rounding: {rejection}. {}", rejection.remedy()))),
-    }
-}
-
-/// When a service was, in words, at its own offset.
-pub(crate) fn when(service: &proto::Service) -> String {
-    match service.served {
-        Some(service::Served::Interval(interval)) => {
-            zone::interval_at_offset(interval.start_ms, interval.end_ms, service.utc_offset_seconds)
-        }
-        Some(service::Served::OnDate(on_date)) => {
-            format!("{} ({})", date_of_days(on_date.date), Minutes::new(on_date.minutes))
-        }
-        None => String::new(),
     }
 }

@@ -12,6 +12,7 @@ use super::{
     receipt::{receipt_json, warnings},
 };
 use crate::{
+    access::names::head,
     format::{proto, wire},
     ledger::Rejection,
 };
@@ -57,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             };
             vec![outcome.file.display().to_string(), text]
         };
-        table(&["file", "outcome"], &[], outcomes.iter().map(row))
+        table(&[head::FILE, head::OUTCOME], &[], outcomes.iter().map(row))
     });
     verdict(&outcomes)
 }

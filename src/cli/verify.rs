@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::{
     checkpoint::{read_bounded, read_policy},
-    describe,
+    language::language,
     output::{Failure, in_local_time, tell, time, usage},
 };
 use crate::{
+    access::describe,
     format::{
         checkpoint::{Note, VerifierKey, policy::WitnessPolicy},
         proof::{CheckpointPair, EventProof, PAIR_BYTES_MAX, ProvenEvent, Related, Relation},
@@ -147,7 +148,7 @@ pub(super) fn proven(event: &ProvenEvent) -> String {
         event.number,
         event.index,
         signers.join(" and "),
-        describe::event(&event.event),
+        describe::event(&event.event, language()),
         event.size,
     )
 }

@@ -10,12 +10,14 @@ use std::{
 
 use super::{
     call::{Client, answer},
+    language::said,
     output::{Failure, usage},
 };
 use crate::{
+    access::names,
     engine::store::StoreError,
-    format::proto,
-    ledger::AccountId,
+    format::{proto, wire},
+    ledger::{AccountId, Text},
     people::directory::{Accounts, OutsideAccount},
 };
 
@@ -164,7 +166,7 @@ impl Who {
         let fit = |account: &proto::Account| {
             let id = AccountId(account.account.as_ref().try_into().ok()?);
             let name = self.names.get(&id).map_or_else(String::new, |name| format!(", {name}"));
-            Some(Fit { account: id, why: format!("{}{name}", kind_name(account.kind)) })
+            Some(Fit { account: id, why: format!("{}{name}", said(&kind_name(account.kind))) })
         };
         let mut fits: Vec<Fit> = found.accounts.iter().filter_map(fit).collect();
         if found.more {
@@ -228,18 +230,9 @@ fn directory(folder: &Path) -> PathBuf {
     folder.join("directory")
 }
 
-/// The kind of an account, in words.
-pub(crate) fn kind_name(kind: i32) -> &'static str {
-    match proto::AccountKind::try_from(kind) {
-        Ok(proto::AccountKind::Resident) => "resident",
-        Ok(proto::AccountKind::Household) => "household",
-        Ok(proto::AccountKind::Group) => "group",
-        Ok(proto::AccountKind::Station) => "station",
-        Ok(proto::AccountKind::CommunityPool) => "community-pool",
-        Ok(proto::AccountKind::DistrictPool) => "district-pool",
-        Ok(proto::AccountKind::Issuance) => "issuance",
-        Ok(proto::AccountKind::Unspecified) | Err(_) => "unknown",
-    }
+/// The kind of an account, in both languages.
+pub(crate) fn kind_name(kind: i32) -> Text {
+    wire::account_kind(kind).map_or(names::UNKNOWN, names::account_kind)
 }
 
 /// The first digits of an account's id, as commands take them.

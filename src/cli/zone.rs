@@ -5,12 +5,9 @@
 
 use std::sync::OnceLock;
 
-use jiff::{
-    Timestamp,
-    tz::{Offset, TimeZone},
-};
+use jiff::{Timestamp, tz::TimeZone};
 
-use crate::people::calendar::known;
+use crate::{access::when::out_of_calendar, people::calendar::known};
 
 /// What the command was told, or what the machine says. Set once, before anything is read or shown.
 static ZONE: OnceLock<Chosen> = OnceLock::new();
@@ -94,33 +91,4 @@ fn shown(ms: i64, format: &str) -> String {
     let zone = ZONE.get().map_or(TimeZone::UTC, |chosen| chosen.zone.clone());
     Timestamp::from_millisecond(ms)
         .map_or_else(|_| out_of_calendar(ms), |time| time.to_zoned(zone).strftime(format).to_string())
-}
-
-/// A time at a record's own offset, to the minute where it is a whole one.
-pub(crate) fn at_offset(ms: i64, offset_seconds: i32) -> String {
-    let whole = ms.rem_euclid(60_000) == 0;
-    at_offset_as(ms, offset_seconds, if whole { "%Y-%m-%d %H:%M %:z" } else { "%Y-%m-%d %H:%M:%S %:z" })
-}
-
-/// Start and end at a record's own offset, the date of the end only where it is another.
-pub(crate) fn interval_at_offset(start_ms: i64, end_ms: i64, offset_seconds: i32) -> String {
-    let day = |ms| at_offset_as(ms, offset_seconds, "%Y-%m-%d");
-    let clock = |ms: i64| {
-        let seconds = ms.rem_euclid(60_000) != 0;
-        at_offset_as(ms, offset_seconds, if seconds { "%H:%M:%S" } else { "%H:%M" })
-    };
-    let end_day = if day(start_ms) == day(end_ms) { String::new() } else { format!("{} ", day(end_ms)) };
-    let offset = at_offset_as(start_ms, offset_seconds, "%:z");
-    format!("{} {} to {end_day}{} {offset}", day(start_ms), clock(start_ms), clock(end_ms))
-}
-
-fn at_offset_as(ms: i64, offset_seconds: i32, format: &str) -> String {
-    let time = Timestamp::from_millisecond(ms).ok().zip(Offset::from_seconds(offset_seconds).ok());
-    let zoned = time.map(|(time, offset)| time.to_zoned(TimeZone::fixed(offset)));
-    zoned.map_or_else(|| out_of_calendar(ms), |zoned| zoned.strftime(format).to_string())
-}
-
-/// Nothing that a ledger accepts; a server may send it all the same.
-fn out_of_calendar(ms: i64) -> String {
-    format!("a time outside the calendar ({ms} ms since 1970)")
 }

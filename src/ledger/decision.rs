@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::{Account, Hold, Key, RecordNote, Region, Shortage},
+    language::Text,
     served::ServedTime,
     units::{AccountNumber, EventRef, KeyId, Minutes},
 };
@@ -57,13 +58,20 @@ impl WarningCode {
         }
     }
 
-    /// In words.
+    /// The warning of a code; nothing for one that a newer server knows.
     #[must_use]
-    pub const fn message(self) -> &'static str {
+    pub fn of_code(code: &str) -> Option<Self> {
+        [Self::NearDuplicate].into_iter().find(|warning| warning.code() == code)
+    }
+
+    /// What is to be looked at, in both languages.
+    #[must_use]
+    pub const fn message(self) -> Text {
         match self {
-            Self::NearDuplicate => {
-                "the same volunteer and payer have a record at nearly the same time; if it is one service, reverse one"
-            }
+            Self::NearDuplicate => Text::new(
+                "the same volunteer and payer have a record at nearly the same time; if it is one service, reverse one",
+                "同一志愿者和付出人在相近时间已有记录；如果是同一次服务，请冲正其中一条",
+            ),
         }
     }
 }

@@ -247,6 +247,23 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::ServiceRecorded,
+        Self::ServiceCorrected,
+        Self::ServiceReversed,
+        Self::MinutesTransferred,
+        Self::HoldPlaced,
+        Self::HoldReleased,
+        Self::HoldExpired,
+    ];
+
+    /// The kind of a number; nothing for one that a newer program wrote.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
+
     /// The number in rows and messages.
     #[must_use]
     #[allow(clippy::as_conversions, reason = "the numbers are declared, and below 256")]

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    access::names::head,
     cli::output::{self, Failure, quoted, usage, visible},
     people::import::suggest::{Preview, Shown, Suggestion, suggest},
 };
@@ -124,7 +125,11 @@ fn in_words(arguments: &Arguments, suggestion: &Suggestion) -> String {
     let mut text = String::new();
     if let Some(preview) = &suggestion.preview {
         let rows = preview.rows.iter().map(cells);
-        text = output::table(&["row", "volunteer", "date", "time", "minutes", "category"], &[0, 4], rows);
+        text = output::table(
+            &[head::ROW, head::VOLUNTEER, head::DATE, head::TIME, head::MINUTES, head::CATEGORY],
+            &[0, 4],
+            rows,
+        );
         for shown in &preview.rows {
             if let Err(problem) = &shown.said {
                 text = format!("{text}\nrow {}: {problem}", shown.number);

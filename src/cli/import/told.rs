@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Arguments, Files};
 use crate::{
+    access::names::head,
     cli::output::{self, Failure, hours, in_local_time, note},
     people::import::{
         adopt::Adoption,
@@ -167,7 +168,7 @@ pub(super) fn adopted(arguments: &Arguments, table: &Table, adoption: &Adoption)
     output::tell(arguments.client.json, &value, || {
         let rows =
             adoption.people.iter().map(|(name, account, rows)| vec![name.clone(), short(*account), rows.to_string()]);
-        let mut text = output::table(&["volunteer", "account", "records"], &[2], rows);
+        let mut text = output::table(&[head::VOLUNTEER, head::ACCOUNT, head::RECORDS], &[2], rows);
         text = format!(
             "{text}\n{}rows {}, linked with records {}, without one {}; nothing was recorded",
             if arguments.dry_run { "dry run: nothing was linked. " } else { "" },

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 use tonic_types::StatusExt;
 
+use crate::{cli::language::language, ledger::Language};
+
 /// The domain of the ledger's own errors.
 pub(crate) const ERROR_DOMAIN: &str = "timebank";
 
@@ -111,12 +113,21 @@ pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
             | tonic::Code::OutOfRange
     );
     let value = |name: &str| info.metadata.get(name).filter(|value| !value.is_empty()).cloned();
+    let localized = status.get_details_localized_message().filter(|_| language() != Language::English);
     no.then(|| Refused {
-        text: code_behind(status.message(), &info.reason),
+        text: localized.map_or_else(
+            || code_behind(status.message(), &info.reason),
+            |localized| with_code(localized.message, &info.reason),
+        ),
         code: Some(info.reason.clone()),
         event: value("event").and_then(|event| event.parse().ok()),
         field: value("field"),
     })
+}
+
+/// A sentence in the reader's language with its code behind it, which those of rules have already.
+fn with_code(text: String, code: &str) -> String {
+    if text.ends_with(']') { text } else { format!("{text} [{code}]") }
 }
 
 /// A status' sentence with its code behind it, in brackets: people read the sentence.

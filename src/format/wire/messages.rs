@@ -65,7 +65,7 @@ pub const fn rounding_message(rounding: Rounding) -> proto::Rounding {
 /// A warning as it travels.
 #[must_use]
 pub fn warning_message(code: WarningCode, similar: proto::EventRef) -> proto::Warning {
-    proto::Warning { code: code.code().to_owned(), message: code.message().to_owned(), similar: Some(similar) }
+    proto::Warning { code: code.code().to_owned(), message: code.message().to_string(), similar: Some(similar) }
 }
 
 /// A reference as it travels.

@@ -314,7 +314,11 @@ pub(crate) async fn resend<R: Remote>(remote: &mut R, directory: &Directory) -> 
 pub(super) const SPENT: &str = "the minutes that this row no longer gives were spent, and the station would owe them";
 
 fn sentence(refusal: &proto::Refusal) -> String {
-    format!("{}. {} [{}]", refusal.message, refusal.remedy, refusal.code)
+    match &refusal.localized {
+        // There only where it was asked for.
+        Some(localized) => localized.message.clone(),
+        None => format!("{}. {} [{}]", refusal.message, refusal.remedy, refusal.code),
+    }
 }
 
 /// Ends the process where `TIMEBANK_TEST_CRASH` names this step, as a power cut would: for tests of the outbox. `STEP:N`
