@@ -187,10 +187,12 @@ pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<It
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.clone());
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
     let mut bounds: Vec<u16> = header.iter().map(|cell| longest_word(cell)).collect();
+    let mut sentences = vec![0; header.len()];
     for row in rows {
         let row: Vec<String> = row.iter().map(|cell| visible(cell)).collect();
-        for (bound, cell) in bounds.iter_mut().zip(&row) {
+        for ((bound, sentence), cell) in bounds.iter_mut().zip(&mut sentences).zip(&row) {
             *bound = (*bound).max(longest_word(cell));
+            *sentence = (*sentence).max(unspaced(cell));
         }
         table.add_row(row);
     }
@@ -200,6 +202,12 @@ pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<It
         && let Some(longest) = bounds.iter_mut().max()
     {
         *longest -= 1;
+    }
+    // What is written without spaces is wrapped anywhere, and so as narrowly as it may be: it gets what room is left.
+    let mut left = room.saturating_sub(bounds.iter().sum());
+    for (bound, sentence) in bounds.iter_mut().zip(sentences) {
+        let more = sentence.saturating_sub(*bound).min(left);
+        (*bound, left) = (*bound + more, left - more);
     }
     for (column, bound) in table.column_iter_mut().zip(bounds) {
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(bound)));
@@ -214,10 +222,20 @@ pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<It
 
 /// Columns that the longest word of a cell takes on a terminal, with the space on both sides of it.
 fn longest_word(cell: &str) -> u16 {
-    // Twice as wide are Chinese and the like; of other scripts it is too much at most.
-    let columns = |word: &str| word.chars().map(|letter| if letter.is_ascii() { 1_u16 } else { 2 }).sum::<u16>();
     let longest = cell.split_whitespace().map(columns).max().unwrap_or(0);
     longest.min(WORD_MAX) + 2
+}
+
+/// Columns of the longest line with words that are written without spaces, with the space on both sides of it.
+fn unspaced(cell: &str) -> u16 {
+    let has_long_words = |line: &&str| line.split_whitespace().any(|word| !word.is_ascii() && columns(word) > WORD_MAX);
+    cell.lines().filter(has_long_words).map(|line| columns(line).saturating_add(2)).max().unwrap_or(0)
+}
+
+/// Columns that a text takes: twice as wide are Chinese and the like; of other scripts it is too much at most.
+fn columns(text: &str) -> u16 {
+    let widths = text.chars().map(|letter| if letter.is_ascii() { 1_u16 } else { 2 });
+    widths.fold(0, u16::saturating_add)
 }
 
 /// Minutes as people say them, in the reader's language.
