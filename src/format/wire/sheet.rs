@@ -47,7 +47,7 @@ struct Parts<'a> {
 /// Decodes a sheet.
 ///
 /// # Errors
-/// In the order of [`Rejection`], from `SheetTooLarge` to `PossessionInvalid`.
+/// As [`Rejection`] has it of the door, from `SheetTooLarge` to `PossessionInvalid`.
 pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
     decode_parts(Parts { header: &sheet.header, events: &sheet.events, signatures: &sheet.signatures })
 }
@@ -70,6 +70,9 @@ fn decode_parts(sheet: Parts<'_>) -> Result<Decoded, Refusal> {
     let mut salts = HashMap::with_capacity_and_hasher(sheet.events.len(), foldhash::fast::RandomState::default());
     let mut repeated = None;
     for (number, bytes) in (0_u16..).zip(sheet.events) {
+        if let Some(rejection) = out_of_range(bytes, EVENT_BYTES_MAX) {
+            return Err(Refusal::event(number, "", rejection));
+        }
         let (salt, event) =
             event_fields(bytes, &mut scratch).map_err(|(path, rejection)| Refusal::event(number, path, rejection))?;
         if let Some(other) = salts.insert(salt, number) {
@@ -156,11 +159,6 @@ fn check_lengths(sheet: Parts<'_>) -> Result<(), Refusal> {
     let count = sheet.events.len();
     if !(1..=EVENTS_MAX).contains(&count) {
         return Err(Refusal::sheet("events", Rejection::EventCountOutOfRange { count, max: EVENTS_MAX }));
-    }
-    for (number, event) in (0_u16..).zip(sheet.events) {
-        if let Some(rejection) = out_of_range(event, EVENT_BYTES_MAX) {
-            return Err(Refusal::event(number, "", rejection));
-        }
     }
     Ok(())
 }

@@ -37,10 +37,11 @@ macro_rules! rejections {
         }
     )*) => {
         /// A rule said no. Declared in order of precedence: of several rules that one event breaks, the first in this list is
-        /// reported; and so for what a sheet is refused for as a whole, which comes before its events. Of the events of a
-        /// sheet the first that is refused is reported. At the door what concerns the header comes before the events.
-        /// Everything up to `KeyIsRevoked` is about the sheet, the rest about an event. A rule counts as broken where what it
-        /// asks about is there: nobody can tell whose an account is that doesn't exist.
+        /// reported; and so for what a sheet is refused for as a whole. The door, which sees bytes and no ledger, comes
+        /// first: there the header and the number of events, then the events one after another, then what holds them
+        /// together, from signatures to possession proofs. Then comes the sheet as a whole, then its events, of which the
+        /// first that is refused is reported. Everything up to `KeyIsRevoked` is about the sheet, the rest about an event.
+        /// A rule counts as broken where what it asks about is there: nobody can tell whose an account is that doesn't exist.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Rejection {
             $($(#[$doc])* $name $({ $($(#[$field_doc])* $field: $type,)* })?,)*
