@@ -21,6 +21,7 @@ mod enrolment;
 mod event;
 mod facts;
 mod foresight;
+mod form;
 mod language;
 mod policy;
 mod refusal;

@@ -113,13 +113,24 @@ impl Round {
         (!broken.is_empty()).then_some(Expected { event: None, broken })
     }
 
+    /// What is wrong by its bytes alone, before anything else is looked at.
+    fn at_the_door(&self, header: &Header, kinds: &[Kind]) -> Option<Expected> {
+        let code = "FieldInvalid";
+        let moment = Moment { signers: &header.signers, at: (0, 0), now: self.ledger.now };
+        let without_form = |kind| rules::of_event(&self.model, moment, kind).contains(code);
+        let event = (0..).zip(kinds).find(|(_, kind)| without_form(kind))?.0;
+        Some(Expected { event: Some(event), broken: Broken::from([code]) })
+    }
+
     /// The ledger does with the sheet what the naive one does, which becomes `tried` if nothing is broken.
     fn submit(&mut self, header: &Header, kinds: &[Kind], tried: Naive, refused: Option<&Expected>) {
         let what = || format!("{header:?}\n{kinds:#?}");
+        let without_form = self.at_the_door(header, kinds);
+        let refused = without_form.as_ref().or(refused);
         let sheet = self.sign(header, kinds);
         let (index, before) = (self.ledger.replay.state.size(), self.ledger.replay.state.clone());
-        // Nobody tries out a genesis: a server has one before it answers anybody.
-        if index > 0 {
+        // Nobody tries out a genesis: a server has one before it answers anybody. Nor what the door doesn't let in.
+        if index > 0 && without_form.is_none() {
             self.try_out(&sheet, refused);
         }
         assert!(self.ledger.replay.state == before, "a trial leaves something behind: {}", what());

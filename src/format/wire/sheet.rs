@@ -75,6 +75,10 @@ fn decode_parts(sheet: Parts<'_>) -> Result<Decoded, Refusal> {
         }
         let (salt, event) =
             event_fields(bytes, &mut scratch).map_err(|(path, rejection)| Refusal::event(number, path, rejection))?;
+        if let Some((field, expected)) = event.fault(&fields.origin) {
+            let field = format!("{}.{field}", event.name());
+            return Err(Refusal::event(number, field, Rejection::FieldInvalid { expected }));
+        }
         if let Some(other) = salts.insert(salt, number) {
             repeated = repeated.or(Some((number, usize::from(other))));
         }
