@@ -21,17 +21,29 @@ pub(super) fn served_ms(served: &Served) -> i64 {
 /// The credit for a service: time served x the category's price, rounded to the policy's unit.
 ///
 /// # Errors
-/// [`Rejection::RoundingNotAllowed`], [`Rejection::CreditNotWhole`], then [`Rejection::MinutesNotPositive`] where it
-/// rounds to nothing.
+/// [`Rejection::MinutesNotPositive`] where it rounds to nothing, [`Rejection::RoundingNotAllowed`], then
+/// [`Rejection::CreditNotWhole`].
 pub fn credited_minutes(
     policy: &Policy,
     category: &Code,
     served: &Served,
     rounding: Rounding,
 ) -> Result<Minutes, Rejection> {
-    if rounding != Rounding::Exact && !policy.roundings.contains(&rounding) {
-        return Err(Rejection::RoundingNotAllowed);
+    let credited = rounded_minutes(policy, category, served, rounding)?;
+    if !credited.is_positive() {
+        return Err(Rejection::MinutesNotPositive { minutes: credited });
     }
+    let allowed = rounding == Rounding::Exact || policy.roundings.contains(&rounding);
+    if allowed { Ok(credited) } else { Err(Rejection::RoundingNotAllowed) }
+}
+
+/// The same, whether the policy allows the rounding or not.
+fn rounded_minutes(
+    policy: &Policy,
+    category: &Code,
+    served: &Served,
+    rounding: Rounding,
+) -> Result<Minutes, Rejection> {
     let per_hour = match policy.price(category) {
         Price::Fixed(minutes) => return Ok(Minutes::new(i64::from(minutes))),
         Price::PerHour(minutes) => minutes,
@@ -48,7 +60,5 @@ pub fn credited_minutes(
         Rounding::Up => rest > 0,
     };
     let units = whole.saturating_add(i128::from(up));
-    let credited = i64::try_from(units.saturating_mul(i128::from(unit))).unwrap_or(i64::MAX);
-    let credited = Minutes::new(credited);
-    if credited.is_positive() { Ok(credited) } else { Err(Rejection::MinutesNotPositive { minutes: credited }) }
+    Ok(Minutes::new(i64::try_from(units.saturating_mul(i128::from(unit))).unwrap_or(i64::MAX)))
 }

@@ -174,12 +174,11 @@ impl Naive {
     /// The credit for a service, or the rule that it breaks.
     pub(crate) fn credit(&self, service: &proto::Service) -> Result<i64, &'static str> {
         let rounding = Rounding::try_from(service.rounding).unwrap();
-        if rounding != Rounding::Unspecified && !self.policy.roundings.contains(&service.rounding) {
-            return Err("RoundingNotAllowed");
-        }
+        let allowed = rounding == Rounding::Unspecified || self.policy.roundings.contains(&service.rounding);
         let tariff = self.policy.tariffs.iter().find(|tariff| tariff.category == service.category);
         let an_hour = match tariff.map(|tariff| tariff.price.unwrap()) {
-            Some(Price::FixedMinutes(minutes)) => return Ok(i64::from(minutes)),
+            Some(Price::FixedMinutes(minutes)) if allowed => return Ok(i64::from(minutes)),
+            Some(Price::FixedMinutes(_)) => return Err("RoundingNotAllowed"),
             Some(Price::MinutesPerHour(minutes)) => i64::from(minutes),
             None => 60,
         };
@@ -192,7 +191,11 @@ impl Naive {
             Rounding::Nearest => units + i64::from(2 * rest >= unit * 60 * MINUTE),
             Rounding::Up => units + i64::from(rest > 0),
         };
-        if units > 0 { Ok(units * unit) } else { Err("MinutesNotPositive") }
+        match units {
+            0 => Err("MinutesNotPositive"),
+            _ if allowed => Ok(units * unit),
+            _ => Err("RoundingNotAllowed"),
+        }
     }
 
     /// What a receiver with this balance keeps of a credit, and what goes to which pool.
