@@ -15,7 +15,7 @@ use crate::{
 /// A private key in a file, and the ledger it is for.
 #[derive(Debug, Clone)]
 pub struct KeyFile {
-    /// The key.
+    /// Ed25519, from the 32-byte seed that the file holds.
     pub key: PrivateKey,
     /// The ledger's origin; empty where none is known yet.
     pub origin: String,
@@ -27,21 +27,21 @@ pub enum KeyFileError {
     /// It isn't there, or can't be read or written.
     #[error("the key file {path}: {source}")]
     Io {
-        /// Which file.
+        /// The key file, named as the caller named it.
         path: PathBuf,
-        /// How.
+        /// From reading or writing it. `NotFound` is what makes [`KeyFile::read_or_create`] make one.
         source: std::io::Error,
     },
     /// It is there already.
     #[error("the key file {path} exists; it is never overwritten. Choose another name")]
     Exists {
-        /// Which file.
+        /// The key file that is there already.
         path: PathBuf,
     },
     /// It holds no key.
     #[error("{path} is no key file: {problem}")]
     Invalid {
-        /// Which file.
+        /// The key file, named as the caller named it.
         path: PathBuf,
         /// In what way.
         problem: String,
@@ -49,7 +49,7 @@ pub enum KeyFileError {
     /// It holds another ledger's key.
     #[error("{path} is not the key that this ledger's genesis names. Put the right one back")]
     OtherKey {
-        /// Which file.
+        /// The file whose key the genesis doesn't name: `ledger.key` or `service.key`.
         path: PathBuf,
     },
 }

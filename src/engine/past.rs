@@ -13,9 +13,9 @@ use crate::{
 /// A log that can be read anywhere, and the times of its projections.
 #[derive(Clone, Copy)]
 pub struct LogPast<'a> {
-    /// The log.
+    /// Where the events of old entries are read.
     pub store: &'a dyn LogStore,
-    /// The times.
+    /// Where times that were put away are read, and more are kept.
     pub times: &'a TimesFile,
 }
 

@@ -32,7 +32,7 @@ pub type Keys = HashMap<KeyId, [u8; 32]>;
 /// An entry, and its sheet as the rules see it, or why it has none.
 #[derive(Debug)]
 pub struct Prepared {
-    /// As stored.
+    /// Its bytes as they were read, never encoded anew.
     pub entry: StoredEntry,
     /// Decoded, with the verdict on its signatures where its signers are known.
     pub sheet: Result<(Decoded, Option<SignatureVerdict>), Refusal>,
@@ -71,7 +71,7 @@ pub fn prepare(entries: Vec<StoredEntry>, keys: &mut Keys) -> Vec<Prepared> {
 /// An entry that the rules took.
 #[derive(Debug)]
 pub struct Replayed {
-    /// As stored.
+    /// Its bytes as they were read, never encoded anew.
     pub entry: StoredEntry,
     /// As the rules see it.
     pub decoded: Decoded,
@@ -98,9 +98,9 @@ pub enum ReplayError<E> {
     /// Its bytes are no sheet.
     #[error("entry {index} can't be decoded: {refusal}")]
     Undecodable {
-        /// Which.
+        /// Position in the log, as the entry itself has it.
         index: u64,
-        /// Why.
+        /// The first thing that the decoder objects to, and the field where.
         refusal: Refusal,
     },
     /// It doesn't follow from those before it.

@@ -35,11 +35,11 @@ const NOBODY: u32 = u32::MAX;
 /// An entry that is durable and what it did.
 #[derive(Debug)]
 pub struct Committed<'a> {
-    /// Its index.
+    /// Position in the log, from 0.
     pub index: u64,
     /// When it was recorded.
     pub recorded_at_ms: i64,
-    /// Its sheet.
+    /// As decoded: its events say what kind of row each posting becomes.
     pub sheet: &'a Sheet,
     /// What it did.
     pub outcome: &'a SheetOutcome,

@@ -18,9 +18,9 @@ use crate::{
 /// The verdict on a sheet's signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignatureVerdict {
-    /// All verify.
+    /// Every signer's signature verifies.
     Valid,
-    /// One doesn't.
+    /// A signature that doesn't verify, the first in the order of the signers: `SignatureInvalid`.
     Invalid(Refusal),
     /// A signer isn't known (yet): an earlier sheet on its way may enrol it.
     SignerUnknown(Refusal),
@@ -108,13 +108,13 @@ pub enum Divergence {
     IndexGap {
         /// The next index.
         expected: u64,
-        /// The entry's.
+        /// Index of the entry that came instead.
         found: u64,
     },
     /// Recorded time went back.
     #[error("entry {index} was recorded at {found}, before the one before it at {previous}")]
     TimeWentBack {
-        /// Which entry.
+        /// Position in the log of the entry that is too early.
         index: u64,
         /// Of the entry before.
         previous: Millis,
@@ -124,9 +124,9 @@ pub enum Divergence {
     /// A rule refuses it.
     #[error("entry {index}: {refusal}")]
     Refused {
-        /// Which entry.
+        /// Position in the log of the entry whose sheet is refused.
         index: u64,
-        /// Why.
+        /// The first rule that it breaks, and the event and field where.
         refusal: Refusal,
     },
 }
@@ -134,7 +134,7 @@ pub enum Divergence {
 /// The state and the tree that entries add up to.
 #[derive(Debug, Clone)]
 pub struct Replay {
-    /// The state.
+    /// All that the rules know after the last entry.
     pub state: State,
     /// The tree's right edge.
     pub frontier: Frontier,

@@ -118,15 +118,15 @@ struct Trial {
 
 /// What the sequencer works with.
 pub struct Parts {
-    /// The log.
+    /// Where entries are committed, and hashes for proofs are read.
     pub store: Arc<dyn LogStore>,
-    /// Everything derived.
+    /// What readers see: it is shown each commit after the sync.
     pub projection: Arc<Projection>,
     /// State and tree as of the store's size.
     pub replay: Replay,
-    /// The clock.
+    /// Gives the times that entries are recorded at.
     pub clock: Clock,
-    /// Signs checkpoints.
+    /// Signs the checkpoints that are published: the key that the genesis names.
     pub ledger_key: PrivateKey,
     /// Where the newest checkpoint is kept.
     pub checkpoint_file: CheckpointFile,

@@ -41,15 +41,15 @@ pub enum StoreError {
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The file; the store's folder where one within it can't be told.
         path: std::path::PathBuf,
-        /// How.
+        /// From reading, writing or syncing it.
         source: std::io::Error,
     },
     /// Another process has the folder.
     #[error("{path} is in use by another process: stop that one, or choose another data folder")]
     InUse {
-        /// Which folder.
+        /// The folder of the store, which the other process holds locked.
         path: std::path::PathBuf,
     },
     /// The embedded store failed.
@@ -58,13 +58,13 @@ pub enum StoreError {
     /// sled put a value into a file of its own, which it never syncs.
     #[error("{path} is not empty: sled would not sync what is in it. Stop, and restore from the log's last checkpoint")]
     BlobsNotEmpty {
-        /// Which folder.
+        /// The folder `blobs` of the store.
         path: std::path::PathBuf,
     },
     /// Bytes that no commit wrote.
     #[error("the log is damaged at {at}: {problem}")]
     Corrupt {
-        /// Where.
+        /// The damaged part as people read it: `block 17`, `commit 5`, `entry 3`.
         at: String,
         /// In what way.
         problem: &'static str,
@@ -74,20 +74,20 @@ pub enum StoreError {
     Gap {
         /// Next entry or hash.
         expected: u64,
-        /// What came.
+        /// Index of the entry, or number of the tree hash, that the commit has there.
         found: u64,
     },
     /// A node of the tree isn't there.
     #[error("tree hash {number} is missing")]
     TreeHashMissing {
-        /// Its number.
+        /// In storage order, from 0: see [`stored_hash_number`].
         number: u64,
     },
 }
 
 /// The log. Everything that [`LogStore::commit`] returned for is on the disk; readers see nothing else.
 pub trait LogStore: Send + Sync {
-    /// Durable entries.
+    /// How many entries are durable: the next commit begins at this index.
     fn size(&self) -> u64;
 
     /// Makes entries durable.

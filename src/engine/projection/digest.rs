@@ -13,9 +13,9 @@ const ROWS: u64 = 16_384;
 /// An account's history up to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountDigest {
-    /// The account.
+    /// Public id: dense numbers never leave the process. Digests are ordered by it.
     pub account: AccountId,
-    /// Its rows.
+    /// Rows up to that entry, those that only reserve minutes included.
     pub postings: u64,
     /// The chain over them. `proto.AccountDigest` has it byte by byte.
     pub history: Hash,

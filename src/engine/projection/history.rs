@@ -28,7 +28,7 @@ const LANE: u32 = 64;
 pub struct NewPosting {
     /// Dense number of the account.
     pub account: u32,
-    /// Minutes posted.
+    /// Minutes posted, + or -; 0 where only a reservation changed.
     pub minutes: i64,
     /// Balance after it.
     pub balance_after: i64,
@@ -36,7 +36,7 @@ pub struct NewPosting {
     pub held_after: i64,
     /// Number of the event in its sheet.
     pub event: u16,
-    /// What happened.
+    /// Number of an [`EventKind`](crate::ledger::EventKind); 0: an event that histories don't show.
     pub kind: u8,
     /// Dense number of the other account; `u32::MAX`: none.
     pub counterparty: u32,
@@ -45,7 +45,7 @@ pub struct NewPosting {
 /// What one entry leaves.
 #[derive(Debug, Clone)]
 pub struct NewEntry {
-    /// Log index.
+    /// Position in the log: the number of entries before it, or [`ProjectionError::EntryGap`].
     pub index: u64,
     /// When it was recorded, in ms.
     pub recorded_at_ms: i64,
@@ -62,7 +62,7 @@ pub struct NewEntry {
 struct Head {
     /// Number of the newest row, plus 1.
     newest: u64,
-    /// Rows.
+    /// Rows of the account: the ordinal that its next one gets.
     count: u32,
 }
 

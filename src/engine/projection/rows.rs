@@ -19,23 +19,23 @@ pub enum ProjectionError {
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The file, or the folder of the projections.
         path: PathBuf,
-        /// How.
+        /// From opening, reading, writing or syncing it; `UnexpectedEof` for a row past the end.
         source: std::io::Error,
     },
     /// Entries have to come one after another.
     #[error("the projections stand at entry {expected}, not {found}")]
     EntryGap {
-        /// Next entry.
+        /// Index of the next entry: as many as there are.
         expected: u64,
-        /// What came.
+        /// Index of the entry that was given instead.
         found: u64,
     },
     /// A row doesn't fit to those that it links to. What is derived comes back from the log.
     #[error("{path}: row {row} is damaged; stop the service, delete this file's folder, and start it again")]
     Corrupt {
-        /// Which file.
+        /// The file with the row, in the folder to delete.
         path: PathBuf,
         /// Number of the row.
         row: u64,
@@ -46,9 +46,9 @@ pub enum ProjectionError {
 pub trait Row: Sized {
     /// Its bytes, little-endian.
     type Bytes: AsRef<[u8]> + AsMut<[u8]> + Default;
-    /// Writes it.
+    /// The fields in their order, with no padding between them.
     fn to_bytes(&self) -> Self::Bytes;
-    /// Reads it.
+    /// The way back. Any bytes are some row: damage shows elsewhere, in links or a checksum.
     fn from_bytes(bytes: &Self::Bytes) -> Self;
 }
 
@@ -111,13 +111,13 @@ impl<R: Row> RowFile<R> {
         ProjectionError::Io { path: self.path.clone(), source }
     }
 
-    /// Rows.
+    /// How many rows are written, all their bytes; what a failed write left behind them doesn't count.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.length.load(Ordering::Acquire)
     }
 
-    /// No rows.
+    /// Whether there is not one row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -284,7 +284,7 @@ row! {
         previous: u64,
         /// Number of an earlier row of the account, plus 1; 0: none. See `history::skip`.
         skip: u64,
-        /// Log index.
+        /// Position of the entry in the log.
         index: u64,
         /// When the entry was recorded, in ms.
         recorded_at_ms: i64,
@@ -298,7 +298,7 @@ row! {
         event: u16,
         /// What happened, as `proto.EventKind`.
         kind: u8,
-        /// Zero.
+        /// 0: makes the row 72 bytes, a multiple of 8.
         reserved: u8,
     }
 }
@@ -314,9 +314,9 @@ row! {
         first_warning: u64,
         /// Events of its sheet.
         events: u16,
-        /// Zero.
+        /// 0: with the next field makes the row 32 bytes, a multiple of 8.
         reserved: u16,
-        /// Zero.
+        /// 0, as the field before.
         reserved_too: u32,
     }
 }
@@ -330,11 +330,11 @@ row! {
         similar_event: u16,
         /// Number of the event in its sheet.
         event: u16,
-        /// What.
+        /// What it warns of: 1 for `NearDuplicate`, the only one so far.
         code: u8,
-        /// Zero.
+        /// 0: with the next field makes the row 16 bytes, a multiple of 8.
         reserved: u8,
-        /// Zero.
+        /// 0, as the field before.
         reserved_too: u16,
     }
 }

@@ -11,7 +11,7 @@ const INTERVAL: u8 = 1;
 /// A date with minutes.
 const ON_DATE: u8 = 2;
 
-/// The file.
+/// Rows of fixed length, numbered from 0 in the order in which times were put away.
 #[derive(Debug)]
 pub struct TimesFile(RowFile<TimeRow>);
 

@@ -14,7 +14,7 @@ use crate::{
 /// The readers' tables.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// Durable entries.
+    /// How many entries are durable: the next one gets this index.
     pub size: u64,
     /// The tree's root over them.
     pub root: Hash,
@@ -30,7 +30,7 @@ pub struct View {
     pub keys: Vec<Key>,
     /// Regions in the order of definition.
     pub regions: Vec<Region>,
-    /// Open holds.
+    /// Holds that are neither settled, released nor expired, by the event that placed them.
     pub holds: BTreeMap<EventRef, Hold>,
     /// Records that were corrected, capped or taken back: where the newest version stands, and whether it was taken back.
     records: HashMap<EventRef, (EventRef, bool)>,

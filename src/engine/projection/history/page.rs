@@ -21,7 +21,7 @@ pub struct Page {
 /// What a page is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct PageRequest<'a> {
-    /// Direction.
+    /// From the newest row back; otherwise from the oldest on.
     pub newest_first: bool,
     /// The ordinal to begin at; none: at the end that comes first.
     pub from: Option<u32>,
