@@ -22,7 +22,7 @@ pub const FRAME_BYTES_MAX: usize = 1_024 * 1_024;
 pub enum Place {
     /// What the file begins with.
     Header,
-    /// A frame.
+    /// Whole entries, as many as fit in [`FRAME_BYTES_MAX`], compressed as one.
     Frame {
         /// Counted from 0.
         number: u64,
@@ -49,9 +49,9 @@ pub enum ArchiveError {
     /// The file can't be read or written.
     #[error("the archive's {place}: {source}")]
     Io {
-        /// At what.
+        /// The part that was being read or written.
         place: Place,
-        /// How.
+        /// From whatever the archive is read from or written to.
         source: std::io::Error,
     },
     /// It begins with other bytes.
@@ -62,7 +62,7 @@ pub enum ArchiveError {
         "the archive has format {found}, this program reads format 1: use the program that wrote it, or a newer one"
     )]
     FormatUnknown {
-        /// Its format.
+        /// The byte after the 16 that every archive begins with.
         found: u8,
     },
     /// It ends too early.
@@ -74,7 +74,7 @@ pub enum ArchiveError {
     /// Its bytes are not those that were written.
     #[error("the archive's {place} is damaged: {problem}. Get the archive again")]
     Damaged {
-        /// Which part.
+        /// The first part that fails a check: all before it is sound.
         place: Place,
         /// In what way.
         problem: &'static str,
@@ -95,13 +95,13 @@ pub enum ArchiveError {
     OutOfPlace {
         /// The next index.
         expected: u64,
-        /// What came.
+        /// Index of the entry that came instead.
         found: u64,
     },
     /// An entry that no ledger takes in.
     #[error("entry {index} has a part that is longer than any ledger takes")]
     EntryTooLarge {
-        /// Which.
+        /// Position of the entry in the log.
         index: u64,
     },
 }

@@ -33,27 +33,27 @@ pub enum CheckpointError {
     /// Digits without leading zeros are expected, 2^64 - 1 at most.
     #[error("the checkpoint's size, its second line, is not a decimal number: {found}")]
     SizeMalformed {
-        /// The line.
+        /// The second line as it stands, without its newline.
         found: String,
     },
     /// Base64 with padding is expected.
     #[error("the checkpoint's root, its third line, is not base64: {found}")]
     RootMalformed {
-        /// The line.
+        /// The third line as it stands, without its newline.
         found: String,
     },
-    /// Another log's.
+    /// It is of another log than the one that was asked for.
     #[error("the checkpoint is of {found}, not of {expected}")]
     OriginMismatch {
         /// In the checkpoint.
         found: String,
-        /// Asked for.
+        /// Origin of the log that was asked for.
         expected: String,
     },
     /// Another hash than the ledger's.
     #[error("the checkpoint's root has {found} bytes, a SHA-256 has 32")]
     RootLengthMismatch {
-        /// Its length.
+        /// Bytes that its base64 stands for.
         found: usize,
     },
     /// tlog-checkpoint forbids them.
@@ -64,9 +64,9 @@ pub enum CheckpointError {
 /// What a checkpoint says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The log.
+    /// Name of the log, never empty: the first line.
     pub origin: String,
-    /// Entries.
+    /// How many entries of the log the root is over; may be 0.
     pub size: u64,
     /// The tree's root. Of any length, as logs with other hashes have them.
     pub root: Vec<u8>,

@@ -31,7 +31,7 @@ const ALGORITHM_ED25519: u8 = 1;
 pub struct Claim<'a> {
     /// Ed25519 public key.
     pub public_key: [u8; 32],
-    /// Ed25519 signature.
+    /// R and S of 32 bytes each; bytes that are no signature verify as none.
     pub signature: [u8; 64],
     /// What was signed.
     pub message: &'a [u8],
@@ -171,7 +171,7 @@ impl PrivateKey {
         Self(SigningKey::from(seed))
     }
 
-    /// Its seed.
+    /// The secret: 32 bytes from which [`Self::from_seed`] makes this key again.
     #[must_use]
     pub fn seed(&self) -> [u8; 32] {
         self.0.to_bytes()
@@ -189,7 +189,7 @@ impl PrivateKey {
         key_id(&self.public_key())
     }
 
-    /// Signs.
+    /// Signs these very bytes; telling one kind of message from another is the caller's business.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()

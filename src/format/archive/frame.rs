@@ -18,7 +18,7 @@ pub(super) const FRAME_HEADER_BYTES: usize = 8 + 4 + 4 + 4 + 32 + 32;
 /// Longest compressed contents: bytes that don't compress cost LZ4 one more in 255, and 16 at most for the ends.
 pub(super) const COMPRESSED_BYTES_MAX: usize = FRAME_BYTES_MAX + FRAME_BYTES_MAX / 255 + 16;
 
-/// A SHA-256.
+/// What SHA-256 gives: an archive's own checks use no other hash.
 pub(super) type Digest32 = [u8; 32];
 
 /// What stands before the compressed entries of a frame.

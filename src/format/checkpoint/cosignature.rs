@@ -19,15 +19,15 @@ pub enum CosignatureError {
     /// Not eight bytes of time and 64 of signature.
     #[error("the cosignature of {name} has {found} bytes, expected 72")]
     LengthMismatch {
-        /// The witness.
+        /// The witness, as its own key is named.
         name: String,
-        /// Bytes.
+        /// Bytes of the line's base64, after the four of the key hash.
         found: usize,
     },
     /// No time at all, or one beyond 2^63 - 1 seconds.
     #[error("the cosignature of {name} has the time {time_s}, expected 1 to 2^63 - 1 seconds")]
     TimeOutOfRange {
-        /// The witness.
+        /// The witness, as its own key is named.
         name: String,
         /// In seconds since 1970.
         time_s: u64,
@@ -35,7 +35,7 @@ pub enum CosignatureError {
     /// Not by that key, or not over that time and text.
     #[error("the cosignature of {name} is invalid")]
     SignatureInvalid {
-        /// The witness.
+        /// The witness, as its own key is named.
         name: String,
     },
 }

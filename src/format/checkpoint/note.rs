@@ -25,7 +25,7 @@ pub enum NoteError {
     /// Too long to be looked at.
     #[error("the note has {bytes} bytes, more than {NOTE_BYTES_MAX}")]
     TooLarge {
-        /// Its length.
+        /// Length of the whole: text, blank line and signatures.
         bytes: usize,
     },
     /// Text in another encoding, or none.
@@ -46,7 +46,7 @@ pub enum NoteError {
     /// More signatures than a verifier has to look at.
     #[error("the note has {count} signatures, more than {SIGNATURES_MAX}")]
     TooManySignatures {
-        /// How many.
+        /// Lines after the last blank line.
         count: usize,
     },
     /// Not an em dash, a name without spaces or plus, and base64 of a key hash and a signature.
@@ -58,9 +58,9 @@ pub enum NoteError {
     /// Two of the keys to verify with answer to the name and hash of a signature.
     #[error("more than one key is {name}+{key_hash:08x}")]
     KeyAmbiguous {
-        /// The name.
+        /// What both keys are called.
         name: String,
-        /// The hash.
+        /// The four bytes that both keys begin their signatures with, big-endian.
         key_hash: u32,
     },
     /// A signature in the name of a known key isn't by that key, or not over this text.

@@ -55,19 +55,19 @@ pub enum PolicyProblem {
     /// Witnesses and groups share their names, and `none` is taken.
     #[error("the name {name} is taken")]
     NameTaken {
-        /// Which.
+        /// What the line wants to call its witness or group.
         name: String,
     },
     /// Defined later, or never.
     #[error("no witness or group {name} in the lines before")]
     NameUnknown {
-        /// Which.
+        /// The member or quorum that the line asks for.
         name: String,
     },
     /// A member counts once, in one group.
     #[error("{name} is a member already, and counts only once")]
     MemberRepeated {
-        /// Which.
+        /// The witness or group that an earlier group has, or this one twice.
         name: String,
     },
     /// Not a number from 1 to the number of members.
@@ -98,7 +98,7 @@ pub struct PolicyLog {
 pub struct PolicyWitness {
     /// What the policy calls it.
     pub name: String,
-    /// Its key.
+    /// Verifies its cosignatures; may have another name than the policy's.
     pub key: WitnessKey,
     /// Where checkpoints are submitted to.
     pub url: Option<String>,

@@ -32,7 +32,7 @@ pub enum RequestError {
     /// Too long to be looked at.
     #[error("the request has {bytes} bytes, more than {REQUEST_BYTES_MAX}")]
     TooLarge {
-        /// Its length.
+        /// Length of the body.
         bytes: usize,
     },
     /// No blank line between proof and checkpoint.
@@ -44,7 +44,7 @@ pub enum RequestError {
     /// More than a tree has levels.
     #[error("the request has {found} lines of proof, more than {PROOF_HASHES_MAX}")]
     TooManyHashes {
-        /// Lines.
+        /// Lines between the first one and the blank one.
         found: usize,
     },
     /// Not 32 bytes in base64.
@@ -183,13 +183,13 @@ pub enum Refusal {
     OldSizeBeyondCheckpoint {
         /// Where the proof begins.
         old: u64,
-        /// The checkpoint's.
+        /// Entries under the checkpoint, where the proof has to end.
         new: u64,
     },
     /// The proof begins elsewhere than at the newest size it cosigned.
     #[error("the newest checkpoint that was cosigned has size {latest}")]
     OldSizeMismatch {
-        /// That size.
+        /// Entries under the newest checkpoint that it cosigned; 0: it cosigned none yet.
         latest: u64,
     },
     /// The tree of no leaves has one root only.
@@ -198,7 +198,7 @@ pub enum Refusal {
     /// An empty tree is the beginning of every tree.
     #[error("a proof from size 0 has no hashes, this one has {found}")]
     ProofNotEmpty {
-        /// Hashes.
+        /// How many hashes there are all the same.
         found: usize,
     },
     /// The old tree is not the beginning of the new one, as far as the proof shows.
@@ -241,7 +241,7 @@ impl Refusal {
 /// The newest size and root that a witness cosigned for an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Entries.
+    /// Entries under that checkpoint.
     pub size: u64,
     /// Root of the tree over them.
     pub root: Hash,
@@ -340,7 +340,7 @@ pub enum KeptError {
     /// Its cosignature is damaged.
     #[error(transparent)]
     Cosignature(#[from] CosignatureError),
-    /// Another witness's.
+    /// No line in it is by this witness's key, as if another witness had kept it.
     #[error("it is not cosigned by this witness's key")]
     CosignatureMissing,
 }

@@ -48,10 +48,10 @@ pub enum EventProofError {
     /// Too long to be looked at.
     #[error("the proof has {bytes} bytes, more than {PROOF_BYTES_MAX}")]
     TooLarge {
-        /// Its length.
+        /// Length of the file.
         bytes: usize,
     },
-    /// Not text.
+    /// The file holds something else than text.
     #[error("the proof is not valid UTF-8 from byte {at} on")]
     NotUtf8 {
         /// Bytes before the first bad one.
@@ -77,7 +77,7 @@ pub enum EventProofError {
     OriginMismatch {
         /// In the header.
         found: String,
-        /// The checkpoint's.
+        /// In the checkpoint, as the ledger's key is named.
         expected: String,
     },
     /// As many keys and signatures as signers are needed.
@@ -107,17 +107,17 @@ pub enum EventProofError {
     /// The event isn't what the signers signed.
     #[error("the event is not event {number} of the sheet that was signed: {problem}")]
     NotInSheet {
-        /// Its number.
+        /// Place in the sheet from 0, as the proof claims it.
         number: u32,
-        /// Why.
+        /// How the path from the event to `events_root` fails.
         problem: ProofError,
     },
     /// The entry isn't in the log that the checkpoint is over.
     #[error("the sheet is not entry {index} of the log under this checkpoint: {problem}")]
     NotInLog {
-        /// Its index.
+        /// Position in the log, as the proof claims it.
         index: u64,
-        /// Why.
+        /// How the path from the leaf to the checkpoint's root fails.
         problem: ProofError,
     },
     /// The event can't be read.
@@ -128,7 +128,7 @@ pub enum EventProofError {
 /// What a proof proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvenEvent {
-    /// The ledger.
+    /// Name of the ledger: the same in sheet, checkpoint and key.
     pub origin: String,
     /// Index of the entry.
     pub index: u64,
@@ -138,7 +138,7 @@ pub struct ProvenEvent {
     pub recorded_at: Millis,
     /// When it was signed, by the author's clock.
     pub issued_at: Millis,
-    /// The sheet.
+    /// The author's own id for the sheet.
     pub sheet_id: SheetId,
     /// Whose signatures were verified.
     pub signers: Vec<KeyId>,
@@ -250,7 +250,7 @@ impl EventProof {
 }
 
 impl std::fmt::Display for EventProof {
-    /// The file.
+    /// The file as [`EventProof::parse`] reads it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let extra = BASE64_STANDARD.encode(self.event_in_entry.encode_to_vec());
         let (index, hashes) = (self.index, hash_lines(&self.inclusion));

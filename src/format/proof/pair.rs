@@ -33,10 +33,10 @@ pub enum PairError {
     /// Too long to be looked at.
     #[error("the file has {bytes} bytes, more than {PAIR_BYTES_MAX}")]
     TooLarge {
-        /// Its length.
+        /// Length of the file.
         bytes: usize,
     },
-    /// Not text.
+    /// The file holds something else than text.
     #[error("the file is not valid UTF-8 from byte {at} on")]
     NotUtf8 {
         /// Bytes before the first bad one.
@@ -53,7 +53,7 @@ pub enum PairError {
     Checkpoint {
         /// `older` or `newer`.
         which: &'static str,
-        /// Why.
+        /// What is wrong with the note, its signature or what it says.
         problem: CheckpointError,
     },
     /// The newer one has to be the second one.
@@ -84,15 +84,15 @@ pub enum Relation {
 /// What a pair shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Related {
-    /// The ledger.
+    /// Name of the ledger, from the key that both are signed with.
     pub origin: String,
     /// Entries under the older checkpoint.
     pub old_size: u64,
-    /// Its root.
+    /// As the older checkpoint states it, over `old_size` entries.
     pub old_root: Hash,
     /// Entries under the newer one.
     pub new_size: u64,
-    /// Its root.
+    /// As the newer checkpoint states it, over `new_size` entries.
     pub new_root: Hash,
     /// Whether both can be true.
     pub relation: Relation,
@@ -159,7 +159,7 @@ impl CheckpointPair {
 }
 
 impl std::fmt::Display for CheckpointPair {
-    /// The file.
+    /// The file as [`CheckpointPair::parse`] reads it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { ledger, path, old, new } = self;
         write!(f, "{FIRST_LINE}\nkey {ledger}\n{}{old}\n{new}", hash_lines(path))

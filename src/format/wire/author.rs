@@ -22,11 +22,11 @@ pub struct Draft<'a> {
     pub origin: &'a str,
     /// A fresh `UUIDv7`.
     pub sheet_id: SheetId,
-    /// Now.
+    /// When it is signed, by the author's clock.
     pub issued_at: Millis,
     /// Last moment to record it.
     pub valid_until: Millis,
-    /// Its events.
+    /// 1 to 1,000, in the order in which they take effect.
     pub events: Vec<Kind>,
 }
 

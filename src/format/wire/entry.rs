@@ -16,7 +16,7 @@ const FIXED_BYTES: usize = 4 + 8 + 8 + 2 + 1 + 2;
 /// A sheet as accepted into the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEntry {
-    /// Its index.
+    /// Position in the log, from 0.
     pub index: u64,
     /// When it was recorded, in ms.
     pub recorded_at_ms: i64,

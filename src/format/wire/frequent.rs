@@ -128,7 +128,7 @@ fn served(fields: &mut Fields<'_>) -> Option<Served> {
 /// stands there in another form than the canonical one; a field that is read too late is left over at the end.
 struct Fields<'a>(&'a [u8]);
 
-/// Wire types.
+/// Wire types of protobuf: the three low bits of a tag.
 const VARINT: u8 = 0;
 const LENGTH_DELIMITED: u8 = 2;
 
@@ -192,12 +192,12 @@ impl<'a> Fields<'a> {
         self.varint().filter(|value| *value != 0)
     }
 
-    /// int64.
+    /// int64, negative ones in ten bytes; 0 where it isn't there.
     fn integer(&mut self, number: u8) -> Option<i64> {
         self.number(number).map(u64::cast_signed)
     }
 
-    /// sint32.
+    /// sint32, zigzag; 0 where it isn't there.
     fn signed(&mut self, number: u8) -> Option<i32> {
         let zigzag = u32::try_from(self.number(number)?).ok()?;
         Some((zigzag >> 1).cast_signed() ^ (zigzag & 1).cast_signed().wrapping_neg())
