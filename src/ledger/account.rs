@@ -7,7 +7,7 @@ use super::units::{AccountId, AccountNumber, Code, EventRef, KeyId, Millis, Minu
 /// What kind of owner an account has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AccountKind {
-    /// One person.
+    /// A person alone, who serves, books and pays.
     Resident,
     /// A couple or household that shares one balance.
     Household,
@@ -46,9 +46,9 @@ impl AccountKind {
 /// An account and what is on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its id.
+    /// Chosen by whoever opened it, and unique in the ledger.
     pub id: AccountId,
-    /// Its kind.
+    /// Fixed when it is opened.
     pub kind: AccountKind,
     /// Stations and pools: number of their region.
     pub region: Option<u32>,
@@ -86,11 +86,11 @@ pub enum KeyRole {
 /// An enrolled key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// Its id.
+    /// Follows from the public key, see `signature::key_id`.
     pub id: KeyId,
     /// Ed25519 public key.
     pub public_key: [u8; 32],
-    /// Its role.
+    /// Fixed when it is enrolled.
     pub role: KeyRole,
     /// The station or account it acts for.
     pub account: Option<AccountNumber>,
@@ -100,10 +100,10 @@ pub struct Key {
     pub revoked: bool,
 }
 
-/// A region.
+/// A district, a street, a community: stations and pools belong to one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
-    /// Its code.
+    /// Unique in the ledger, 1 to 32 characters; what others call the region by.
     pub code: Code,
     /// Number of the region it lies in.
     pub parent: Option<u32>,
@@ -112,11 +112,11 @@ pub struct Region {
 /// An open hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Whose minutes.
+    /// Who has less to spend until it ends: a resident, household or pool.
     pub payer: AccountNumber,
     /// With which station.
     pub station: AccountNumber,
-    /// Reserved minutes.
+    /// At least 1; part of the payer's [`Account::held`] until it ends.
     pub minutes: Minutes,
     /// From then on it can't be settled.
     pub expires_at: Millis,
@@ -139,11 +139,11 @@ pub struct RecordNote {
 /// Minutes of one record that a station gave in a volunteer's stead and didn't get back yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owed {
-    /// Who gave.
+    /// The station that recorded the service.
     pub station: AccountNumber,
     /// In whose stead.
     pub volunteer: AccountNumber,
-    /// How much.
+    /// At least 1: what it hasn't got back yet.
     pub minutes: Minutes,
 }
 
@@ -152,10 +152,10 @@ pub struct Owed {
 pub struct Shortage {
     /// The event that took the record back.
     pub event: EventRef,
-    /// Who owes.
+    /// The station that recorded the service: it was debited, beyond its floor if need be.
     pub station: AccountNumber,
     /// Whose spent minutes they were.
     pub volunteer: AccountNumber,
-    /// How much.
+    /// At least 1: what the volunteer had spent of the record.
     pub minutes: Minutes,
 }

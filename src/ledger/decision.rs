@@ -12,7 +12,7 @@ use super::{
 /// One account's change: minutes posted, and minutes reserved or set free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
-    /// Whose.
+    /// Whose balance or reserved minutes change.
     pub account: AccountNumber,
     /// Posted, + or -; zero where only a reservation changes.
     pub minutes: Minutes,
@@ -36,7 +36,7 @@ pub struct Applied {
 /// Something worth a second look, accepted all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warning {
-    /// What.
+    /// What looks odd about it.
     pub code: WarningCode,
     /// The event it looks like.
     pub similar: EventRef,
@@ -123,7 +123,7 @@ pub struct Decision {
     pub postings: Vec<Posting>,
     /// Other changes, in order.
     pub changes: Vec<Change>,
-    /// Warnings.
+    /// What looks odd and is accepted all the same.
     pub warnings: Vec<Warning>,
 }
 

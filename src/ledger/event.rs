@@ -11,18 +11,18 @@ use super::{
 /// One fact. `proto/timebank/v1/sheet.proto` documents every field; these are the same, in the rules' types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The genesis.
+    /// The genesis: entry 0 holds this event alone, no other entry has one.
     LedgerCreated(Box<LedgerCreated>),
     /// A key may sign from now on.
     KeyEnrolled(KeyEnrolled),
     /// A key may sign no more.
     KeyRevoked {
-        /// Which.
+        /// An enrolled key that is not revoked yet.
         key_id: KeyId,
     },
     /// A region exists.
     RegionDefined {
-        /// Its code.
+        /// 1 to 32 characters that no region has yet.
         code: Code,
         /// The region it lies in.
         parent: Option<Code>,
@@ -31,7 +31,7 @@ pub enum Event {
     AccountOpened(AccountOpened),
     /// How far below zero an account may go.
     FloorSet {
-        /// Which account.
+        /// Any but issuance, which has no floor.
         account: AccountId,
         /// 0 or negative.
         floor: Minutes,
@@ -44,42 +44,42 @@ pub enum Event {
     ServiceReversed {
         /// The original record.
         record: EventRef,
-        /// Why.
+        /// As the signer states it; the rules make nothing of it.
         reason: CorrectionReason,
     },
-    /// Minutes given.
+    /// Minutes passed from one account to another, without service.
     MinutesTransferred {
-        /// Who gives.
+        /// The account that is debited, perhaps issuance.
         from: AccountId,
-        /// Who receives.
+        /// Any other account but issuance; what exceeds its cap goes to a pool.
         to: AccountId,
-        /// How much.
+        /// 1 to 1,000,000,000.
         minutes: Minutes,
     },
     /// Minutes reserved for a booked service.
     HoldPlaced {
-        /// Whose minutes.
+        /// Who can't spend them meanwhile: a resident, household or pool.
         payer: AccountId,
         /// With which station.
         station: AccountId,
-        /// How much.
+        /// 1 to 1,000,000,000.
         minutes: Minutes,
         /// Until when it can be settled.
         expires_at: Millis,
     },
     /// A hold ended without service.
     HoldReleased {
-        /// Which.
+        /// The event that placed it.
         hold: EventRef,
     },
     /// A hold ended because its time was over.
     HoldExpired {
-        /// Which.
+        /// The event that placed it.
         hold: EventRef,
     },
 }
 
-/// The genesis.
+/// What a ledger begins with: its name, its first keys, and the numbers of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerCreated {
     /// Equal to the header's.
@@ -103,7 +103,7 @@ pub struct LedgerCreated {
 /// What a ledger signed last that can't go on. Its signature is already verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Predecessor {
-    /// Its origin.
+    /// Not the new ledger's.
     pub origin: String,
     /// Entries under its newest checkpoint.
     pub size: u64,
@@ -111,14 +111,14 @@ pub struct Predecessor {
     pub root: [u8; 32],
     /// The key that signed.
     pub ledger_key: [u8; 32],
-    /// Its signature.
+    /// Ed25519, over the checkpoint's text: origin, size and root in three lines.
     pub signature: [u8; 64],
 }
 
 /// A key may sign from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyEnrolled {
-    /// Its id.
+    /// Follows from `public_key`, see `signature::key_id`.
     pub key_id: KeyId,
     /// The key, already checked to be canonical, of large order, and in its owner's possession.
     pub public_key: [u8; 32],
@@ -135,9 +135,9 @@ pub struct KeyEnrolled {
 /// An account exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountOpened {
-    /// Its id.
+    /// 16 random bytes that no account has yet.
     pub account: AccountId,
-    /// Its kind.
+    /// Any but issuance, which only the genesis opens.
     pub kind: AccountKind,
     /// Stations and pools: the region.
     pub region: Option<Code>,
@@ -150,7 +150,7 @@ pub struct AccountOpened {
 pub enum Served {
     /// From `start` up to `end`, `end` excluded.
     Interval {
-        /// First moment.
+        /// UTC; part of the service.
         start: Millis,
         /// Moment after the last.
         end: Millis,
@@ -159,12 +159,12 @@ pub enum Served {
     OnDate {
         /// Days since 1970-01-01 in the record's own offset.
         date: i32,
-        /// Minutes served.
+        /// At least 1.
         minutes: Minutes,
     },
 }
 
-/// A service.
+/// Who helped, where, for whom, when, and for how much credit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// Who is credited.
@@ -173,11 +173,11 @@ pub struct Service {
     pub station: AccountId,
     /// Who pays; nobody named: issuance.
     pub payer: Option<AccountId>,
-    /// Category.
+    /// 1 to 32 characters: decides the price.
     pub category: Code,
-    /// Activity.
+    /// 1 to 64 characters, for people: no rule looks at it.
     pub activity: Option<Code>,
-    /// When.
+    /// Clock times, or a date and minutes.
     pub served: Served,
     /// Local time minus UTC, in seconds.
     pub utc_offset_seconds: i32,
@@ -194,7 +194,7 @@ pub struct Service {
 /// Somebody helped, and is credited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceRecorded {
-    /// The service.
+    /// All that is recorded of it; the credit is computed again, and a difference refused.
     pub service: Service,
     /// The hold it settles.
     pub hold: Option<EventRef>,
@@ -205,7 +205,7 @@ pub struct ServiceRecorded {
 pub struct ServiceCorrected {
     /// The original record.
     pub record: EventRef,
-    /// Why.
+    /// As the signer states it; the rules make nothing of it.
     pub reason: CorrectionReason,
     /// As it should have been.
     pub service: Service,
@@ -214,9 +214,9 @@ pub struct ServiceCorrected {
 /// Why a record was corrected or reversed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CorrectionReason {
-    /// Typed wrong.
+    /// The service took place, but something was typed wrong.
     EntryError,
-    /// Recorded twice.
+    /// The same service has another record.
     Duplicate,
     /// The wrong person or station.
     WrongParty,
@@ -230,19 +230,19 @@ pub enum CorrectionReason {
 /// `proto.EventKind`, and stand in stored rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
-    /// [`Event::ServiceRecorded`].
+    /// [`Event::ServiceRecorded`]: minutes from issuance or a payer to the volunteer.
     ServiceRecorded = 1,
-    /// [`Event::ServiceCorrected`].
+    /// [`Event::ServiceCorrected`]: the old postings taken back and the right ones booked, as one.
     ServiceCorrected = 2,
-    /// [`Event::ServiceReversed`].
+    /// [`Event::ServiceReversed`]: a record's postings taken back for good.
     ServiceReversed = 3,
-    /// [`Event::MinutesTransferred`].
+    /// [`Event::MinutesTransferred`]: minutes from one account to another, without service.
     MinutesTransferred = 4,
-    /// [`Event::HoldPlaced`].
+    /// [`Event::HoldPlaced`]: minutes reserved; no balance changes.
     HoldPlaced = 5,
-    /// [`Event::HoldReleased`].
+    /// [`Event::HoldReleased`]: reserved minutes set free before or after their time.
     HoldReleased = 6,
-    /// [`Event::HoldExpired`].
+    /// [`Event::HoldExpired`]: reserved minutes set free, their time being over.
     HoldExpired = 7,
 }
 

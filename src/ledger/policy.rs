@@ -23,13 +23,13 @@ pub enum Rounding {
 /// What service of one category is worth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tariff {
-    /// Category code.
+    /// As services name it; no category has two tariffs.
     pub category: Code,
-    /// Its price.
+    /// Of every service in it, whoever pays.
     pub price: Price,
 }
 
-/// A price.
+/// By the hour, or the same however long it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Price {
     /// Minutes credited for an hour served, 1 to 600.

@@ -18,22 +18,22 @@ const OFFSET_MS_MAX: i64 = 14 * 3_600_000;
 pub struct ServedTime {
     /// The original record.
     pub record: EventRef,
-    /// When.
+    /// Clock times, or a date and minutes.
     pub served: Served,
     /// Seconds that the clocks there are ahead of UTC.
     pub utc_offset_seconds: i32,
-    /// Who paid.
+    /// Issuance where the service names no payer.
     pub payer: AccountNumber,
-    /// Credit.
+    /// What the volunteer was credited, the part beyond a cap included.
     pub credited: Minutes,
 }
 
 /// A time that was put away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OlderTime {
-    /// Whose.
+    /// Whose row it is: rows of one volunteer form a chain.
     pub volunteer: AccountNumber,
-    /// When.
+    /// As the state held it; of a row that is `ended` only the record counts.
     pub time: ServedTime,
     /// The record was corrected or reversed: its time in a row before this one counts no more.
     pub ended: bool,
@@ -48,7 +48,7 @@ pub struct OlderTime {
 /// Where a volunteer's older times are, and which of them a sheet asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AskedTimes {
-    /// Whose.
+    /// Whose chain of rows is walked.
     pub volunteer: AccountNumber,
     /// Number of the newest row, plus 1.
     pub newest: u64,

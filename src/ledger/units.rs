@@ -14,7 +14,7 @@ pub(crate) const MINUTE_MS: i64 = 60_000;
 pub struct Minutes(i64);
 
 impl Minutes {
-    /// No minutes.
+    /// A new account's balance, and what a posting has that only reserves.
     pub const ZERO: Self = Self(0);
 
     /// Minutes from a count.
@@ -23,7 +23,7 @@ impl Minutes {
         Self(count)
     }
 
-    /// The count.
+    /// How many minutes; balances may be negative.
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
@@ -214,7 +214,7 @@ pub struct Code(Letters);
 /// Characters that fit beside a tag and a length into 24 bytes: most codes do, and every service has one, whose visit to
 /// the allocator and back would cost as much as a rule.
 const SHORT_MAX: usize = 22;
-/// Longest code.
+/// Longest code, that of an activity; `wire` holds regions and categories to 32 characters.
 const CODE_LENGTH_MAX: usize = 64;
 
 /// Short wherever it fits, with zeros behind it.
@@ -243,7 +243,7 @@ impl Code {
         }))
     }
 
-    /// As text.
+    /// The characters that it was made of.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
