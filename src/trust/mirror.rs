@@ -40,15 +40,15 @@ pub enum MirrorError<E> {
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The file or folder of the mirror.
         path: PathBuf,
-        /// How.
+        /// From reading, writing or syncing it.
         source: io::Error,
     },
     /// Another process works on it.
     #[error("{path} is in use by another mirror: let that one finish")]
     InUse {
-        /// Which folder.
+        /// The mirror's folder, which the other process holds locked.
         path: PathBuf,
     },
     /// The log's checkpoint is none.

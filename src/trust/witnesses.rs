@@ -47,7 +47,7 @@ pub enum WitnessesError {
     Url {
         /// The policy's name for it.
         name: String,
-        /// Why.
+        /// What is wrong with the URL that the policy has for it.
         source: EndpointError,
     },
 }
@@ -90,15 +90,15 @@ pub enum WitnessObjection {
     /// It has cosigned entries that aren't there.
     #[error("it has cosigned {latest} entries, the log has {size}: acknowledged entries are gone")]
     Ahead {
-        /// Cosigned.
+        /// Entries under the newest checkpoint that it cosigned, as it says.
         latest: u64,
-        /// There.
+        /// Entries of this log.
         size: u64,
     },
     /// It has cosigned another history.
     #[error("it says that the log does not continue what it cosigned: {sentence}")]
     NotConsistent {
-        /// Its words.
+        /// What it wrote to its refusal, cut and quoted.
         sentence: String,
     },
 }

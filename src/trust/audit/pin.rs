@@ -12,15 +12,15 @@ pub enum PinError {
     /// The file can't be read.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The pin's file, named as the caller named it.
         path: std::path::PathBuf,
-        /// How.
+        /// From opening or reading it.
         source: std::io::Error,
     },
     /// It is none.
     #[error("{path} is no pin: {problem}. Expected ledger_key and genesis_leaf_hash as a first start printed them")]
     Malformed {
-        /// Which file.
+        /// The pin's file, named as the caller named it.
         path: std::path::PathBuf,
         /// In what way.
         problem: String,

@@ -29,7 +29,7 @@ pub struct TreeFile {
 /// The first entries of a log, by the tree over all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beginning {
-    /// Their root.
+    /// Root of the tree over the first entries alone.
     pub root: Hash,
     /// From them to all: see [`consistency_roots`]. Empty where they are all, or none.
     pub path: Vec<Hash>,

@@ -38,9 +38,9 @@ pub enum OpenError {
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The file or folder of the witness.
         path: PathBuf,
-        /// How.
+        /// From making, reading or locking it.
         source: io::Error,
     },
     /// Another process has it.
@@ -52,17 +52,17 @@ pub enum OpenError {
     /// The name is none.
     #[error("{name:?} can't be a witness's name: {source}")]
     Name {
-        /// Asked for.
+        /// What was asked for; a random one where nothing was.
         name: String,
-        /// Why.
+        /// Which rule for names of keys it breaks.
         source: VerifierKeyError,
     },
     /// The folder holds another witness.
     #[error("the folder holds the witness {found}, not {wanted}: choose another folder, or leave --name out")]
     OtherName {
-        /// Asked for.
+        /// The name that was asked for.
         wanted: String,
-        /// There.
+        /// The name in the key file.
         found: String,
     },
     /// What it cosigned can't be read any more.
@@ -71,15 +71,15 @@ pub enum OpenError {
          newest cosignature; without it this witness must not go on under its key"
     )]
     Kept {
-        /// Which file.
+        /// The kept checkpoint: in `logs/`, named by the hash of the ledger's origin.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with the note, or that another key cosigned it.
         source: KeptError,
     },
     /// A file that belongs to another ledger.
     #[error("{path} is about {found}, not {expected}. Put the right file back")]
     OtherOrigin {
-        /// Which file.
+        /// The kept checkpoint: in `logs/`, named by the hash of the ledger's origin.
         path: PathBuf,
         /// In the file.
         found: String,
@@ -106,7 +106,7 @@ pub enum AddError {
 #[derive(Debug)]
 pub struct WitnessFolder {
     witness: Witness,
-    /// By origin.
+    /// One for each ledger that it cosigns for, by origin.
     logs: BTreeMap<String, Log>,
     /// By the name of the file.
     origins: BTreeMap<String, String>,

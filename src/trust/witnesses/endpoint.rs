@@ -52,7 +52,7 @@ pub(super) enum Answer {
     Cosigned(String),
     /// It is at another size than was asked from.
     Conflict(u64),
-    /// Anything else.
+    /// Any other status, or an answer with status 409 that holds no size.
     Refused {
         /// The HTTP status.
         status: u16,
