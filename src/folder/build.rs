@@ -25,7 +25,7 @@ pub enum PlaceError {
     /// Something is where the folder is to be.
     #[error("{path} is there and not empty, and nothing there is ever touched. Name a folder that does not exist yet")]
     NotEmpty {
-        /// Which folder.
+        /// The folder that was to be made.
         path: PathBuf,
     },
     /// The system can't put a folder that was made elsewhere at this place.
@@ -33,15 +33,15 @@ pub enum PlaceError {
         "{path}: a disk is mounted there, or it is the folder you are in. Name a folder inside it that does not exist yet"
     )]
     Unmovable {
-        /// Which folder.
+        /// The folder that was to be made.
         path: PathBuf,
     },
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The file or folder that failed.
         path: PathBuf,
-        /// How.
+        /// From the system, without the path of the temporary file, if there was one.
         source: std::io::Error,
     },
 }

@@ -63,11 +63,11 @@ pub struct Counts {
     pub households: u64,
     /// Sheets recorded, the genesis counted.
     pub sheets: u64,
-    /// Services recorded.
+    /// Services recorded, those taken back later included.
     pub records: u64,
     /// Of these, two days late or more.
     pub late: u64,
-    /// Records corrected.
+    /// Events that correct a record.
     pub corrections: u64,
     /// Records taken back.
     pub reversals: u64,
@@ -133,7 +133,7 @@ pub enum DemoError {
     /// The ledger refused what the demo did.
     #[error("seed {seed}, last day {last_day}: {problem}. This is a fault of the demo: please report it")]
     Refused {
-        /// The seed.
+        /// What makes the same year come out again, with the last day.
         seed: u64,
         /// The last day.
         last_day: Date,

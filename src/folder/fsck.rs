@@ -39,7 +39,7 @@ pub enum Part {
     Tree,
     /// The newest signed checkpoint, and the newest cosigned one.
     Checkpoint,
-    /// Private keys.
+    /// The three key files: whose keys they hold, and who may read them.
     Keys,
     /// What auditors pin.
     Pin,
@@ -83,7 +83,7 @@ impl Part {
 /// Something that is damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Which part.
+    /// What is not sound; `place` says where in it.
     pub part: Part,
     /// Which file, entry or row.
     pub place: String,
@@ -156,21 +156,21 @@ pub enum FsckError {
     /// There is none.
     #[error("{path}: there is no ledger in it")]
     NoLedger {
-        /// The folder.
+        /// The data folder, named as the caller named it.
         path: PathBuf,
     },
     /// Somebody serves it.
     #[error("{path} is in use: stop the service first")]
     InUse {
-        /// The folder.
+        /// The data folder, named as the caller named it.
         path: PathBuf,
     },
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The data folder, or the file in it that failed.
         path: PathBuf,
-        /// How.
+        /// From reading, writing or removing it.
         source: std::io::Error,
     },
     /// Any other failure of what is made anew.

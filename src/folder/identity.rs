@@ -11,6 +11,6 @@ pub struct Identity {
     pub genesis_leaf_hash: [u8; 32],
     /// The ledger that this one carries on.
     pub predecessor: Option<Predecessor>,
-    /// Authenticates cursors.
+    /// Authenticates cursors. Follows from the ledger's private key, so cursors stay good over a restart.
     pub cursor_key: [u8; 32],
 }

@@ -124,9 +124,9 @@ pub enum OpenError {
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
-        /// Which file.
+        /// The file or folder that failed; the data folder where none can be told.
         path: PathBuf,
-        /// How.
+        /// From the file system, from a thread that can't be started, or for want of randomness.
         source: std::io::Error,
     },
     /// The ledger can't sign.
@@ -135,7 +135,7 @@ pub enum OpenError {
          backup; until then the log can be exported and audited with --data"
     )]
     LedgerKeyMissing {
-        /// Which file.
+        /// Where `ledger.key` should be.
         path: PathBuf,
     },
     /// A key file is missing or damaged.
@@ -168,7 +168,7 @@ pub enum OpenError {
          needs an empty folder"
     )]
     PredecessorFixed {
-        /// There.
+        /// Origin of the ledger that is there.
         origin: String,
     },
     /// The origin can't name a ledger.
@@ -177,7 +177,7 @@ pub enum OpenError {
          example timebank.example/leeds"
     )]
     OriginInvalid {
-        /// Asked for.
+        /// What was asked for.
         origin: String,
     },
     /// The genesis breaks a rule.
@@ -186,9 +186,9 @@ pub enum OpenError {
     /// The folder holds another ledger.
     #[error("the folder holds the ledger {found}, not {wanted}: choose another folder, or leave --origin out")]
     OtherOrigin {
-        /// Asked for.
+        /// The origin that was asked for.
         wanted: String,
-        /// There.
+        /// Origin of the ledger that is there, or that a key file was made for.
         found: String,
     },
     /// An entry doesn't follow from those before it.
@@ -197,15 +197,15 @@ pub enum OpenError {
     /// An entry that was accepted can't be decoded.
     #[error("entry {index} of the log can't be decoded: {refusal}. Restore the folder from a backup")]
     Undecodable {
-        /// Which.
+        /// Position in the log.
         index: u64,
-        /// Why.
+        /// The first thing that the decoder objects to, and the field where.
         refusal: Refusal,
     },
     /// The recomputed root isn't the one that was kept with the newest commit.
     #[error("the tree over the {size} entries of the log has another root than was kept with them. Restore a backup")]
     RootMismatch {
-        /// Entries.
+        /// Entries of the log, all of which the roots are over.
         size: u64,
     },
     /// The checkpoint file is gone, so nobody can tell whether entries are.
@@ -214,17 +214,17 @@ pub enum OpenError {
          gone. Restore it from a backup, or from a witness or mirror that holds it"
     )]
     CheckpointMissing {
-        /// Which file.
+        /// Where `checkpoint` should be.
         path: PathBuf,
-        /// There.
+        /// Entries of the log: more than the genesis alone.
         size: u64,
     },
     /// The checkpoint file is no checkpoint of this ledger.
     #[error("{path} is no checkpoint of this ledger: {source}")]
     CheckpointInvalid {
-        /// Which file.
+        /// The file `checkpoint`, or `cosigned`.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with the note, its signature or what it says.
         source: CheckpointError,
     },
     /// Acknowledged entries are gone.
@@ -234,15 +234,15 @@ pub enum OpenError {
          `serve --succeed` and this checkpoint; never delete the checkpoint, others hold it"
     )]
     EntriesGone {
-        /// There.
+        /// Entries of the log.
         size: u64,
-        /// Signed.
+        /// Entries under the checkpoint.
         signed: u64,
     },
     /// The log isn't the one that the checkpoint is over.
     #[error("the first {size} entries of the log are not those of the signed checkpoint. Restore a backup")]
     CheckpointMismatch {
-        /// Signed.
+        /// Entries under the checkpoint: the log has as many, or more.
         size: u64,
     },
     /// A witness knows more, or otherwise, than the log.
@@ -251,9 +251,9 @@ pub enum OpenError {
          that was acknowledged; only if the witness itself is at fault, start without it"
     )]
     WitnessObjects {
-        /// Which.
+        /// The policy's name for it.
         witness: String,
-        /// Why.
+        /// More entries than the log has, or another history.
         objection: WitnessObjection,
     },
 }

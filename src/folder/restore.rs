@@ -34,7 +34,7 @@ const KEY_FILES: [&str; 3] = ["ledger.key", "service.key", "operator.key"];
 /// What to restore.
 #[derive(Debug, Clone)]
 pub struct RestoreOptions {
-    /// The archive.
+    /// The archive's file, which is only read.
     pub archive: PathBuf,
     /// The data folder to make: not there yet, or empty.
     pub folder: PathBuf,
@@ -47,9 +47,9 @@ pub struct RestoreOptions {
 /// What was restored.
 #[derive(Debug, Clone)]
 pub struct Restored {
-    /// The ledger.
+    /// Name of the ledger, as archive and genesis have it.
     pub origin: String,
-    /// Entries.
+    /// Entries of the log, the genesis counted.
     pub size: u64,
     /// Root of the tree over them.
     pub root: Hash,
@@ -88,17 +88,17 @@ pub enum RestoreError {
     /// It is an archive of another ledger than asked for.
     #[error("the archive's genesis names the ledger key {found}, not {wanted}: it is of another ledger, or forged")]
     OtherLedger {
-        /// Asked for.
+        /// The ledger key that was asked for, as a C2SP verifier key.
         wanted: String,
-        /// There.
+        /// The ledger key that the genesis names, as a C2SP verifier key.
         found: String,
     },
     /// An entry can't be decoded.
     #[error("entry {index} of the archive can't be decoded: {refusal}. The archive is not of an honest ledger")]
     Undecodable {
-        /// Which.
+        /// Position in the log.
         index: u64,
-        /// Why.
+        /// The first thing that the decoder objects to, and the field where.
         refusal: Refusal,
     },
     /// An entry doesn't follow from those before it.
@@ -110,15 +110,15 @@ pub enum RestoreError {
     /// The checkpoint is over other entries.
     #[error("the archive's {size} entries are not those of its signed checkpoint: their tree has another root")]
     RootMismatch {
-        /// Entries.
+        /// Entries of the archive.
         size: u64,
     },
     /// The checkpoint beside the keys is none of this ledger.
     #[error("{path} is no checkpoint of this ledger: {source}")]
     KeptCheckpoint {
-        /// Which file.
+        /// The file `checkpoint` in the folder of the keys.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with the note, its signature or what it says.
         source: CheckpointError,
     },
     /// The archive is too old to go on from.
@@ -131,7 +131,7 @@ pub enum RestoreError {
         path: PathBuf,
         /// In the archive.
         size: u64,
-        /// Signed.
+        /// Entries under that checkpoint.
         signed: u64,
     },
     /// The archive has another history.
@@ -139,7 +139,7 @@ pub enum RestoreError {
     OtherHistory {
         /// The other checkpoint.
         path: PathBuf,
-        /// Signed.
+        /// Entries under that checkpoint: the archive has as many, or more.
         signed: u64,
     },
 }
