@@ -32,7 +32,7 @@ pub struct RecordLink {
     pub digest: [u8; 32],
     /// It was taken back.
     pub reversed: bool,
-    /// Minutes credited.
+    /// Minutes that the ledger credits, after price and rounding; `source_us` is what the source states.
     pub credited_minutes: i64,
     /// Time that the source states, in microseconds: whole for milliseconds and for millionths of an hour alike.
     pub source_us: i64,
@@ -45,7 +45,7 @@ pub enum Link {
     Account {
         /// The outside id.
         outside: String,
-        /// The account.
+        /// What it stands for in the ledger.
         account: AccountId,
     },
     /// An outside record is in the ledger.
@@ -98,7 +98,7 @@ pub struct OutsideAccount {
     pub source: String,
     /// What it calls the account: `volunteer/V001`.
     pub outside: String,
-    /// The account.
+    /// Its id in the ledger.
     pub account: AccountId,
 }
 

@@ -97,7 +97,7 @@ pub(crate) enum Given {
 pub(crate) enum Stated {
     /// `start` and `end`, perhaps a `date` before both, perhaps less a `break`.
     StartAndEnd,
-    /// `interval`, likewise.
+    /// `interval`, one cell with both, perhaps a `date` before it, perhaps less a `break`.
     Interval,
     /// `start` and how long.
     StartAndAmount,

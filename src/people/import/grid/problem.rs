@@ -29,7 +29,7 @@ pub(crate) enum Problem {
     Long {
         /// Its size, or what was read of it before giving up.
         bytes: u64,
-        /// `FILE_BYTES_MAX`.
+        /// The limit, `FILE_BYTES_MAX`.
         most: u64,
     },
     /// Its length or time of change moved while it was read.

@@ -82,7 +82,7 @@ fn numbers(text: &str) -> Option<String> {
     }
 }
 
-/// `5-Mar-26`.
+/// Dates like `5-Mar-26`: which century, the mapping has to say.
 fn named_month(text: &str) -> Option<String> {
     let (_, _, year) = written::month_named_parts(text)?;
     let form = "set date_format in the mapping, as \"%d-%b-%y\"";
