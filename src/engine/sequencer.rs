@@ -117,7 +117,7 @@ struct Trial {
 }
 
 /// What the sequencer works with.
-pub struct Parts {
+pub struct SequencerParts {
     /// Where entries are committed, and hashes for proofs are read.
     pub store: Arc<dyn LogStore>,
     /// What readers see: it is shown each commit after the sync.
@@ -171,7 +171,7 @@ type KeyBook = Arc<RwLock<std::collections::HashMap<KeyId, [u8; 32]>>>;
 ///
 /// # Errors
 /// A thread can't be started, or the first checkpoint can't be written.
-pub fn start(parts: Parts) -> std::io::Result<(Sequencer, Threads)> {
+pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let (jobs, verify_inbox) = mpsc::channel();
     let (verified, sequence_inbox) = mpsc::sync_channel(verify::GROUPS_WAITING_MAX);
     let batches = Arc::new(slot::Slot::default());

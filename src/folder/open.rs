@@ -29,7 +29,7 @@ use crate::{
         pipeline::{self, ReplayError, Replayed},
         projection::{Committed, Projection, ProjectionError},
         replay::{Divergence, Replay},
-        sequencer::{self, Parts, Published, Sequencer, Threads},
+        sequencer::{self, Published, Sequencer, SequencerParts, Threads},
         store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, StoredEntry},
     },
     format::{
@@ -330,7 +330,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
         let objects = |(witness, objection)| OpenError::WitnessObjects { witness, objection };
         witnesses.check(&standing).map_err(io)?.map_err(objects)?;
     }
-    let (sequencer, threads) = sequencer::start(Parts {
+    let (sequencer, threads) = sequencer::start(SequencerParts {
         store: Arc::clone(&store),
         projection: Arc::clone(&projection),
         replay,

@@ -43,7 +43,7 @@ pub enum ProjectionError {
 }
 
 /// A row of a fixed number of bytes.
-pub trait Row: Sized {
+pub trait FixedRow: Sized {
     /// Its bytes, little-endian.
     type Bytes: AsRef<[u8]> + AsMut<[u8]> + Default;
     /// The fields in their order, with no padding between them.
@@ -64,7 +64,7 @@ pub struct RowFile<R> {
     row: PhantomData<fn() -> R>,
 }
 
-impl<R: Row> RowFile<R> {
+impl<R: FixedRow> RowFile<R> {
     /// Bytes of a row.
     const fn row_length() -> u64 {
         size_of::<R::Bytes>() as u64
@@ -219,7 +219,7 @@ macro_rules! row {
         }
 
         /// The bytes of a row.
-        impl Row for $name {
+        impl FixedRow for $name {
             type Bytes = RowBytes<$length>;
 
             fn to_bytes(&self) -> Self::Bytes {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     /// A row's bytes, and back.
-    fn check<R: Row + PartialEq + std::fmt::Debug>(row: &R, expected: &str) {
+    fn check<R: FixedRow + PartialEq + std::fmt::Debug>(row: &R, expected: &str) {
         let bytes = row.to_bytes();
         assert_eq!(hex::encode(bytes.as_ref()), expected);
         assert_eq!(R::from_bytes(&bytes), *row);

@@ -122,7 +122,7 @@ fn time(row: &TimeRow) -> Option<OlderTime> {
 }
 
 fn checksum(row: &TimeRow) -> u32 {
-    crc32fast::hash(super::rows::Row::to_bytes(row).as_ref())
+    crc32fast::hash(super::rows::FixedRow::to_bytes(row).as_ref())
 }
 
 #[cfg(test)]
@@ -149,10 +149,10 @@ mod tests {
         for (served, ended) in [(interval, false), (interval, true), (date, false)] {
             let sound = row(&older(1, 0, served, ended));
             assert_eq!(time(&sound), Some(older(1, 0, served, ended)));
-            let mut bytes = super::super::rows::Row::to_bytes(&sound);
+            let mut bytes = super::super::rows::FixedRow::to_bytes(&sound);
             for bit in 0..bytes.0.len() * 8 {
                 bytes.0[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(time(&super::super::rows::Row::from_bytes(&bytes)), None, "bit {bit}");
+                assert_eq!(time(&super::super::rows::FixedRow::from_bytes(&bytes)), None, "bit {bit}");
                 bytes.0[bit / 8] ^= 1 << (bit % 8);
             }
         }

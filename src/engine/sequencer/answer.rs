@@ -4,7 +4,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{Accepted, SubmitError};
 
-type Outcome = Result<Accepted, SubmitError>;
+/// What whoever submitted a sheet is told.
+type SubmitResult = Result<Accepted, SubmitError>;
 
 /// Hands out the answers of a commit within the runtime that waits for them. Woken one by one from the writer's threads,
 /// each caller would run, and its connection be written to, on its own; so a connection is written to once a commit.
@@ -15,7 +16,7 @@ pub struct Desk(mpsc::UnboundedSender<Vec<Answer>>);
 #[derive(Debug)]
 struct Answer {
     reply: Reply,
-    outcome: Outcome,
+    outcome: SubmitResult,
 }
 
 impl Desk {
@@ -37,7 +38,7 @@ impl Desk {
 /// Where one sheet's answer goes.
 #[derive(Debug)]
 pub(super) struct Reply {
-    pub(super) waiting: oneshot::Sender<Outcome>,
+    pub(super) waiting: oneshot::Sender<SubmitResult>,
     pub(super) desk: Option<Desk>,
     /// The sheet's share of the queue, given back when it is answered.
     pub(super) permit: OwnedSemaphorePermit,
@@ -45,7 +46,7 @@ pub(super) struct Reply {
 
 impl Reply {
     /// Answers at once.
-    pub(super) fn send(self, outcome: Outcome) {
+    pub(super) fn send(self, outcome: SubmitResult) {
         // Nobody waits any more: what was recorded is recorded all the same.
         let _gone = self.waiting.send(outcome);
         drop(self.permit);
@@ -58,7 +59,7 @@ pub(super) struct Answers(Vec<(Desk, Vec<Answer>)>);
 
 impl Answers {
     /// Keeps an answer for `deliver`; one without a desk goes out at once.
-    pub(super) fn add(&mut self, reply: Reply, outcome: Outcome) {
+    pub(super) fn add(&mut self, reply: Reply, outcome: SubmitResult) {
         let Some(desk) = &reply.desk else { return reply.send(outcome) };
         match self.0.iter_mut().find(|(known, _)| known.0.same_channel(&desk.0)) {
             Some((_, answers)) => answers.push(Answer { reply, outcome }),
