@@ -38,7 +38,7 @@ pub struct Decoded {
 
 /// The parts of a sheet, wherever they are kept.
 #[derive(Clone, Copy)]
-struct Parts<'a> {
+struct SheetParts<'a> {
     header: &'a Bytes,
     events: &'a [Bytes],
     signatures: &'a [Bytes],
@@ -49,7 +49,7 @@ struct Parts<'a> {
 /// # Errors
 /// As [`Rejection`] has it of the door, from `SheetTooLarge` to `PossessionInvalid`.
 pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
-    decode_parts(Parts { header: &sheet.header, events: &sheet.events, signatures: &sheet.signatures })
+    decode_parts(SheetParts { header: &sheet.header, events: &sheet.events, signatures: &sheet.signatures })
 }
 
 /// Decodes the sheet of an entry.
@@ -57,10 +57,10 @@ pub fn decode(sheet: &proto::Sheet) -> Result<Decoded, Refusal> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_entry(entry: &StoredEntry) -> Result<Decoded, Refusal> {
-    decode_parts(Parts { header: &entry.header, events: &entry.events, signatures: &entry.signatures })
+    decode_parts(SheetParts { header: &entry.header, events: &entry.events, signatures: &entry.signatures })
 }
 
-fn decode_parts(sheet: Parts<'_>) -> Result<Decoded, Refusal> {
+fn decode_parts(sheet: SheetParts<'_>) -> Result<Decoded, Refusal> {
     check_lengths(sheet)?;
     let mut scratch = Vec::with_capacity(HEADER_BYTES_MAX);
     let header: proto::SheetHeader = canonical::decode("SheetHeader", sheet.header, &mut scratch)
@@ -151,7 +151,7 @@ fn out_of_range(bytes: &Bytes, max: usize) -> Option<Rejection> {
     (!(1..=max).contains(&bytes.len())).then(|| Rejection::LengthOutOfRange { bytes: bytes.len(), max })
 }
 
-fn check_lengths(sheet: Parts<'_>) -> Result<(), Refusal> {
+fn check_lengths(sheet: SheetParts<'_>) -> Result<(), Refusal> {
     let parts = sheet.events.iter().chain(sheet.signatures);
     let bytes = sheet.header.len() + parts.map(Bytes::len).sum::<usize>();
     if bytes > SHEET_BYTES_MAX {
@@ -237,7 +237,11 @@ pub(super) fn any_event_fields(bytes: &Bytes, scratch: &mut Vec<u8>) -> Result<(
 }
 
 /// Signatures, counts and root agree with the header.
-fn check_agreement(sheet: Parts<'_>, header: &proto::SheetHeader, signers: usize) -> Result<Vec<[u8; 64]>, Refusal> {
+fn check_agreement(
+    sheet: SheetParts<'_>,
+    header: &proto::SheetHeader,
+    signers: usize,
+) -> Result<Vec<[u8; 64]>, Refusal> {
     let signatures: Option<Vec<[u8; 64]>> =
         sheet.signatures.iter().map(|bytes| bytes.as_ref().try_into().ok()).collect();
     let expected = Text::new("signatures of 64 bytes", "64 字节的签名");
