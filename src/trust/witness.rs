@@ -4,6 +4,6 @@ mod folder;
 mod http;
 
 pub use self::{
-    folder::{AddError, OpenError, WitnessFolder},
+    folder::{AddError, WitnessFolder, WitnessOpenError},
     http::run,
 };

@@ -165,7 +165,7 @@ pub enum AnswerError {
 
 /// Why a witness doesn't cosign. In order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum WitnessRefusal {
     /// The body is no request.
     #[error(transparent)]
     RequestMalformed(#[from] RequestError),
@@ -206,7 +206,7 @@ pub enum Refusal {
     NotConsistent(ProofError),
 }
 
-impl Refusal {
+impl WitnessRefusal {
     /// The HTTP status that tlog-witness gives it.
     #[must_use]
     pub const fn status(&self) -> u16 {
@@ -298,19 +298,19 @@ impl Witness {
     /// the new one no other request for the origin may be decided.
     ///
     /// # Errors
-    /// In the order of [`Refusal`].
+    /// In the order of [`WitnessRefusal`].
     pub fn add_checkpoint(
         &self,
         request: &AddCheckpoint<'_>,
         latest: Option<&Head>,
         time_s: u64,
-    ) -> Result<Cosigned, Refusal> {
+    ) -> Result<Cosigned, WitnessRefusal> {
         let origin = request.origin();
         let keys: Vec<VerifierKey> = self.ledgers.iter().filter(|key| key.name() == origin).cloned().collect();
         if keys.is_empty() {
-            return Err(Refusal::OriginUnknown { origin: origin.to_owned() });
+            return Err(WitnessRefusal::OriginUnknown { origin: origin.to_owned() });
         }
-        let signatures = request.note.verify(&keys).map_err(Refusal::SignerNotTrusted)?;
+        let signatures = request.note.verify(&keys).map_err(WitnessRefusal::SignerNotTrusted)?;
         let head = advance(request, latest)?;
         let text = request.note.text();
         let line = cosignature::cosign(text, &self.name, time_s, self.key.signing_key());
@@ -346,22 +346,23 @@ pub enum KeptError {
 }
 
 /// The new head, if it is shown to continue the newest one.
-fn advance(request: &AddCheckpoint<'_>, latest: Option<&Head>) -> Result<Head, Refusal> {
+fn advance(request: &AddCheckpoint<'_>, latest: Option<&Head>) -> Result<Head, WitnessRefusal> {
     let (old, head) = (request.old_size, Head { size: request.checkpoint.size, root: request.root });
     let latest = latest.copied().unwrap_or_else(|| Head { size: 0, root: empty_root() });
     if old > head.size {
-        return Err(Refusal::OldSizeBeyondCheckpoint { old, new: head.size });
+        return Err(WitnessRefusal::OldSizeBeyondCheckpoint { old, new: head.size });
     }
     if old != latest.size {
-        return Err(Refusal::OldSizeMismatch { latest: latest.size });
+        return Err(WitnessRefusal::OldSizeMismatch { latest: latest.size });
     }
     if head.size == 0 && head.root != empty_root() {
-        return Err(Refusal::EmptyRootMismatch);
+        return Err(WitnessRefusal::EmptyRootMismatch);
     }
     if old > 0 {
-        verify_consistency(old, &latest.root, head.size, &head.root, &request.proof).map_err(Refusal::NotConsistent)?;
+        verify_consistency(old, &latest.root, head.size, &head.root, &request.proof)
+            .map_err(WitnessRefusal::NotConsistent)?;
     } else if !request.proof.is_empty() {
-        return Err(Refusal::ProofNotEmpty { found: request.proof.len() });
+        return Err(WitnessRefusal::ProofNotEmpty { found: request.proof.len() });
     }
     Ok(head)
 }

@@ -25,7 +25,7 @@ use crate::{
     format::{
         checkpoint::{
             VerifierKey, VerifierKeyError, WitnessKey,
-            witness::{AddCheckpoint, Head, KeptError, Refusal, Witness},
+            witness::{AddCheckpoint, Head, KeptError, Witness, WitnessRefusal},
         },
         proof::{CheckpointPair, Relation},
         signature,
@@ -34,7 +34,7 @@ use crate::{
 
 /// Why a witness's folder can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum WitnessOpenError {
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
@@ -93,7 +93,7 @@ pub enum OpenError {
 pub enum AddError {
     /// The witness says no.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] WitnessRefusal),
     /// The clock says a time before 1970.
     #[error("the witness's clock is before 1970")]
     ClockImplausible,
@@ -134,11 +134,11 @@ impl WitnessFolder {
     /// Opens a folder, and makes key and folder where there are none.
     ///
     /// # Errors
-    /// [`OpenError`].
-    pub fn open(folder: &Path, name: Option<&str>, ledgers: Vec<VerifierKey>) -> Result<Self, OpenError> {
+    /// [`WitnessOpenError`].
+    pub fn open(folder: &Path, name: Option<&str>, ledgers: Vec<VerifierKey>) -> Result<Self, WitnessOpenError> {
         let io = |path: &Path| {
             let path = path.to_owned();
-            move |source| OpenError::Io { path, source }
+            move |source| WitnessOpenError::Io { path, source }
         };
         let logs_folder = folder.join("logs");
         fs::create_dir_all(&logs_folder).map_err(io(&logs_folder))?;
@@ -147,11 +147,11 @@ impl WitnessFolder {
         let random = || format!("witness.invalid/{}", hex::encode(signature::random::<8>()));
         let wanted = name.map_or_else(random, str::to_owned);
         // Before anything is written: a name that can't be used is no reason to make a key.
-        let named = |source| OpenError::Name { name: wanted.clone(), source };
+        let named = |source| WitnessOpenError::Name { name: wanted.clone(), source };
         WitnessKey::new(&wanted, signature::PrivateKey::generate().public_key()).map_err(named)?;
         let file = KeyFile::read_or_create(&folder.join("witness.key"), &wanted)?;
         if name.is_some_and(|name| name != file.origin) {
-            return Err(OpenError::OtherName { wanted, found: file.origin });
+            return Err(WitnessOpenError::OtherName { wanted, found: file.origin });
         }
         let witness = Witness::new(&file.origin, file.key, ledgers).map_err(named)?;
         let mut opened = Self { witness, logs: BTreeMap::new(), origins: BTreeMap::new(), _lock: lock };
@@ -193,13 +193,13 @@ impl WitnessFolder {
     /// [`AddError`].
     pub fn add_checkpoint(&self, body: &[u8], time_s: i64) -> Result<String, AddError> {
         let time_s = u64::try_from(time_s).ok().filter(|time_s| *time_s > 0).ok_or(AddError::ClockImplausible)?;
-        let request = AddCheckpoint::parse(body).map_err(Refusal::RequestMalformed)?;
-        let unknown = || Refusal::OriginUnknown { origin: request.origin().to_owned() };
+        let request = AddCheckpoint::parse(body).map_err(WitnessRefusal::RequestMalformed)?;
+        let unknown = || WitnessRefusal::OriginUnknown { origin: request.origin().to_owned() };
         let log = self.logs.get(request.origin()).ok_or_else(unknown)?;
         let mut kept = log.lock();
         let latest = kept.as_ref().map(|kept| &kept.head);
         let cosigned = self.witness.add_checkpoint(&request, latest, time_s).inspect_err(|refusal| {
-            if let (Refusal::NotConsistent(_), Some(kept)) = (refusal, kept.as_ref()) {
+            if let (WitnessRefusal::NotConsistent(_), Some(kept)) = (refusal, kept.as_ref()) {
                 self.keep_evidence(&request, &kept.note, &log.evidence);
             }
         })?;
@@ -235,20 +235,20 @@ impl WitnessFolder {
 }
 
 impl Log {
-    fn open((path, evidence): (PathBuf, PathBuf), witness: &Witness, origin: &str) -> Result<Self, OpenError> {
+    fn open((path, evidence): (PathBuf, PathBuf), witness: &Witness, origin: &str) -> Result<Self, WitnessOpenError> {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self { path, evidence, kept: Mutex::new(None) });
             }
-            Err(source) => return Err(OpenError::Io { path, source }),
+            Err(source) => return Err(WitnessOpenError::Io { path, source }),
         };
         let (found, head) = match witness.read_kept(&bytes) {
             Ok(kept) => kept,
-            Err(source) => return Err(OpenError::Kept { path, source }),
+            Err(source) => return Err(WitnessOpenError::Kept { path, source }),
         };
         if found != origin {
-            return Err(OpenError::OtherOrigin { path, found, expected: origin.to_owned() });
+            return Err(WitnessOpenError::OtherOrigin { path, found, expected: origin.to_owned() });
         }
         let note = String::from_utf8_lossy(&bytes).into_owned();
         Ok(Self { path, evidence, kept: Mutex::new(Some(Kept { head, note })) })
@@ -260,12 +260,12 @@ impl Log {
     }
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let io = |source| OpenError::Io { path: path.to_owned(), source };
+fn lock(path: &Path) -> Result<File, WitnessOpenError> {
+    let io = |source| WitnessOpenError::Io { path: path.to_owned(), source };
     let file = File::create(path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(OpenError::Locked),
+        Err(fs::TryLockError::WouldBlock) => Err(WitnessOpenError::Locked),
         Err(fs::TryLockError::Error(source)) => Err(io(source)),
     }
 }

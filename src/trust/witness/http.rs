@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{AddError, WitnessFolder};
-use crate::format::checkpoint::witness::{REQUEST_BYTES_MAX, Refusal};
+use crate::format::checkpoint::witness::{REQUEST_BYTES_MAX, WitnessRefusal};
 
 /// Connections at a time. Each request waits for its ledger on a thread, of which tokio has 512.
 const CONNECTIONS_MAX: usize = 256;
@@ -158,8 +158,8 @@ async fn add_checkpoint(folder: &Arc<WitnessFolder>, body: Incoming) -> Answer {
     }
 }
 
-fn refused(refusal: &Refusal) -> Answer {
-    if let Refusal::NotConsistent(_) = refusal {
+fn refused(refusal: &WitnessRefusal) -> Answer {
+    if let WitnessRefusal::NotConsistent(_) = refusal {
         // Also what anybody gets who sends somebody's checkpoint with a proof that doesn't fit.
         tracing::warn!("not cosigned: {refusal}");
     }

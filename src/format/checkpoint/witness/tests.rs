@@ -47,11 +47,11 @@ fn witness() -> Witness {
     Witness::new("witness.example/w1", PrivateKey::from_seed([2; 32]), vec![ledger.clone(), ledger]).unwrap()
 }
 
-fn add(body: &str, latest: Option<&Head>) -> Result<Cosigned, Refusal> {
+fn add(body: &str, latest: Option<&Head>) -> Result<Cosigned, WitnessRefusal> {
     witness().add_checkpoint(&AddCheckpoint::parse(body.as_bytes())?, latest, 1_700_000_000)
 }
 
-fn check(body: &str, latest: Option<&Head>, expected: (u16, &Refusal)) {
+fn check(body: &str, latest: Option<&Head>, expected: (u16, &WitnessRefusal)) {
     let found = add(body, latest).unwrap_err();
     assert_eq!((found.status(), &found), expected, "{body}");
 }
@@ -75,13 +75,13 @@ fn a_log_that_only_grows_is_cosigned_all_the_way() {
 fn a_second_history_is_refused_whatever_its_proof() {
     let (log, fork) = (Log::new(70, 0), Log::new(70, 1));
     let latest = add(&log.request(0, 33), None).unwrap().head;
-    let mismatch = Refusal::NotConsistent(ProofError::RootMismatch);
+    let mismatch = WitnessRefusal::NotConsistent(ProofError::RootMismatch);
     check(&fork.request(33, 70), Some(&latest), (422, &mismatch));
     check(&fork.request(33, 33), Some(&latest), (422, &mismatch));
     // Its own root with the honest proof, and the other way round.
     check(&request_body(33, &log.proof(33, 70), &fork.note(70)), Some(&latest), (422, &mismatch));
     check(&request_body(33, &fork.proof(33, 70), &log.note(70)), Some(&latest), (422, &mismatch));
-    let conflict = Refusal::OldSizeMismatch { latest: 33 };
+    let conflict = WitnessRefusal::OldSizeMismatch { latest: 33 };
     check(&fork.request(0, 70), Some(&latest), (409, &conflict));
     check(&fork.request(20, 25), Some(&latest), (409, &conflict));
     assert_eq!(parse_conflict(&conflict.body()), Some(33));
@@ -94,16 +94,16 @@ fn a_proof_that_does_not_fit_is_refused() {
     let latest = add(&log.request(0, 33), None).unwrap().head;
     let with = |proof: &[Hash]| request_body(33, proof, &log.note(70));
     let proof = log.proof(33, 70);
-    let length = |found| Refusal::NotConsistent(ProofError::LengthMismatch { found, expected: proof.len() });
+    let length = |found| WitnessRefusal::NotConsistent(ProofError::LengthMismatch { found, expected: proof.len() });
     check(&with(&[]), Some(&latest), (422, &length(0)));
     check(&with(&[proof.as_slice(), &[[0; 32]]].concat()), Some(&latest), (422, &length(proof.len() + 1)));
     for at in 0..proof.len() {
         let mut wrong = proof.clone();
         wrong.get_mut(at).unwrap()[31] ^= 1;
-        check(&with(&wrong), Some(&latest), (422, &Refusal::NotConsistent(ProofError::RootMismatch)));
+        check(&with(&wrong), Some(&latest), (422, &WitnessRefusal::NotConsistent(ProofError::RootMismatch)));
     }
-    check(&request_body(0, &[[0; 32]], &log.note(70)), None, (422, &Refusal::ProofNotEmpty { found: 1 }));
-    let backwards = Refusal::OldSizeBeyondCheckpoint { old: 33, new: 20 };
+    check(&request_body(0, &[[0; 32]], &log.note(70)), None, (422, &WitnessRefusal::ProofNotEmpty { found: 1 }));
+    let backwards = WitnessRefusal::OldSizeBeyondCheckpoint { old: 33, new: 20 };
     check(&request_body(33, &[], &log.note(20)), Some(&latest), (400, &backwards));
 }
 
@@ -111,21 +111,21 @@ fn a_proof_that_does_not_fit_is_refused() {
 fn an_empty_log_has_the_root_of_the_empty_tree() {
     let log = Log::new(1, 0);
     let wrong = sign(ORIGIN, 0, &[7; 32], log.key.signing_key());
-    check(&request_body(0, &[], &wrong), None, (422, &Refusal::EmptyRootMismatch));
+    check(&request_body(0, &[], &wrong), None, (422, &WitnessRefusal::EmptyRootMismatch));
 }
 
 #[test]
 fn a_checkpoint_that_its_ledger_did_not_sign_is_refused() {
     let log = Log::new(3, 0);
     let foreign = sign("other.example", 3, &[0; 32], log.key.signing_key());
-    let unknown = Refusal::OriginUnknown { origin: "other.example".to_owned() };
+    let unknown = WitnessRefusal::OriginUnknown { origin: "other.example".to_owned() };
     check(&request_body(0, &[], &foreign), None, (404, &unknown));
     let thief = sign(ORIGIN, 3, &[0; 32], PrivateKey::from_seed([3; 32]).signing_key());
-    check(&request_body(0, &[], &thief), None, (403, &Refusal::SignerNotTrusted(NoteError::SignerUnknown)));
+    check(&request_body(0, &[], &thief), None, (403, &WitnessRefusal::SignerNotTrusted(NoteError::SignerUnknown)));
     let key_hash = VerifierKey::new(ORIGIN, log.key.public_key()).unwrap().key_hash();
     let invalid = NoteError::SignatureInvalid { name: ORIGIN.to_owned(), key_hash };
     let moved = log.note(3).replace("\n3\n", "\n2\n");
-    check(&request_body(0, &[], &moved), None, (403, &Refusal::SignerNotTrusted(invalid)));
+    check(&request_body(0, &[], &moved), None, (403, &WitnessRefusal::SignerNotTrusted(invalid)));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_body_in_another_form_is_refused() {
     let log = Log::new(3, 0);
     let (note, hash) = (log.note(3), BASE64_STANDARD.encode([0; 32]));
     let malformed = |body: &str, expected: RequestError| {
-        check(body, None, (400, &Refusal::RequestMalformed(expected)));
+        check(body, None, (400, &WitnessRefusal::RequestMalformed(expected)));
     };
     malformed("", RequestError::BlankLineMissing);
     malformed("old 0\n", RequestError::BlankLineMissing);
@@ -158,7 +158,7 @@ fn a_body_in_another_form_is_refused() {
     malformed(&format!("\n\n{note}"), RequestError::OldSizeMalformed);
     let hashes = |count: usize| format!("old 0\n{}\n{note}", format!("{hash}\n").repeat(count));
     malformed(&hashes(64), RequestError::TooManyHashes { found: 64 });
-    check(&hashes(63), None, (422, &Refusal::ProofNotEmpty { found: 63 }));
+    check(&hashes(63), None, (422, &WitnessRefusal::ProofNotEmpty { found: 63 }));
     for bad in ["AAAA", hash.trim_end_matches('='), &format!("{hash} "), "\r"] {
         malformed(&format!("old 0\n{hash}\n{bad}\n\n{note}"), RequestError::HashMalformed { line: 3 });
     }

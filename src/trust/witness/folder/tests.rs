@@ -18,7 +18,7 @@ fn ledger_key() -> PrivateKey {
     PrivateKey::from_seed([1; 32])
 }
 
-fn open_as(folder: &Path, name: Option<&str>) -> Result<WitnessFolder, OpenError> {
+fn open_as(folder: &Path, name: Option<&str>) -> Result<WitnessFolder, WitnessOpenError> {
     let ledger = VerifierKey::new(ORIGIN, ledger_key().public_key()).unwrap();
     WitnessFolder::open(folder, name, vec![ledger])
 }
@@ -152,11 +152,11 @@ fn the_key_is_for_its_owner_only_and_the_name_stays() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(open(data.path()).key().name(), "witness.example/york");
     let other = open_as(data.path(), Some("witness.example/hull"));
-    assert!(matches!(other, Err(OpenError::OtherName { .. })), "{other:?}");
+    assert!(matches!(other, Err(WitnessOpenError::OtherName { .. })), "{other:?}");
     for bad in ["", "two words", "a+b", "a\u{1}b"] {
         let empty = tempfile::tempdir().unwrap();
         let found = open_as(empty.path(), Some(bad));
-        assert!(matches!(found, Err(OpenError::Name { .. })), "{bad}: {found:?}");
+        assert!(matches!(found, Err(WitnessOpenError::Name { .. })), "{bad}: {found:?}");
         assert!(!empty.path().join("witness.key").exists(), "{bad}");
     }
 }
@@ -166,7 +166,7 @@ fn two_witnesses_do_not_run_on_one_folder() {
     let data = tempfile::tempdir().unwrap();
     let folder = open(data.path());
     let found = open_as(data.path(), None);
-    assert!(matches!(found, Err(OpenError::Locked)), "{found:?}");
+    assert!(matches!(found, Err(WitnessOpenError::Locked)), "{found:?}");
     drop(folder);
     open(data.path());
 }
@@ -182,15 +182,15 @@ fn a_damaged_or_misplaced_checkpoint_is_never_taken_for_none() {
     for length in 0..good.len() {
         fs::write(&path, good.get(..length).unwrap()).unwrap();
         let found = open_as(data.path(), None);
-        assert!(matches!(found, Err(OpenError::Kept { .. })), "{length}: {found:?}");
+        assert!(matches!(found, Err(WitnessOpenError::Kept { .. })), "{length}: {found:?}");
     }
     fs::write(&path, String::from_utf8(good.clone()).unwrap().replace("\n5\n", "\n4\n")).unwrap();
     let found = open_as(data.path(), None);
-    assert!(matches!(found, Err(OpenError::Kept { .. })), "{found:?}");
+    assert!(matches!(found, Err(WitnessOpenError::Kept { .. })), "{found:?}");
     fs::write(&path, &good).unwrap();
     let other = VerifierKey::new("other.example", ledger_key().public_key()).unwrap();
     fs::copy(&path, data.path().join("logs").join(origin_hash("other.example"))).unwrap();
     let found = WitnessFolder::open(data.path(), None, vec![other]);
-    assert!(matches!(found, Err(OpenError::OtherOrigin { .. })), "{found:?}");
+    assert!(matches!(found, Err(WitnessOpenError::OtherOrigin { .. })), "{found:?}");
     assert_eq!(size(&open(data.path())), 5);
 }
