@@ -156,7 +156,7 @@ fn find(synced: &SyncedDb, outsides: &[String]) -> Result<Vec<OutsideAccount>, S
 
 /// What a directory holds.
 #[derive(Debug)]
-pub enum Row {
+pub enum DirectoryRow {
     /// A link that is final.
     Link(Link),
     /// A sheet is on its way.
@@ -164,7 +164,7 @@ pub enum Row {
 }
 
 /// A row, or where one is that can't be decoded.
-pub type RowResult = Result<Row, (String, StoreError)>;
+pub type DirectoryRowResult = Result<DirectoryRow, (String, StoreError)>;
 
 fn damaged(at: &str) -> StoreError {
     StoreError::Corrupt { at: format!("directory, {at}"), problem: "it can't be decoded" }
@@ -399,7 +399,7 @@ impl Directory {
     ///
     /// # Errors
     /// The store can't be opened or read.
-    pub fn each(folder: &Path, row: &mut dyn FnMut(RowResult)) -> Result<(), StoreError> {
+    pub fn each(folder: &Path, row: &mut dyn FnMut(DirectoryRowResult)) -> Result<(), StoreError> {
         let synced = SyncedDb::open(folder)?;
         let mut sources: Vec<String> = Vec::new();
         for pair in synced.db.iter() {
@@ -414,10 +414,10 @@ impl Directory {
             let at = |what: &str| format!("{what} of {outside:?}");
             match prefix {
                 ACCOUNT => row(decode(&value, "an account")
-                    .map(|account| Row::Link(Link::Account { outside: outside.clone(), account }))
+                    .map(|account| DirectoryRow::Link(Link::Account { outside: outside.clone(), account }))
                     .map_err(|error| (at("account"), error))),
                 RECORD => row(decode(&value, "a record")
-                    .map(|link| Row::Link(Link::Record { outside: outside.clone(), link }))
+                    .map(|link| DirectoryRow::Link(Link::Record { outside: outside.clone(), link }))
                     .map_err(|error| (at("record"), error))),
                 _ => {}
             }
@@ -426,7 +426,9 @@ impl Directory {
         for source in sources {
             directory.source = source;
             match directory.pending() {
-                Ok(pending) => pending.into_iter().for_each(|pending| row(Ok(Row::Pending(Box::new(pending))))),
+                Ok(pending) => {
+                    pending.into_iter().for_each(|pending| row(Ok(DirectoryRow::Pending(Box::new(pending)))))
+                }
                 Err(error) => row(Err((format!("outbox of {}", directory.source), error))),
             }
         }

@@ -14,7 +14,7 @@ use crate::{
     format::{proto, wire},
     ledger::{AccountId, Event, EventRef},
     merkle::Hash,
-    people::directory::{Directory, Link, Row},
+    people::directory::{Directory, DirectoryRow, Link},
 };
 
 const REMEDY: &str = "Restore directory/ from a backup of the same day as the log's, and import again. Without it the import \
@@ -68,17 +68,17 @@ pub(super) fn check(
 }
 
 /// Where a row leads to nothing.
-fn fault(row: &Row, store: &dyn LogStore, replay: &Replay) -> Option<(String, String)> {
+fn fault(row: &DirectoryRow, store: &dyn LogStore, replay: &Replay) -> Option<(String, String)> {
     match row {
-        Row::Link(Link::Account { outside, account }) => {
+        DirectoryRow::Link(Link::Account { outside, account }) => {
             let missing = replay.state.account_number(*account).is_none();
             missing.then(|| (format!("account of {outside:?}"), no_account(*account)))
         }
-        Row::Link(Link::Record { outside, link }) => {
+        DirectoryRow::Link(Link::Record { outside, link }) => {
             record_fault(link.record, store).map(|problem| (format!("record {outside:?}"), problem))
         }
-        Row::Link(Link::Applied { .. }) => None,
-        Row::Pending(pending) => {
+        DirectoryRow::Link(Link::Applied { .. }) => None,
+        DirectoryRow::Pending(pending) => {
             let at = format!("outbox, sheet {}", pending.number);
             let sheet = proto::Sheet::decode(pending.sheet.as_slice()).map_err(|error| error.to_string());
             let sheet = sheet.and_then(|sheet| wire::decode(&sheet).map_err(|refusal| refusal.to_string()));

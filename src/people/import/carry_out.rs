@@ -8,7 +8,7 @@ use prost::Message;
 use super::{
     ImportError,
     items::Item,
-    outcome::{Notice, Other, Outcome, Rejected},
+    outcome::{Notice, Other, Rejected, RowOutcome},
     plan::{Chunk, Planner},
     remote::{Remote, RemoteError, event_ref},
 };
@@ -50,7 +50,7 @@ pub(crate) struct CarryOut<'a, 'b, R> {
     pub(crate) remote: &'b mut R,
     pub(crate) planner: &'b mut Planner<'a>,
     pub(crate) items: &'b [Item],
-    pub(crate) outcomes: Vec<Option<Outcome>>,
+    pub(crate) outcomes: Vec<Option<RowOutcome>>,
     pub(crate) notices: Vec<Notice>,
     /// In a trial: the sheets of this window that would have been recorded, with their chunks.
     pub(crate) trial: Option<Vec<(proto::Sheet, Vec<usize>)>>,

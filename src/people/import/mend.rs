@@ -9,7 +9,7 @@ use super::{
     ImportError,
     carry_out::{self, Attempt, CarryOut},
     groups::groups,
-    outcome::Outcome,
+    outcome::RowOutcome,
     plan::{Chunk, reversal},
     remote::Remote,
 };
@@ -62,7 +62,7 @@ impl<R: Remote> CarryOut<'_, '_, R> {
     /// Whether an item was refused for what others hold, and not for what it is.
     fn is_mendable(&self, number: usize) -> bool {
         let is_wanted = self.items.get(number).is_some_and(|item| item.wanted().is_some());
-        let Some(Some(Outcome::Rejected(rejected))) = self.outcomes.get(number) else { return false };
+        let Some(Some(RowOutcome::Rejected(rejected))) = self.outcomes.get(number) else { return false };
         let code = rejected.code.as_deref();
         let by_others = ["ServiceOverlaps", "DayLimitExceeded", "BalanceBelowFloor"];
         is_wanted && (rejected.text == carry_out::SPENT || code.is_some_and(|code| by_others.contains(&code)))
@@ -71,7 +71,7 @@ impl<R: Remote> CarryOut<'_, '_, R> {
     /// Says of refused items what else stands in the way of mending them.
     fn add_reason(&mut self, group: &[usize], reason: &str) {
         for number in group {
-            if let Some(Some(Outcome::Rejected(rejected))) = self.outcomes.get_mut(*number) {
+            if let Some(Some(RowOutcome::Rejected(rejected))) = self.outcomes.get_mut(*number) {
                 rejected.text = format!("{}; {reason}", rejected.text);
             }
         }
@@ -156,13 +156,13 @@ impl<R: Remote> CarryOut<'_, '_, R> {
             let (service, fresh) = match self.planner.wanted_service(wanted, *number, &mut chunk)? {
                 Ok(made) => made,
                 Err(rejected) => {
-                    chunk.outcomes.push((*number, Outcome::Rejected(rejected)));
+                    chunk.outcomes.push((*number, RowOutcome::Rejected(rejected)));
                     continue;
                 }
             };
             let was_there = old.iter().any(|(other, _)| other == number);
             self.planner.record_anew(item.record(), service, &fresh, *number, &mut chunk);
-            chunk.outcomes.push((*number, if was_there { Outcome::Corrected } else { Outcome::Recorded }));
+            chunk.outcomes.push((*number, if was_there { RowOutcome::Corrected } else { RowOutcome::Recorded }));
         }
         if order == Order::RecordsFirst {
             reversals(&mut chunk, self.planner);

@@ -4,7 +4,7 @@ use crate::ledger::EventRef;
 
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum RowOutcome {
     Recorded,
     Corrected,
     Reversed,
@@ -12,7 +12,7 @@ pub(crate) enum Outcome {
     Rejected(Rejected),
 }
 
-impl Outcome {
+impl RowOutcome {
     pub(crate) const fn is_rejected(&self) -> bool {
         matches!(self, Self::Rejected(_))
     }

@@ -13,7 +13,7 @@ use super::{
     accounts::{Accounts, Found, Party},
     items::{Item, Later},
     mapping::Mapping,
-    outcome::{Notice, Outcome, Rejected},
+    outcome::{Notice, Rejected, RowOutcome},
     row::{Row, Wanted, Wish},
     standing::{ByHand, Stands, digest},
     table::Table,
@@ -51,7 +51,7 @@ pub(crate) struct Chunk {
     pub(crate) events: Vec<(Kind, usize)>,
     pub(crate) links: Vec<Link>,
     /// Items with what becomes of them.
-    pub(crate) outcomes: Vec<(usize, Outcome)>,
+    pub(crate) outcomes: Vec<(usize, RowOutcome)>,
     /// Corrections that take minutes from somebody to whom other rows give some: if these were spent, what is to be recorded
     /// first hangs on all of the rows together.
     pub(crate) watched: BTreeSet<usize>,
@@ -178,7 +178,7 @@ impl<'a> Planner<'a> {
             chunk.taken += 1;
             let Some(item) = items.get(*number) else { continue };
             let outcome = match refused.get(number) {
-                Some(reason) => Outcome::Rejected(reason.clone()),
+                Some(reason) => RowOutcome::Rejected(reason.clone()),
                 None => self.item(item, *number, &mut chunk)?,
             };
             chunk.outcomes.push((*number, outcome));
@@ -215,7 +215,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn item(&mut self, item: &Item, number: usize, chunk: &mut Chunk) -> Result<Outcome, StoreError> {
+    fn item(&mut self, item: &Item, number: usize, chunk: &mut Chunk) -> Result<RowOutcome, StoreError> {
         let Item::Row { row, digest, applied, later, .. } = item else {
             return self.absent(item.record(), number, chunk);
         };
@@ -231,13 +231,17 @@ impl<'a> Planner<'a> {
         }
         if *applied {
             let stands = *later != Later::None || row.wish.as_ref().map_or(Ok(true), |wish| self.stands(row, wish))?;
-            return Ok(if stands { Outcome::Unchanged } else { Outcome::Rejected(Rejected::row(NOT_CUMULATIVE)) });
+            return Ok(if stands {
+                RowOutcome::Unchanged
+            } else {
+                RowOutcome::Rejected(Rejected::row(NOT_CUMULATIVE))
+            });
         }
         if operations && *later == Later::CarriedOut {
-            return Ok(Outcome::Rejected(Rejected::row(TOO_LATE)));
+            return Ok(RowOutcome::Rejected(Rejected::row(TOO_LATE)));
         }
         let outcome = match &row.wish {
-            Err(reason) => return Ok(Outcome::Rejected(Rejected::row(reason.clone()))),
+            Err(reason) => return Ok(RowOutcome::Rejected(Rejected::row(reason.clone()))),
             Ok(Wish::Absent) => self.absent(&row.record, number, chunk)?,
             Ok(Wish::Present(wanted)) => self.present(&row.record, wanted, number, chunk)?,
         };
@@ -307,8 +311,8 @@ impl<'a> Planner<'a> {
         self.fresh.records.insert(record.to_owned(), link);
     }
 
-    fn absent(&mut self, record: &str, number: usize, chunk: &mut Chunk) -> Result<Outcome, StoreError> {
-        let Some(link) = self.link(record)? else { return Ok(Outcome::Unchanged) };
+    fn absent(&mut self, record: &str, number: usize, chunk: &mut Chunk) -> Result<RowOutcome, StoreError> {
+        let Some(link) = self.link(record)? else { return Ok(RowOutcome::Unchanged) };
         if link.reversed {
             // Where somebody was faster, by hand, the directory learns of it.
             if self.directory.record(record)?.is_some_and(|link| !link.reversed)
@@ -316,7 +320,7 @@ impl<'a> Planner<'a> {
             {
                 self.keep(chunk, record, link);
             }
-            return Ok(Outcome::Unchanged);
+            return Ok(RowOutcome::Unchanged);
         }
         if self.standings.get(record).is_some_and(|stands| matches!(stands.by_hand, ByHand::Corrected(..))) {
             let text = format!("its record {} was corrected in the ledger, by hand", link.record);
@@ -324,7 +328,7 @@ impl<'a> Planner<'a> {
         }
         self.push(chunk, reversal(&link), number, Some(record));
         self.keep(chunk, record, RecordLink { reversed: true, ..link });
-        Ok(Outcome::Reversed)
+        Ok(RowOutcome::Reversed)
     }
 
     fn present(
@@ -333,13 +337,13 @@ impl<'a> Planner<'a> {
         wanted: &Wanted,
         number: usize,
         chunk: &mut Chunk,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<RowOutcome, StoreError> {
         if let Some(outcome) = self.unsettled(record, wanted, number, chunk)? {
             return Ok(outcome);
         }
         let (service, fresh) = match self.wanted_service(wanted, number, chunk)? {
             Ok(made) => made,
-            Err(rejected) => return Ok(Outcome::Rejected(rejected)),
+            Err(rejected) => return Ok(RowOutcome::Rejected(rejected)),
         };
         match self.link(record)?.filter(|link| !link.reversed) {
             Some(link) if link.digest == fresh.digest => {
@@ -347,7 +351,7 @@ impl<'a> Planner<'a> {
                     // The ledger holds the same; the source says it more exactly now, or somebody said it by hand before.
                     self.keep(chunk, record, RecordLink { record: link.record, ..fresh });
                 }
-                Ok(Outcome::Unchanged)
+                Ok(RowOutcome::Unchanged)
             }
             Some(link) => {
                 if self.takes_from_one_who_gains(record, &service) {
@@ -360,11 +364,11 @@ impl<'a> Planner<'a> {
                 };
                 self.push(chunk, Kind::ServiceCorrected(event), number, Some(record));
                 self.keep(chunk, record, RecordLink { record: link.record, ..fresh });
-                Ok(Outcome::Corrected)
+                Ok(RowOutcome::Corrected)
             }
             None => {
                 self.record_anew(record, service, &fresh, number, chunk);
-                Ok(Outcome::Recorded)
+                Ok(RowOutcome::Recorded)
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     items::{Item, Items},
-    outcome::{Notice, Other, Outcome},
+    outcome::{Notice, Other, RowOutcome},
     plan::Planner,
     table::{Table, Why},
 };
@@ -61,7 +61,7 @@ impl Report {
     pub(crate) fn new(
         table: &Table,
         items: &Items,
-        outcomes: Vec<Option<Outcome>>,
+        outcomes: Vec<Option<RowOutcome>>,
         notices: Vec<Notice>,
         planner: &Planner<'_>,
     ) -> Result<Self, StoreError> {
@@ -77,12 +77,12 @@ impl Report {
             ..Self::default()
         };
         for (number, outcome) in outcomes.into_iter().enumerate() {
-            match outcome.unwrap_or(Outcome::Unchanged) {
-                Outcome::Recorded => report.recorded += 1,
-                Outcome::Corrected => report.corrected += 1,
-                Outcome::Reversed => report.reversed += 1,
-                Outcome::Unchanged => report.unchanged += 1,
-                Outcome::Rejected(rejected) => {
+            match outcome.unwrap_or(RowOutcome::Unchanged) {
+                RowOutcome::Recorded => report.recorded += 1,
+                RowOutcome::Corrected => report.corrected += 1,
+                RowOutcome::Reversed => report.reversed += 1,
+                RowOutcome::Unchanged => report.unchanged += 1,
+                RowOutcome::Rejected(rejected) => {
                     let text = words.with_other(&rejected.text, rejected.other.as_ref());
                     let (mut positions, mut which) = (Vec::new(), 1);
                     if let Some(Item::Row { position, time, .. }) = items.all.get(number) {

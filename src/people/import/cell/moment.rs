@@ -68,13 +68,13 @@ pub(super) struct Forms<'a> {
 
 /// A moment of which the half of the day may still be open.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Parts {
+pub(super) struct MomentParts {
     pub(super) date: Option<Date>,
     pub(super) told: Told,
     pub(super) place: Place,
 }
 
-impl Parts {
+impl MomentParts {
     fn exact(date: Date, clock: Clock, place: Place) -> Result<Self, String> {
         if date.year() < 1970 {
             return Err(format!("read as the year {}: expected 1970 to 9999", date.year()));
@@ -84,7 +84,7 @@ impl Parts {
 }
 
 /// What a value says.
-pub(super) fn parts(text: &str, forms: Forms<'_>) -> Result<Parts, String> {
+pub(super) fn parts(text: &str, forms: Forms<'_>) -> Result<MomentParts, String> {
     if text.chars().nth(CHARS_MAX).is_some() {
         return Err(EXPECTED.to_owned());
     }
@@ -118,7 +118,7 @@ pub(super) fn parts(text: &str, forms: Forms<'_>) -> Result<Parts, String> {
         let behind = behind.trim_start();
         return Err(format!("{behind} could be an offset or the end of a span: for the offset write UTC{behind}"));
     }
-    Ok(Parts { place, ..placed })
+    Ok(MomentParts { place, ..placed })
 }
 
 /// Whether a refusal says more than what is expected.
@@ -127,7 +127,7 @@ pub(super) fn is_telling(problem: &str) -> bool {
 }
 
 /// By the patterns of the mapping, those of a clock time alone too, and those of a date that tell a clock time.
-fn by_pattern(text: &str, forms: Forms<'_>) -> Option<Result<Parts, String>> {
+fn by_pattern(text: &str, forms: Forms<'_>) -> Option<Result<MomentParts, String>> {
     let of_dates = forms.date.iter().filter_map(|form| match form {
         DateForm::Pattern(pattern) => Some(pattern.as_str()),
         DateForm::Excel | DateForm::Excel1904 | DateForm::Roc => None,
@@ -136,8 +136,8 @@ fn by_pattern(text: &str, forms: Forms<'_>) -> Option<Result<Parts, String>> {
     for pattern in forms.time.iter().map(String::as_str).filter(|form| !clock::is_excel(form)).chain(of_dates) {
         let parts = match pattern::read(pattern, text) {
             Some(Ok(pattern::Read { date, clock: Some(clock), place })) => match date {
-                Some(date) => Parts::exact(date, clock, place),
-                None => Ok(Parts { date, told: Told::Clock(clock), place }),
+                Some(date) => MomentParts::exact(date, clock, place),
+                None => Ok(MomentParts { date, told: Told::Clock(clock), place }),
             },
             Some(Err(wrong)) => Err(wrong),
             Some(Ok(pattern::Read { clock: None, .. })) | None => continue,
@@ -151,7 +151,7 @@ fn by_pattern(text: &str, forms: Forms<'_>) -> Option<Result<Parts, String>> {
 }
 
 /// `46300.375`, where the mapping says that dates are counted.
-fn serial(text: &str, forms: &[DateForm]) -> Option<Result<Parts, String>> {
+fn serial(text: &str, forms: &[DateForm]) -> Option<Result<MomentParts, String>> {
     let since_1904 = forms.iter().find_map(|form| match form {
         DateForm::Excel => Some(false),
         DateForm::Excel1904 => Some(true),
@@ -162,21 +162,21 @@ fn serial(text: &str, forms: &[DateForm]) -> Option<Result<Parts, String>> {
     let Some(part) = serial.part else {
         return Some(Err(format!("{date} without a clock time; if midnight is meant, write {text}.0")));
     };
-    Some(snapped_us(part).and_then(|us| Parts::exact(date, Clock { us }, Place::Unstated)))
+    Some(snapped_us(part).and_then(|us| MomentParts::exact(date, Clock { us }, Place::Unstated)))
 }
 
 /// A clock time, or a date and a clock time, without a place.
-fn civil(text: &str, forms: Forms<'_>) -> Result<Parts, String> {
+fn civil(text: &str, forms: Forms<'_>) -> Result<MomentParts, String> {
     let alone = clock::spoken(text, forms.time);
     if let Ok(told) = alone {
-        return Ok(Parts { date: None, told, place: Place::Unstated });
+        return Ok(MomentParts { date: None, told, place: Place::Unstated });
     }
-    let mut found: Option<Parts> = None;
+    let mut found: Option<MomentParts> = None;
     let mut problem = None;
     for (before, behind) in date::parts(text) {
         match (date::day(before, forms.date), clock::spoken(behind, forms.time)) {
             (Some(Ok(date)), Ok(told)) => {
-                let parts = Parts { date: Some(date), told, place: Place::Unstated };
+                let parts = MomentParts { date: Some(date), told, place: Place::Unstated };
                 if found.as_ref().is_some_and(|found| *found != parts) {
                     return Err("where the date ends isn't clear: write it as 2026-03-05 14:00".to_owned());
                 }

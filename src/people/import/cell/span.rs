@@ -7,7 +7,7 @@ use super::{
     clock::{Period, Spoken, Told},
     date::DateForm,
     local::{Clock, Place},
-    moment::{Forms, Parts, Said, is_telling, parts},
+    moment::{Forms, MomentParts, Said, is_telling, parts},
     offset::abbreviation,
     scan::{quoted, value},
 };
@@ -68,7 +68,7 @@ fn single(text: &str, forms: Forms<'_>) -> Option<Result<(Said, Said), String>> 
         }
     }
     let Some(span) = found else { return problem.map(Err) };
-    if let Ok(Parts { date: Some(_), place: Place::Fixed(_), .. }) = parts(bare, forms) {
+    if let Ok(MomentParts { date: Some(_), place: Place::Fixed(_), .. }) = parts(bare, forms) {
         let problem = "could be a span, or one moment with its offset: write \"to\" in place of the dash for the \
         span, or \
                        name the column as start";
@@ -86,15 +86,18 @@ fn next_day(behind: &str) -> (&str, bool) {
 }
 
 /// Both sides with what each has from the other.
-fn resolved(start: &Parts, end: &Parts) -> Result<(Said, Said), String> {
+fn resolved(start: &MomentParts, end: &MomentParts) -> Result<(Said, Said), String> {
     let is_one_day = end.date.is_none() || end.date == start.date;
     let (start_clock, end_clock) = match (start.told, end.told) {
         (Told::Spoken(start), Told::Spoken(end)) if is_one_day => spoken(start, end)?,
         (start, end) => (alone(start)?, alone(end)?),
     };
     let or = |place: &Place, other: &Place| if *place == Place::Unstated { other.clone() } else { place.clone() };
-    let said =
-        |parts: &Parts, clock, other: &Parts| Said { date: parts.date, clock, place: or(&parts.place, &other.place) };
+    let said = |parts: &MomentParts, clock, other: &MomentParts| Said {
+        date: parts.date,
+        clock,
+        place: or(&parts.place, &other.place),
+    };
     Ok((said(start, start_clock, end), said(end, end_clock, start)))
 }
 

@@ -48,7 +48,7 @@ impl Cells {
 
 impl<S: AsRef<str>> FromIterator<S> for Cells {
     fn from_iter<I: IntoIterator<Item = S>>(cells: I) -> Self {
-        let mut row = Row::default();
+        let mut row = GridRow::default();
         for cell in cells {
             row.text.push_str(cell.as_ref());
             row.end();
@@ -59,13 +59,13 @@ impl<S: AsRef<str>> FromIterator<S> for Cells {
 
 /// A row under construction, whose memory serves for the next.
 #[derive(Default)]
-pub(super) struct Row {
+pub(super) struct GridRow {
     /// Text of all cells; what is pushed belongs to the cell that `end` ends.
     pub(super) text: String,
     ends: Vec<u32>,
 }
 
-impl Row {
+impl GridRow {
     /// Ends a cell.
     pub(super) fn end(&mut self) {
         // Text of a file of at most 1 GiB has at most 2 GiB as UTF-8; a sheet's is checked.
@@ -100,7 +100,7 @@ impl Row {
 #[derive(Default)]
 pub(super) struct Sheetful {
     lines: Vec<Line>,
-    row: Row,
+    row: GridRow,
     /// Of the row under construction, from 1.
     number: u64,
     cells: u64,

@@ -2,7 +2,7 @@
 
 use super::{
     Line, Problem,
-    cells::{Cells, Row},
+    cells::{Cells, GridRow},
     swallowed::{Inside, Shapes},
 };
 
@@ -96,14 +96,14 @@ struct Scanner<'t> {
     rest: &'t str,
     line: u64,
     delimiter: char,
-    row: Row,
+    row: GridRow,
     /// Lines within quoted cells that hold a delimiter, but the first of each.
     inside: Vec<Inside<'t>>,
 }
 
 impl<'t> Scanner<'t> {
     fn new(text: &'t str, line: u64, delimiter: char) -> Self {
-        Self { rest: text, line, delimiter, row: Row::default(), inside: Vec::new() }
+        Self { rest: text, line, delimiter, row: GridRow::default(), inside: Vec::new() }
     }
 
     /// A cell that isn't quoted, up to what ends it; quotes in it are characters.

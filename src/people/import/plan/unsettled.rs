@@ -11,7 +11,7 @@ use crate::{
             ByHandChanges,
             accounts::{Found, Party},
             mapping::Field,
-            outcome::{Notice, Outcome, Rejected},
+            outcome::{Notice, Rejected, RowOutcome},
             row::Wanted,
             standing::{ByHand, Stands, date, digest},
         },
@@ -27,7 +27,7 @@ impl Planner<'_> {
         wanted: &Wanted,
         number: usize,
         chunk: &mut Chunk,
-    ) -> Result<Option<Outcome>, StoreError> {
+    ) -> Result<Option<RowOutcome>, StoreError> {
         let Some(stands) = self.standings.get(record).filter(|_| self.of_this_import(record).is_none()) else {
             return Ok(None);
         };
@@ -48,7 +48,7 @@ impl Planner<'_> {
         let what = match &stands.by_hand {
             ByHand::Nothing if now == link.digest => {
                 // As it was: what most rows of most imports are.
-                return Ok((link.source_us == wanted.source_us).then_some(Outcome::Unchanged));
+                return Ok((link.source_us == wanted.source_us).then_some(RowOutcome::Unchanged));
             }
             ByHand::Corrected(digest, _) if *digest == now => return Ok(None),
             ByHand::Nothing => None,
@@ -59,19 +59,19 @@ impl Planner<'_> {
         let place = link.record;
         let Some(what) = what.filter(|_| now == link.digest) else {
             // The row says something new: that is what the ledger is to have.
-            let rejected = self.renumbered(record, &service, stands).map(Outcome::Rejected);
+            let rejected = self.renumbered(record, &service, stands).map(RowOutcome::Rejected);
             if let Some(what) = what.filter(|_| rejected.is_none()) {
                 chunk.notices.push(Notice { item: number, text: format!("its record {place} {what}"), other: None });
             }
             return Ok(rejected);
         };
         Ok(match self.options.by_hand {
-            ByHandChanges::Mend => self.renumbered(record, &service, stands).map(Outcome::Rejected),
+            ByHandChanges::Mend => self.renumbered(record, &service, stands).map(RowOutcome::Rejected),
             ByHandChanges::Leave => {
                 chunk.notices.push(Notice { item: number, text: format!("its record {place} {what}"), other: None });
-                Some(Outcome::Unchanged)
+                Some(RowOutcome::Unchanged)
             }
-            ByHandChanges::Tell => Some(Outcome::Rejected(Rejected::row(format!(
+            ByHandChanges::Tell => Some(RowOutcome::Rejected(Rejected::row(format!(
                 "its record {place} {what}, and the row says what it said before. Set the row right; or have the ledger follow \
                  the rows with --by-hand mend, or let it stand with --by-hand leave"
             )))),

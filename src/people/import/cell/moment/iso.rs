@@ -9,11 +9,11 @@ use super::super::{
     clock, offset,
     scan::{DAY_US, is_digits},
 };
-use super::{Clock, EXPECTED, Forms, Parts, Place, Told, civil};
+use super::{Clock, EXPECTED, Forms, MomentParts, Place, Told, civil};
 
 /// `2026-03-05T14:00`, `2026-03-05 14:00:00+08:00`, `2026-03-05T06:00Z`: what programs write, read at once, as it can mean
 /// one moment alone and most cells with moments are such.
-pub(super) fn plain(text: &str) -> Option<Parts> {
+pub(super) fn plain(text: &str) -> Option<MomentParts> {
     let (date, rest) = (text.get(..10)?, text.get(10..)?.strip_prefix(['T', ' '])?);
     let is_date = date.bytes().zip(0..).all(|(byte, at)| match at {
         4 | 7 => byte == b'-',
@@ -40,11 +40,11 @@ pub(super) fn plain(text: &str) -> Option<Parts> {
         return None;
     }
     let date: Date = date.parse().ok()?;
-    Parts::exact(date, Clock { us: ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 }, place).ok()
+    MomentParts::exact(date, Clock { us: ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 }, place).ok()
 }
 
 /// `20260305T140000`, with an offset or none.
-pub(super) fn basic(text: &str) -> Option<Result<Parts, String>> {
+pub(super) fn basic(text: &str) -> Option<Result<MomentParts, String>> {
     let (date, rest) = text.split_once(['T', 't'])?;
     if date.len() != 8 || !is_digits(date) {
         return None;
@@ -61,7 +61,7 @@ pub(super) fn basic(text: &str) -> Option<Result<Parts, String>> {
         time.to_owned()
     };
     let date = date.parse::<Date>().map_err(|_wrong| format!("there is no such day as {date}"));
-    let parts = date.and_then(|date| Parts::exact(date, clock::Spoken::read(&spelled)?.clock()?, place));
+    let parts = date.and_then(|date| MomentParts::exact(date, clock::Spoken::read(&spelled)?.clock()?, place));
     Some(parts)
 }
 
@@ -78,13 +78,13 @@ pub(super) fn has_t(text: &str) -> bool {
 }
 
 /// `2026-03-05T14:00[Asia/Shanghai]`, `2026-03-05T14:00+08:00[Asia/Shanghai]`, `2026-03-05T06:00Z[Asia/Shanghai]`.
-pub(super) fn bracketed(text: &str, forms: Forms<'_>) -> Option<Result<Parts, String>> {
+pub(super) fn bracketed(text: &str, forms: Forms<'_>) -> Option<Result<MomentParts, String>> {
     let (before, name) = text.strip_suffix(']')?.split_once('[')?;
     let before = before.trim_end();
     Some(zoned(before, name.strip_prefix('!').unwrap_or(name), forms))
 }
 
-fn zoned(text: &str, name: &str, forms: Forms<'_>) -> Result<Parts, String> {
+fn zoned(text: &str, name: &str, forms: Forms<'_>) -> Result<MomentParts, String> {
     let place = match offset::signed(name, true) {
         Some(place) => place?,
         None => offset::zone(name)?,
@@ -97,7 +97,7 @@ fn zoned(text: &str, name: &str, forms: Forms<'_>) -> Result<Parts, String> {
     let unplaced = basic(text).unwrap_or_else(|| civil(text, forms));
     let (parts, offset) = match (unplaced, offset::behind(text)) {
         (Ok(parts), _) => match parts.place {
-            Place::Unstated => return Ok(Parts { place, ..parts }),
+            Place::Unstated => return Ok(MomentParts { place, ..parts }),
             Place::Fixed(offset) => (parts, offset),
             Place::Zone(_) => return Err(EXPECTED.to_owned()),
         },
@@ -112,7 +112,7 @@ fn zoned(text: &str, name: &str, forms: Forms<'_>) -> Result<Parts, String> {
     if text.ends_with(['Z', 'z']) {
         let moment = Offset::UTC.to_timestamp(at(date, clock)?).map_err(|_range| EXPECTED.to_owned())?;
         let there = moment.to_zoned(zone);
-        return Parts::exact(there.date(), Clock::of_time(there.time()), Place::Fixed(there.offset()));
+        return MomentParts::exact(there.date(), Clock::of_time(there.time()), Place::Fixed(there.offset()));
     }
     let is_offset = match zone.to_ambiguous_zoned(at(date, clock)?).offset() {
         AmbiguousOffset::Unambiguous { offset: then } => then == offset,
@@ -120,7 +120,7 @@ fn zoned(text: &str, name: &str, forms: Forms<'_>) -> Result<Parts, String> {
         AmbiguousOffset::Gap { .. } => false,
     };
     if is_offset {
-        Parts::exact(date, clock, Place::Fixed(offset))
+        MomentParts::exact(date, clock, Place::Fixed(offset))
     } else {
         Err(format!("{name} hasn't the offset {offset} then: one of them is wrong"))
     }
