@@ -43,7 +43,7 @@ pub enum KeyFileError {
     Invalid {
         /// The key file, named as the caller named it.
         path: PathBuf,
-        /// In what way.
+        /// A clause such as `its seed is not 64 hex digits`, or what the TOML parser says.
         problem: String,
     },
     /// It holds another ledger's key.

@@ -268,7 +268,7 @@ pub enum NotRecorded<E> {
 
 /// Where a replay finds what the state doesn't hold, and keeps what it puts away.
 pub trait Past {
-    /// Why it can't.
+    /// The world failed: what is looked up can't be read, or what is put away not written.
     type Error;
 
     /// An event of an old entry, if there is one.

@@ -66,7 +66,7 @@ pub enum StoreError {
     Corrupt {
         /// The damaged part as people read it: `block 17`, `commit 5`, `entry 3`.
         at: String,
-        /// In what way.
+        /// A clause about that part, such as `an entry is cut off`.
         problem: &'static str,
     },
     /// Entries have to come one after another.

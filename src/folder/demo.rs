@@ -69,7 +69,7 @@ pub struct Counts {
     pub late: u64,
     /// Events that correct a record.
     pub corrections: u64,
-    /// Records taken back.
+    /// Events that take a record back.
     pub reversals: u64,
     /// Hours that were booked for a service to come, whatever became of them.
     pub bookings: u64,

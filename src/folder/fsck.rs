@@ -87,7 +87,7 @@ pub struct Problem {
     pub part: Part,
     /// Which file, entry or row.
     pub place: String,
-    /// In what way.
+    /// In words for people, the place left out.
     pub problem: String,
     /// What to do.
     pub remedy: &'static str,

@@ -156,7 +156,7 @@ pub enum OpenError {
          an empty folder"
     )]
     LogGone {
-        /// What is left.
+        /// The first thing found that only a ledger leaves: `checkpoint`, `projections` or `ledger.pin`.
         path: PathBuf,
     },
     /// Only the genesis sets the policy.

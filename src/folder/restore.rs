@@ -127,9 +127,9 @@ pub enum RestoreError {
          newer archive; one that goes on from here would be convicted of two histories"
     )]
     EntriesMissing {
-        /// The newer checkpoint.
+        /// The file `checkpoint` in the folder of the keys.
         path: PathBuf,
-        /// In the archive.
+        /// Entries of the archive.
         size: u64,
         /// Entries under that checkpoint.
         signed: u64,
@@ -137,7 +137,7 @@ pub enum RestoreError {
     /// The archive has another history.
     #[error("the archive's first {signed} entries are not those that {path} is signed over: one of the two is forged")]
     OtherHistory {
-        /// The other checkpoint.
+        /// The file `checkpoint` in the folder of the keys.
         path: PathBuf,
         /// Entries under that checkpoint: the archive has as many, or more.
         signed: u64,

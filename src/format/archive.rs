@@ -76,7 +76,7 @@ pub enum ArchiveError {
     Damaged {
         /// The first part that fails a check: all before it is sound.
         place: Place,
-        /// In what way.
+        /// A clause about that part, such as `its origin is none`.
         problem: &'static str,
     },
     /// The trailer is followed by something.

@@ -56,7 +56,7 @@ pub enum CheckpointError {
         /// Bytes that its base64 stands for.
         found: usize,
     },
-    /// tlog-checkpoint forbids them.
+    /// An extension line is empty, which tlog-checkpoint forbids.
     #[error("the checkpoint has an empty extension line")]
     ExtensionEmpty,
 }

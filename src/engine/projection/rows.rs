@@ -44,7 +44,7 @@ pub enum ProjectionError {
 
 /// A row of a fixed number of bytes.
 pub trait FixedRow: Sized {
-    /// Its bytes, little-endian.
+    /// An array as long as all fields together.
     type Bytes: AsRef<[u8]> + AsMut<[u8]> + Default;
     /// The fields in their order, with no padding between them.
     fn to_bytes(&self) -> Self::Bytes;

@@ -56,7 +56,7 @@ impl TimesFile {
         self.0.len()
     }
 
-    /// It holds none.
+    /// Whether no time was put away yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -24,7 +24,7 @@ pub struct View {
     pub origin: String,
     /// The policy in force.
     pub policy: Policy,
-    /// Accounts by number.
+    /// Each at the place of its number: in the order of opening.
     pub accounts: Vec<Account>,
     /// Keys in the order of enrolment.
     pub keys: Vec<Key>,

@@ -21,7 +21,7 @@ pub enum VerifierKeyError {
     /// A key mistyped, or taken for another name.
     #[error("the key hash {stated:08x} does not fit name and key, whose hash is {actual:08x}")]
     HashMismatch {
-        /// In the text.
+        /// The key hash that the text claims.
         stated: u32,
         /// Computed from name and key.
         actual: u32,
@@ -31,7 +31,7 @@ pub enum VerifierKeyError {
         "the key's algorithm is {found:#04x}: a ledger's key has 0x01 (Ed25519), a witness's 0x04 (cosignature/v1)"
     )]
     AlgorithmUnknown {
-        /// Its identifier byte.
+        /// First byte of the key: the algorithm that it claims.
         found: u8,
     },
     /// Not 32 bytes, not canonical, no point of the curve, or of small order: such a key has signatures that fit many

@@ -22,7 +22,7 @@ pub enum PinError {
     Malformed {
         /// The pin's file, named as the caller named it.
         path: std::path::PathBuf,
-        /// In what way.
+        /// A clause such as `genesis_leaf_hash: expected 64 hex digits`, or what the TOML parser says.
         problem: String,
     },
 }

@@ -81,9 +81,9 @@ pub enum WitnessOpenError {
     OtherOrigin {
         /// The kept checkpoint: in `logs/`, named by the hash of the ledger's origin.
         path: PathBuf,
-        /// In the file.
+        /// Origin of the checkpoint that is in the file.
         found: String,
-        /// By its name.
+        /// Origin whose hash the file is named by.
         expected: String,
     },
 }

@@ -54,7 +54,7 @@ pub(super) enum Answer {
     Conflict(u64),
     /// Any other status, or an answer with status 409 that holds no size.
     Refused {
-        /// The HTTP status.
+        /// As the witness sent it: neither 200, nor 409 with a size.
         status: u16,
         /// Its words, cut and quoted.
         sentence: String,
