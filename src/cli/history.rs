@@ -1,5 +1,6 @@
 //! `timebank history`
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{
         names::{self, head},
     },
     format::{proto, wire},
-    ledger::{self, Language},
+    ledger::{EventKind, Language},
     people::calendar,
 };
 
@@ -55,42 +56,23 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<TypedTime>,
     /// Only this kind; may be given several times.
-    #[arg(long, value_enum)]
-    kind: Vec<Kinds>,
+    #[arg(long, value_parser = kinds())]
+    kind: Vec<EventKind>,
     /// As of this log entry.
     #[arg(long)]
     at_index: Option<u64>,
 }
 
-/// Kinds of changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Kinds {
-    ServiceRecorded,
-    ServiceCorrected,
-    ServiceReversed,
-    MinutesTransferred,
-    HoldPlaced,
-    HoldReleased,
-    HoldExpired,
-}
-
-impl Kinds {
-    const fn message(self) -> proto::EventKind {
-        match self {
-            Self::ServiceRecorded => proto::EventKind::ServiceRecorded,
-            Self::ServiceCorrected => proto::EventKind::ServiceCorrected,
-            Self::ServiceReversed => proto::EventKind::ServiceReversed,
-            Self::MinutesTransferred => proto::EventKind::MinutesTransferred,
-            Self::HoldPlaced => proto::EventKind::HoldPlaced,
-            Self::HoldReleased => proto::EventKind::HoldReleased,
-            Self::HoldExpired => proto::EventKind::HoldExpired,
-        }
-    }
+/// Kinds as arguments name them: `service-recorded`.
+fn kinds() -> impl TypedValueParser<Value = EventKind> {
+    let named = |kind: &EventKind| names::event_kind(*kind).get(Language::English).replace(' ', "-");
+    let parser = PossibleValuesParser::new(EventKind::ALL.iter().map(named));
+    parser.try_map(move |name| EventKind::ALL.into_iter().find(|kind| named(kind) == name).ok_or("no kind of event"))
 }
 
 /// As JSON has it, whatever the reader's language.
 fn kind_name(kind: i32) -> &'static str {
-    let kind = u8::try_from(kind).ok().and_then(ledger::EventKind::of_number);
+    let kind = u8::try_from(kind).ok().and_then(EventKind::of_number);
     kind.map_or(names::UNKNOWN, names::event_kind).get(Language::English)
 }
 
@@ -112,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         cursor: arguments.cursor,
         from_ms,
         until_ms,
-        kinds: arguments.kind.iter().map(|kind| i32::from(kind.message())).collect(),
+        kinds: arguments.kind.iter().map(|kind| i32::from(kind.number())).collect(),
         at_index: arguments.at_index,
         min_index: 0,
         details: true,

@@ -16,21 +16,19 @@ impl Event {
     /// The first field that can't have its value, whatever the ledger holds. `origin`: of the sheet's header.
     #[must_use]
     pub fn fault(&self, origin: &str) -> Fault {
-        match self {
-            Self::LedgerCreated(created) => fault_of_genesis(created, origin),
-            Self::KeyEnrolled(enrolled) => fault_of_enrolment(enrolled),
-            Self::AccountOpened(opened) => fault_of_account(opened),
-            Self::FloorSet { floor, .. } => fault_of_floor(*floor),
-            Self::KeyRevoked { .. }
-            | Self::RegionDefined { .. }
-            | Self::ServiceRecorded(_)
-            | Self::ServiceCorrected(_)
-            | Self::ServiceReversed { .. }
-            | Self::MinutesTransferred { .. }
-            | Self::HoldPlaced { .. }
-            | Self::HoldReleased { .. }
-            | Self::HoldExpired { .. } => None,
+        if let Self::LedgerCreated(created) = self {
+            return fault_of_genesis(created, origin);
         }
+        if let Self::KeyEnrolled(enrolled) = self {
+            return fault_of_enrolment(enrolled);
+        }
+        if let Self::AccountOpened(opened) = self {
+            return fault_of_account(opened);
+        }
+        if let Self::FloorSet { floor, .. } = self {
+            return fault_of_floor(*floor);
+        }
+        None
     }
 }
 

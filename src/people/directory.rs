@@ -427,7 +427,9 @@ impl Directory {
             directory.source = source;
             match directory.pending() {
                 Ok(pending) => {
-                    pending.into_iter().for_each(|pending| row(Ok(DirectoryRow::Pending(Box::new(pending)))))
+                    for pending in pending {
+                        row(Ok(DirectoryRow::Pending(Box::new(pending))));
+                    }
                 }
                 Err(error) => row(Err((format!("outbox of {}", directory.source), error))),
             }
