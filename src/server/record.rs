@@ -1,6 +1,7 @@
 //! Records with what became of them, and what the events behind a history say. Both are read from the log, where the
 //! tables keep only what the rules need.
 
+use bytes::Bytes;
 use tonic::Status;
 
 use super::{
@@ -110,6 +111,18 @@ impl<'a> Log<'a> {
 
     /// What stands at a place, if anything that is durable does.
     fn event(&mut self, at: EventRef) -> Result<Option<Kind>, Status> {
+        let event = self.bytes(at)?.map(<proto::Event as prost::Message>::decode);
+        // What is in the log was decoded before.
+        Ok(event.and_then(Result::ok).and_then(|event| event.kind))
+    }
+
+    /// The hold that an event ends without service.
+    fn ended_hold(&mut self, at: EventRef) -> Result<Option<EventRef>, Status> {
+        let event = self.bytes(at)?.and_then(|bytes| wire::decode_event(&bytes).ok());
+        Ok(event.and_then(|event| event.hold()).map(|hold| absolute(hold, at)))
+    }
+
+    fn bytes(&mut self, at: EventRef) -> Result<Option<Bytes>, Status> {
         let is_there = |entry: &Option<StoredEntry>| entry.as_ref().is_some_and(|entry| entry.index == at.index.0);
         if !is_there(&self.last[0]) {
             self.last.swap(0, 1);
@@ -117,10 +130,7 @@ impl<'a> Log<'a> {
         if !is_there(&self.last[0]) {
             self.last[0] = self.service.store.entry(at.index.0).map_err(ReadFailure::from)?;
         }
-        let bytes = self.last[0].as_ref().and_then(|entry| entry.events.get(usize::from(at.event)));
-        let event = bytes.map(|bytes| <proto::Event as prost::Message>::decode(bytes.clone()));
-        // What is in the log was decoded before.
-        Ok(event.and_then(Result::ok).and_then(|event| event.kind))
+        Ok(self.last[0].as_ref().and_then(|entry| entry.events.get(usize::from(at.event)).cloned()))
     }
 
     /// The record that an event recorded, corrected or reversed.
@@ -170,20 +180,11 @@ impl<'a> Log<'a> {
                 details.hold_expires_at_ms = placed.expires_at_ms;
                 return Ok(Some(details));
             }
-            Some(Kind::HoldReleased(proto::HoldReleased { hold }) | Kind::HoldExpired(proto::HoldExpired { hold })) => {
-                self.add_hold(&mut details, hold.and_then(place).map(|hold| absolute(hold, at)))?;
+            Some(_) | None => {
+                let Some(hold) = self.ended_hold(at)? else { return Ok(None) };
+                self.add_hold(&mut details, Some(hold))?;
                 return Ok(Some(details));
             }
-            Some(
-                Kind::LedgerCreated(_)
-                | Kind::KeyEnrolled(_)
-                | Kind::KeyRevoked(_)
-                | Kind::RegionDefined(_)
-                | Kind::AccountOpened(_)
-                | Kind::FloorSet(_)
-                | Kind::MinutesTransferred(_),
-            )
-            | None => return Ok(None),
         }
         let Some((original, (newest, reversed))) = record else { return Ok(None) };
         details.record = self.record(original, newest, reversed)?;
