@@ -72,6 +72,11 @@ pub enum Event {
         /// The event that placed it.
         hold: EventRef,
     },
+    /// A hold ended because its station can't serve.
+    HoldDeclined {
+        /// The place of the hold.
+        hold: EventRef,
+    },
     /// A hold ended because its time was over.
     HoldExpired {
         /// The event that placed it.
@@ -244,11 +249,13 @@ pub enum EventKind {
     HoldReleased = 6,
     /// [`Event::HoldExpired`]: reserved minutes set free, their time being over.
     HoldExpired = 7,
+    /// [`Event::HoldDeclined`].
+    HoldDeclined = 8,
 }
 
 impl EventKind {
     /// All of them, by their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ServiceRecorded,
         Self::ServiceCorrected,
         Self::ServiceReversed,
@@ -256,6 +263,7 @@ impl EventKind {
         Self::HoldPlaced,
         Self::HoldReleased,
         Self::HoldExpired,
+        Self::HoldDeclined,
     ];
 
     /// The kind of a number; nothing for one that a newer program wrote.
@@ -347,6 +355,9 @@ impl Event {
             }
             Self::HoldReleased { hold } => {
                 Answers { hold: Some(*hold), ..shown("hold_released", EventKind::HoldReleased) }
+            }
+            Self::HoldDeclined { hold } => {
+                Answers { hold: Some(*hold), ..shown("hold_declined", EventKind::HoldDeclined) }
             }
             Self::HoldExpired { hold } => {
                 Answers { hold: Some(*hold), ..shown("hold_expired", EventKind::HoldExpired) }
