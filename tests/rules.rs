@@ -427,17 +427,3 @@ fn dates_and_hours_read_as_calendars_and_clocks_show_them() {
         assert_eq!(Minutes::new(count).to_string(), expected);
     }
 }
-
-#[test]
-fn a_station_declines_a_booking_and_its_payer_cannot() {
-    let mut ledger = Ledger::new();
-    let (staff, alice) = (ledger.staff.clone(), ledger.alice.clone());
-    ledger.earn(ALICE, 60);
-    let end = ledger.now + DAY;
-    let placed = ledger.accept(&[&alice], vec![hold(ALICE, 60, end)]);
-    let declined = || vec![proto::event::Kind::HoldDeclined(proto::HoldDeclined { hold: at(placed, 0) })];
-    ledger.refuse(&[&alice], declined(), "NotPermitted");
-    ledger.accept(&[&staff], declined());
-    assert_eq!(ledger.account(ALICE).held, Minutes::ZERO);
-    ledger.refuse(&[&staff], declined(), "HoldEnded");
-}

@@ -52,7 +52,6 @@ fn in_english(event: &Event) -> String {
             format!("a hold on {minutes} of account {payer} with station {station} until {expires_at}")
         }
         Event::HoldReleased { hold } => format!("the release of hold {hold}"),
-        Event::HoldDeclined { hold } => format!("the refusal of hold {hold} by its station"),
         Event::HoldExpired { hold } => format!("the end of hold {hold}, whose time was over"),
     }
 }
@@ -93,7 +92,6 @@ fn in_chinese(event: &Event) -> String {
             format!("账户 {payer} 在服务站 {station} 预约 {}，到 {expires_at} 为止", minutes.in_language(zh))
         }
         Event::HoldReleased { hold } => format!("取消预约 {hold}"),
-        Event::HoldDeclined { hold } => format!("服务站谢绝预约 {hold}"),
         Event::HoldExpired { hold } => format!("预约 {hold} 到期结束"),
     }
 }

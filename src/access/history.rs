@@ -75,7 +75,6 @@ fn in_english(
             format!("reserved with station {other} until {}", (reading.moment)(details.hold_expires_at_ms))
         }
         EventKind::HoldReleased => format!("hold {held} with station {other} released"),
-        EventKind::HoldDeclined => format!("hold {held} declined by station {other}"),
         EventKind::HoldExpired => format!("hold {held} with station {other} ran out"),
     }
 }
@@ -104,7 +103,6 @@ fn in_chinese(
             format!("在服务站 {other} 预约，到 {} 为止", (reading.moment)(details.hold_expires_at_ms))
         }
         EventKind::HoldReleased => format!("服务站 {other} 的预约 {held} 已取消"),
-        EventKind::HoldDeclined => format!("服务站 {other} 谢绝了预约 {held}"),
         EventKind::HoldExpired => format!("服务站 {other} 的预约 {held} 已到期"),
     }
 }

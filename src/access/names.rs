@@ -49,7 +49,6 @@ pub const fn event_kind(kind: EventKind) -> Text {
         EventKind::MinutesTransferred => Text::new("minutes transferred", "转赠时长"),
         EventKind::HoldPlaced => Text::new("hold placed", "预约"),
         EventKind::HoldReleased => Text::new("hold released", "取消预约"),
-        EventKind::HoldDeclined => Text::new("hold declined", "谢绝预约"),
         EventKind::HoldExpired => Text::new("hold expired", "预约到期"),
     }
 }

@@ -169,7 +169,6 @@ impl State {
         if let Some((payer, station)) = self.parties_of_hold(context, hold) {
             let by_payer = self.account(payer).is_some_and(|account| self.may_debit(signers, payer, account));
             let by_service_key = expires && signers.service();
-            let by_payer = by_payer && !matches!(context.this(), Event::HoldDeclined { .. });
             let permitted = by_service_key || signers.operator() || signers.staff_of(station) || by_payer;
             let who = Text::new("the payer, staff of the station, or an operator", "付出人、服务站的工作人员或管理员");
             broken.unless(permitted, "hold", || Rejection::NotPermitted { who });

@@ -158,7 +158,7 @@ impl State {
             Event::HoldPlaced { payer, station, minutes, expires_at } => {
                 self.check_hold(context, broken, (*payer, *station), (*minutes, *expires_at), decision)
             }
-            Event::HoldReleased { hold } | Event::HoldExpired { hold } | Event::HoldDeclined { hold } => {
+            Event::HoldReleased { hold } | Event::HoldExpired { hold } => {
                 self.check_release(context, broken, *hold, decision)
             }
         }

@@ -72,11 +72,6 @@ pub enum Event {
         /// The event that placed it.
         hold: EventRef,
     },
-    /// A hold ended because its station can't serve.
-    HoldDeclined {
-        /// The place of the hold.
-        hold: EventRef,
-    },
     /// A hold ended because its time was over.
     HoldExpired {
         /// The event that placed it.
@@ -249,13 +244,11 @@ pub enum EventKind {
     HoldReleased = 6,
     /// [`Event::HoldExpired`]: reserved minutes set free, their time being over.
     HoldExpired = 7,
-    /// [`Event::HoldDeclined`].
-    HoldDeclined = 8,
 }
 
 impl EventKind {
     /// All of them, by their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::ServiceRecorded,
         Self::ServiceCorrected,
         Self::ServiceReversed,
@@ -263,7 +256,6 @@ impl EventKind {
         Self::HoldPlaced,
         Self::HoldReleased,
         Self::HoldExpired,
-        Self::HoldDeclined,
     ];
 
     /// The kind of a number; nothing for one that a newer program wrote.
@@ -355,9 +347,6 @@ impl Event {
             }
             Self::HoldReleased { hold } => {
                 Answers { hold: Some(*hold), ..shown("hold_released", EventKind::HoldReleased) }
-            }
-            Self::HoldDeclined { hold } => {
-                Answers { hold: Some(*hold), ..shown("hold_declined", EventKind::HoldDeclined) }
             }
             Self::HoldExpired { hold } => {
                 Answers { hold: Some(*hold), ..shown("hold_expired", EventKind::HoldExpired) }

@@ -171,7 +171,6 @@ fn records(ledger: &Ledger, runtime: &tokio::runtime::Runtime) -> Records {
                 | Kind::MinutesTransferred(_)
                 | Kind::HoldPlaced(_)
                 | Kind::HoldReleased(_)
-                | Kind::HoldDeclined(_)
                 | Kind::HoldExpired(_) => {}
             }
         }

@@ -122,7 +122,6 @@ const fn name(kind: &Kind) -> &'static str {
         Kind::MinutesTransferred(_) => "minutes transferred",
         Kind::HoldPlaced(_) => "hold placed",
         Kind::HoldReleased(_) => "hold released",
-        Kind::HoldDeclined(_) => "hold declined",
         Kind::HoldExpired(_) => "hold expired",
     }
 }
@@ -134,7 +133,6 @@ const fn named(kind: &Kind) -> Option<proto::EventRef> {
         Kind::ServiceCorrected(corrected) => corrected.record,
         Kind::ServiceReversed(reversed) => reversed.record,
         Kind::HoldReleased(released) => released.hold,
-        Kind::HoldDeclined(declined) => declined.hold,
         Kind::HoldExpired(expired) => expired.hold,
         Kind::LedgerCreated(_)
         | Kind::KeyEnrolled(_)
@@ -175,7 +173,6 @@ fn sight(model: &Naive, header: &Header, kind: &Kind) -> Option<&'static str> {
         | Kind::ServiceReversed(_)
         | Kind::MinutesTransferred(_)
         | Kind::HoldReleased(_)
-        | Kind::HoldDeclined(_)
         | Kind::HoldExpired(_) => None,
     }
 }

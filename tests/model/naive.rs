@@ -299,7 +299,6 @@ impl Naive {
                 self.holds.insert(at, Hold { payer, station, minutes, expires_at, ended: false });
             }
             Kind::HoldReleased(ended) => self.end(place(ended.hold, at.0)),
-            Kind::HoldDeclined(ended) => self.end(place(ended.hold, at.0)),
             Kind::HoldExpired(ended) => self.end(place(ended.hold, at.0)),
         }
     }

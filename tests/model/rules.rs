@@ -197,7 +197,6 @@ impl Judge<'_> {
                 self.spend(id(&placed.payer), placed.minutes);
             }
             Kind::HoldReleased(released) => self.end_of_hold(released.hold, false),
-            Kind::HoldDeclined(declined) => self.end_of_hold(declined.hold, false),
             Kind::HoldExpired(expired) => self.end_of_hold(expired.hold, true),
         }
     }

@@ -40,7 +40,6 @@ pub(crate) fn spoil(author: &mut Author, view: View<'_>, kind: Kind) -> Kind {
             reversed.record = spoil_place(author, view, reversed.record);
             Kind::ServiceReversed(reversed)
         }
-        Kind::HoldDeclined(declined) => Kind::HoldDeclined(declined),
         Kind::HoldReleased(mut released) => {
             released.hold = spoil_place(author, view, released.hold);
             Kind::HoldReleased(released)
@@ -165,7 +164,6 @@ fn spoil_order(author: &mut Author, view: View<'_>, kind: Kind) -> Kind {
         | Kind::MinutesTransferred(_)
         | Kind::HoldPlaced(_)
         | Kind::HoldReleased(_)
-        | Kind::HoldDeclined(_)
         | Kind::HoldExpired(_) => kind,
     }
 }

@@ -53,10 +53,7 @@ pub struct Event {
     #[prost(bytes = "bytes", tag = "1")]
     pub salt: ::prost::bytes::Bytes,
     /// What happened.
-    #[prost(
-        oneof = "event::Kind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16"
-    )]
+    #[prost(oneof = "event::Kind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
@@ -103,9 +100,6 @@ pub mod event {
         /// A hold ended because its time was over.
         #[prost(message, tag = "14")]
         HoldExpired(super::HoldExpired),
-        /// A hold ended because the station can't serve.
-        #[prost(message, tag = "16")]
-        HoldDeclined(super::HoldDeclined),
     }
 }
 /// Names an event of the ledger.
@@ -447,13 +441,6 @@ pub struct HoldReleased {
 /// A hold ended because its time was over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HoldExpired {
-    /// The hold.
-    #[prost(message, optional, tag = "1")]
-    pub hold: ::core::option::Option<EventRef>,
-}
-/// A hold ended because the station that it is with can't serve; signed by its staff.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HoldDeclined {
     /// The hold.
     #[prost(message, optional, tag = "1")]
     pub hold: ::core::option::Option<EventRef>,
@@ -1602,8 +1589,6 @@ pub enum EventKind {
     HoldReleased = 6,
     /// A reservation run out.
     HoldExpired = 7,
-    /// A hold was declined by its station.
-    HoldDeclined = 8,
 }
 impl EventKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1620,7 +1605,6 @@ impl EventKind {
             Self::HoldPlaced => "EVENT_KIND_HOLD_PLACED",
             Self::HoldReleased => "EVENT_KIND_HOLD_RELEASED",
             Self::HoldExpired => "EVENT_KIND_HOLD_EXPIRED",
-            Self::HoldDeclined => "EVENT_KIND_HOLD_DECLINED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1634,7 +1618,6 @@ impl EventKind {
             "EVENT_KIND_HOLD_PLACED" => Some(Self::HoldPlaced),
             "EVENT_KIND_HOLD_RELEASED" => Some(Self::HoldReleased),
             "EVENT_KIND_HOLD_EXPIRED" => Some(Self::HoldExpired),
-            "EVENT_KIND_HOLD_DECLINED" => Some(Self::HoldDeclined),
             _ => None,
         }
     }

@@ -76,9 +76,6 @@ pub(super) fn from_message(kind: Kind) -> Field<Event> {
         Kind::HoldReleased(message) => {
             within("hold_released", event_ref("hold", message.hold)).map(|hold| Event::HoldReleased { hold })
         }
-        Kind::HoldDeclined(message) => {
-            within("hold_declined", event_ref("hold", message.hold)).map(|hold| Event::HoldDeclined { hold })
-        }
         Kind::HoldExpired(message) => {
             within("hold_expired", event_ref("hold", message.hold)).map(|hold| Event::HoldExpired { hold })
         }
