@@ -82,7 +82,7 @@ impl ClientArguments {
     }
 
     /// The signers, the author first.
-    pub(crate) fn signers(&self) -> anyhow::Result<Signers> {
+    pub(crate) fn signers(&self) -> anyhow::Result<SigningKeys> {
         let path = self.author_file();
         let read = |path: &Path| {
             let file = KeyFile::read(path).map_err(|error| usage(error.to_string()));
@@ -94,11 +94,11 @@ impl ClientArguments {
         for path in &self.cosign {
             keys.push(read(path)?.key);
         }
-        Ok(Signers { keys, origin, validity_ms: VALIDITY_MS })
+        Ok(SigningKeys { keys, origin, validity_ms: VALIDITY_MS })
     }
 
     /// That the author's key file is of the ledger that answers: it could not sign for another.
-    fn check_origin(&self, signers: &Signers, origin: &str) -> anyhow::Result<()> {
+    fn check_origin(&self, signers: &SigningKeys, origin: &str) -> anyhow::Result<()> {
         if signers.origin.is_empty() || signers.origin == origin {
             return Ok(());
         }
@@ -257,13 +257,13 @@ pub(crate) fn client(channel: Channel) -> Client {
 
 /// Who signs.
 #[derive(Debug, Clone)]
-pub(crate) struct Signers {
+pub(crate) struct SigningKeys {
     pub(crate) keys: Vec<PrivateKey>,
     origin: String,
     validity_ms: i64,
 }
 
-impl Signers {
+impl SigningKeys {
     /// Signs no sheet that is valid for longer than the ledger's policy allows.
     pub(crate) fn bound_validity(&mut self, policy: Option<&proto::Policy>) {
         let days = policy.map_or(i64::MAX, |policy| i64::from(policy.validity_days_max));

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 }
 
 /// What became of one file.
-struct Outcome {
+struct FileOutcome {
     file: PathBuf,
     result: anyhow::Result<proto::SubmitResponse>,
 }
@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let value = json!({ "sheets": outcomes.iter().map(outcome_json).collect::<Vec<_>>() });
     tell(arguments.client.json, &value, || {
-        let row = |outcome: &Outcome| {
+        let row = |outcome: &FileOutcome| {
             let text = match &outcome.result {
                 Ok(response) => {
                     let receipt = response.receipt.clone().unwrap_or_default();
@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 /// How the command ends: with the failure that asks most of whoever submits, or in part.
-fn verdict(outcomes: &[Outcome]) -> anyhow::Result<()> {
+fn verdict(outcomes: &[FileOutcome]) -> anyhow::Result<()> {
     let (mut unreadable, mut refused, mut not_taken, mut unknown) = (0, 0, 0, 0);
     for error in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()) {
         match error.downcast_ref() {
@@ -94,12 +94,12 @@ fn verdict(outcomes: &[Outcome]) -> anyhow::Result<()> {
     })
 }
 
-async fn submit(client: &mut Client, file: PathBuf) -> Outcome {
+async fn submit(client: &mut Client, file: PathBuf) -> FileOutcome {
     let result = match read(&file) {
         Ok(sheet) => client::submit(client, sheet, proto::Until::Published).await,
         Err(error) => Err(error),
     };
-    Outcome { file, result }
+    FileOutcome { file, result }
 }
 
 /// Reads a sheet. One whose bytes are out of order is told apart here: the ledger would name a field of it, and not that
@@ -121,7 +121,7 @@ fn read(file: &std::path::Path) -> anyhow::Result<proto::Sheet> {
     Ok(sheet)
 }
 
-fn outcome_json(outcome: &Outcome) -> Value {
+fn outcome_json(outcome: &FileOutcome) -> Value {
     let file = outcome.file.display().to_string();
     match &outcome.result {
         Ok(response) => json!({ "file": file, "receipt": receipt_json(response) }),

@@ -3,7 +3,7 @@
 use crate::{
     cli::{
         call::{Client, answer},
-        client::{self, Signers},
+        client::{self, SigningKeys},
         output::Failure,
     },
     format::{
@@ -21,7 +21,7 @@ const ACCOUNTS_MAX: u32 = 1_000;
 /// A connection, and whose keys sign.
 pub(super) struct Ledger {
     pub(super) client: Client,
-    pub(super) signers: Signers,
+    pub(super) signers: SigningKeys,
     pub(super) origin: String,
 }
 
