@@ -40,7 +40,7 @@ use crate::{
         signature::PrivateKey,
         wire::{self, Decoded},
     },
-    ledger::{EventOutcome, KeyId, Refusal},
+    ledger::{EventOutcome, KeyId, Millis, Refusal},
     merkle::Hash,
 };
 
@@ -142,6 +142,7 @@ pub struct Sequencer {
     queue: Arc<Semaphore>,
     published: watch::Receiver<Published>,
     closed: Arc<AtomicBool>,
+    clock: Arc<Clock>,
 }
 
 impl std::fmt::Debug for Sequencer {
@@ -183,8 +184,9 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let publisher =
         publish::Publisher::new(parts.store.clone(), parts.ledger_key, parts.checkpoint_file, &parts.replay);
     let (publisher, published) = publisher.begin(parts.checkpoint)?;
-    let sequencer =
-        sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, parts.clock, keys.clone());
+    let clock = Arc::new(parts.clock);
+    let shared = Arc::clone(&clock);
+    let sequencer = sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, shared, keys.clone());
     let committer = commit::Committer::new(parts.store, parts.projection, committed);
     let threads = vec![
         spawn("verify", move || verify::run(&verify_inbox, &verified, &keys, &commits))?,
@@ -193,7 +195,7 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
         spawn("publish", move || publisher.run(&publish_inbox))?,
     ];
     let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
-    Ok((Sequencer { jobs, desk: None, queue, published, closed: Arc::default() }, Threads(threads)))
+    Ok((Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock }, Threads(threads)))
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
@@ -215,6 +217,14 @@ impl Sequencer {
     #[must_use]
     pub fn answering_through(self, desk: Desk) -> Self {
         Self { desk: Some(desk), ..self }
+    }
+
+    /// The ledger's time, by the one clock that is guarded.
+    ///
+    /// # Errors
+    /// [`ClockImplausible`]: nothing that is asked for now would be recorded.
+    pub fn now(&self) -> Result<Millis, ClockImplausible> {
+        self.clock.stamp()
     }
 
     /// Submits a sheet and waits for its receipt; `published`: also for a checkpoint that covers it.

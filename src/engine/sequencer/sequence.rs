@@ -36,7 +36,7 @@ pub(super) struct Sequence {
     store: Arc<dyn LogStore>,
     times: Arc<TimesFile>,
     replay: Replay,
-    clock: Clock,
+    clock: Arc<Clock>,
     keys: KeyBook,
     recent: Recent,
     snapshot_at: u64,
@@ -53,7 +53,7 @@ impl Sequence {
         store: Arc<dyn LogStore>,
         projection: &Projection,
         replay: Replay,
-        clock: Clock,
+        clock: Arc<Clock>,
         keys: KeyBook,
     ) -> Self {
         let snapshot_at = projection.snapshot_size() + SNAPSHOT_ENTRIES;
@@ -199,7 +199,7 @@ impl Sequence {
 struct SequencerShell<'a> {
     log: LogPast<'a>,
     recent: &'a Recent,
-    clock: &'a mut Clock,
+    clock: &'a Clock,
 }
 
 impl Past for SequencerShell<'_> {

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use super::*;
+use crate::engine::clock::SystemTimeSource;
 
 /// A sheet of the right shape for its place in the queue; nobody gets to look at its signature.
 fn sheet() -> proto::Sheet {
@@ -25,7 +26,9 @@ fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let (jobs, inbox) = mpsc::channel();
     let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
     let published = watch::channel(Published::default()).1;
-    (Sequencer { jobs, desk: None, queue, published, closed: Arc::default() }, inbox)
+    let clock = Clock::start(Box::new(SystemTimeSource::default()), None, None).unwrap();
+    let clock = Arc::new(clock);
+    (Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock }, inbox)
 }
 
 #[tokio::test]
