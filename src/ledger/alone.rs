@@ -47,7 +47,7 @@ fn check(policy: &Policy, before: &[Event], event: &Event, now: Millis) -> Verdi
     if let Event::HoldPlaced { expires_at, .. } = event {
         broken.ask(check_hold_end(now, *expires_at));
     }
-    broken.finish(Some(()))
+    broken.verdict()
 }
 
 /// A place within the same sheet, which only an event before it can have.

@@ -119,13 +119,15 @@ impl Broken {
         self.ask(ensure(holds, field, rejection));
     }
 
-    /// What all rules have found, or the first that is broken.
+    /// The first rule that is broken, if any is.
+    pub(super) fn verdict(self) -> Verdict {
+        self.0.map_or(Ok(()), Err)
+    }
+
+    /// What the rules have found, or the first that is broken.
+    #[allow(clippy::expect_used, reason = "what isn't found is told by the rule that looks for it; else we must stop")]
     pub(super) fn finish<T>(self, found: Option<T>) -> Verdict<T> {
-        if let Some(first) = self.0 {
-            return Err(first);
-        }
-        assert!(found.is_some(), "what isn't found is told by the rule that looks for it");
-        found.ok_or(("", Rejection::BalanceOutOfRange))
+        self.verdict().map(|()| found.expect("what is looked for is found where no rule is broken"))
     }
 }
 
@@ -173,8 +175,14 @@ impl State {
     /// A station that an event names.
     pub(super) fn station(&self, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
         let (number, account) = self.named(field, id)?;
-        let mismatch = || Rejection::AccountKindMismatch { account: id, expected: Text::new("a station", "服务站") };
-        ensure(account.kind == AccountKind::Station, field, mismatch)?;
+        check_station(field, account)?;
         Ok((number, account))
     }
+}
+
+/// An account that must be a station.
+pub(super) fn check_station(field: &'static str, account: &Account) -> Verdict {
+    let expected = Text::new("a station", "服务站");
+    let mismatch = || Rejection::AccountKindMismatch { account: account.id, expected };
+    ensure(account.kind == AccountKind::Station, field, mismatch)
 }

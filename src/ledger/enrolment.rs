@@ -2,7 +2,7 @@
 
 use super::{
     account::{Account, AccountKind, Key, KeyRole, Region},
-    check::{Broken, Context, Verdict, ensure, on},
+    check::{Broken, Context, Verdict, check_station, ensure, on},
     decision::{Change, Decision},
     event::{AccountOpened, KeyEnrolled, LedgerCreated},
     language::Text,
@@ -25,7 +25,7 @@ impl State {
         decision: &mut Decision,
     ) -> Verdict {
         broken.unless(self.size == 0, "", || Rejection::LedgerExists);
-        broken.finish(Some(()))?;
+        broken.verdict()?;
         let operators = created.operator_keys.iter().map(|&(id, public_key)| (id, public_key, KeyRole::Operator));
         let service = (created.service_key.0, created.service_key.1, KeyRole::Service);
         let issuance = Account {
@@ -66,7 +66,7 @@ impl State {
         let own_account = enrolled.own_account.and_then(|id| broken.ask(self.named("own_account", id)));
         let key_id = enrolled.key_id;
         broken.unless(self.key(key_id).is_none(), "public_key", || Rejection::KeyExists { key_id });
-        broken.finish(Some(()))?;
+        broken.verdict()?;
         decision.changes.push(Change::EnrolKey(Key {
             id: key_id,
             public_key: enrolled.public_key,
@@ -100,7 +100,7 @@ impl State {
         key_id: KeyId,
         decision: &mut Decision,
     ) -> Verdict {
-        broken.finish(Some(()))?;
+        broken.verdict()?;
         let signers = context.signers;
         let who = Text::new(
             "an operator, the key itself, or staff of the station for a resident's key",
@@ -128,7 +128,7 @@ impl State {
         (code, parent): (&Code, Option<&Code>),
         decision: &mut Decision,
     ) -> Verdict {
-        broken.finish(Some(()))?;
+        broken.verdict()?;
         ensure(context.signers.operator(), "", || Rejection::NotPermitted { who: OPERATOR })?;
         let parent = parent.map(|parent| self.region("parent", parent)).transpose()?;
         ensure(!self.region_numbers.contains_key(code), "code", || Rejection::RegionExists)?;
@@ -156,15 +156,16 @@ impl State {
         );
         let permitted = context.signers.operator() || (serves && context.signers.organiser());
         broken.unless(permitted, "kind", || Rejection::NotPermitted { who });
-        let station = opened.station.and_then(|id| broken.ask(self.named("station", id))).map(|station| station.0);
-        let staff = station.is_none_or(|station| context.signers.staff_of(station));
-        broken.unless(staff || context.signers.operator(), "station", || Rejection::NotPermitted { who });
-        if let Some(id) = opened.station.filter(|_| station.is_some()) {
-            broken.ask(self.station("station", id));
+        let station = opened.station.and_then(|id| broken.ask(self.named("station", id)));
+        if let Some((number, account)) = station {
+            let permitted = context.signers.staff_of(number) || context.signers.operator();
+            broken.unless(permitted, "station", || Rejection::NotPermitted { who });
+            broken.ask(check_station("station", account));
         }
+        let station = station.map(|station| station.0);
         let region = opened.region.as_ref().and_then(|code| broken.ask(self.region("region", code)));
         broken.unless(self.account_number(id).is_none(), "account", || Rejection::AccountExists { account: id });
-        broken.finish(Some(()))?;
+        broken.verdict()?;
         let floor = Some(if serves { self.policy.floor } else { Minutes::ZERO });
         let (balance, held) = (Minutes::ZERO, Minutes::ZERO);
         decision.changes.push(Change::OpenAccount(Account { id, kind, region, station, balance, held, floor }));

@@ -295,24 +295,20 @@ impl State {
         &mut self.accounts[number.0 as usize]
     }
 
-    /// A key that was found by a check.
+    #[allow(clippy::expect_used, reason = "a check has found the key")]
     fn set_revoked(&mut self, id: KeyId, revoked: bool) {
         let number = self.key_numbers.get(&id).and_then(|number| usize::try_from(*number).ok());
-        let key = number.and_then(|number| self.keys.get_mut(number));
-        assert!(key.is_some(), "only an enrolled key is revoked");
-        if let Some(key) = key {
-            key.revoked = revoked;
-            let role = key.role;
-            self.count_operator(role, !revoked);
-        }
+        let key = number.and_then(|number| self.keys.get_mut(number)).expect("only an enrolled key is revoked");
+        key.revoked = revoked;
+        let role = key.role;
+        self.count_operator(role, !revoked);
     }
 
+    #[allow(clippy::expect_used, reason = "a count that is wrong must stop us before the last operator goes")]
     fn count_operator(&mut self, role: KeyRole, in_force: bool) {
         if role == KeyRole::Operator {
-            let (before, more) = (self.operators_in_force, if in_force { 1 } else { -1 });
-            let after = before.checked_add_signed(more);
-            assert!(after.is_some(), "no more operator keys end than there are");
-            self.operators_in_force = after.unwrap_or(before);
+            let after = self.operators_in_force.checked_add_signed(if in_force { 1 } else { -1 });
+            self.operators_in_force = after.expect("no more operator keys end than there are");
         }
     }
 }
