@@ -106,15 +106,29 @@ impl Clock {
     /// [`ClockImplausible`]: more than 10 minutes ahead of the last reading and the time that passed since, or more than
     /// 10 minutes behind the last reading.
     pub fn stamp(&self) -> Result<Millis, ClockImplausible> {
-        let (wall, monotonic) = (self.source.wall(), self.source.monotonic());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = self.reading(&state)?;
+        Ok(state.stamp)
+    }
+
+    /// The time now, for whoever records nothing: what is believed stays as it is, so that a clock that creeps ahead while
+    /// nobody submits is still caught by the next entry.
+    ///
+    /// # Errors
+    /// As [`Clock::stamp`].
+    pub fn now(&self) -> Result<Millis, ClockImplausible> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reading(&state).map(|believed| believed.stamp)
+    }
+
+    fn reading(&self, state: &Believed) -> Result<Believed, ClockImplausible> {
+        let (wall, monotonic) = (self.source.wall(), self.source.monotonic());
         let passed = i64::try_from(monotonic.saturating_sub(state.given).as_millis()).unwrap_or(i64::MAX);
         let expected = Millis(state.wall.0.saturating_add(passed));
         if ahead(wall, expected) > DRIFT_MAX || ahead(state.wall, wall) > DRIFT_MAX {
             return Err(implausible(wall, expected));
         }
-        *state = Believed { stamp: state.stamp.max(wall), wall, given: monotonic };
-        Ok(state.stamp)
+        Ok(Believed { stamp: state.stamp.max(wall), wall, given: monotonic })
     }
 }
 
@@ -185,6 +199,20 @@ mod tests {
         assert_eq!(clock.stamp(), Ok(Millis(START)));
         source.wall.store(START - HOUR, Ordering::Relaxed);
         assert!(clock.stamp().is_err());
+    }
+
+    #[test]
+    fn whoever_only_reads_the_time_changes_nothing_of_what_is_believed() {
+        let source = at(START);
+        let clock = Clock::start(Box::new(source.clone()), None, None).unwrap();
+        // Half of what is believed at a time: two such steps are a jump to the next entry, whoever looked between.
+        for step in 1..=2 {
+            source.wall.store(START + step * HOUR / 8, Ordering::Relaxed);
+            assert_eq!(clock.now().is_ok(), step == 1, "step {step}");
+        }
+        assert!(clock.stamp().is_err());
+        source.passed.store(HOUR / 4, Ordering::Relaxed);
+        assert_eq!(clock.now(), Ok(Millis(START + HOUR / 4)));
     }
 
     #[test]

@@ -224,7 +224,7 @@ impl Sequencer {
     /// # Errors
     /// [`ClockImplausible`]: nothing that is asked for now would be recorded.
     pub fn now(&self) -> Result<Millis, ClockImplausible> {
-        self.clock.stamp()
+        self.clock.now()
     }
 
     /// Submits a sheet and waits for its receipt; `published`: also for a checkpoint that covers it.
