@@ -9,123 +9,86 @@ use crate::{
 /// What an event says, as the second half of a sentence.
 #[must_use]
 pub fn event(event: &Event, language: Language) -> String {
-    match language {
-        Language::English => in_english(event),
-        Language::Chinese => in_chinese(event),
-    }
-}
-
-fn in_english(event: &Event) -> String {
     match event {
         Event::LedgerCreated(created) => {
             let LedgerCreated { origin, predecessor, .. } = created.as_ref();
-            let carries_on =
-                |old: &Predecessor| format!(", which carries on {} after {} entries", old.origin, old.size);
-            format!("the creation of the ledger {origin}{}", maybe(predecessor.as_ref(), carries_on))
+            let carries_on = maybe(predecessor.as_ref(), |Predecessor { origin, size, .. }| {
+                words!(language, ", which carries on {origin} after {size} entries", "，承接 {origin} 的 {size} 条")
+            });
+            words!(language, "the creation of the ledger {origin}{carries_on}", "创建账本 {origin}{carries_on}")
         }
         Event::KeyEnrolled(KeyEnrolled { role, account, key_id, .. }) => {
-            let account = maybe(*account, |account| format!(" for account {account}"));
-            format!("the enrolment of {} key {key_id}{account}", names::role(*role))
+            let role = names::role(*role).get(language);
+            let account = maybe(*account, |account| words!(language, " for account {account}", "，用于账户 {account}"));
+            words!(language, "the enrolment of {role} key {key_id}{account}", "登记{role}密钥 {key_id}{account}")
         }
-        Event::KeyRevoked { key_id } => format!("the revocation of key {key_id}"),
-        Event::RegionDefined { code, .. } => format!("the region {code}"),
+        Event::KeyRevoked { key_id } => words!(language, "the revocation of key {key_id}", "停用密钥 {key_id}"),
+        Event::RegionDefined { code, .. } => words!(language, "the region {code}", "设立区域 {code}"),
         Event::AccountOpened(opened) => {
-            let kind = names::account_kind(opened.kind).get(Language::English).replace('-', " ");
-            format!("the opening of {kind} account {}", opened.account)
+            let (kind, account) = (names::account_kind(opened.kind).get(language).replace('-', " "), opened.account);
+            words!(language, "the opening of {kind} account {account}", "开设{kind}账户 {account}")
         }
-        Event::FloorSet { account, floor } => format!("a floor of {floor} for account {account}"),
+        Event::FloorSet { account, floor } => {
+            let floor = floor.in_language(language);
+            words!(language, "a floor of {floor} for account {account}", "账户 {account} 的下限设为 {floor}")
+        }
         Event::ServiceRecorded(recorded) => {
-            let hold = maybe(recorded.hold, |hold| format!(", settling hold {hold}"));
-            format!("{}{hold}", service_in_english(&recorded.service))
+            let hold = maybe(recorded.hold, |hold| words!(language, ", settling hold {hold}", "，兑现预约 {hold}"));
+            format!("{}{hold}", service(&recorded.service, language))
         }
         Event::ServiceCorrected(corrected) => {
-            let (why, service) = (names::correction_reason(corrected.reason), service_in_english(&corrected.service));
-            format!("the correction of record {} ({why}) to {service}", corrected.record)
+            let (record, why) = (corrected.record, names::correction_reason(corrected.reason).get(language));
+            let service = service(&corrected.service, language);
+            words!(
+                language,
+                "the correction of record {record} ({why}) to {service}",
+                "记录 {record}（{why}）更正为：{service}"
+            )
         }
         Event::ServiceReversed { record, reason } => {
-            format!("the reversal of record {record} ({})", names::correction_reason(*reason))
+            let why = names::correction_reason(*reason).get(language);
+            words!(language, "the reversal of record {record} ({why})", "冲正记录 {record}（{why}）")
         }
         Event::MinutesTransferred { from, to, minutes } => {
-            format!("{minutes} given by account {from} to account {to}")
+            let minutes = minutes.in_language(language);
+            words!(
+                language,
+                "{minutes} given by account {from} to account {to}",
+                "账户 {from} 转赠给账户 {to} {minutes}"
+            )
         }
         Event::HoldPlaced { payer, station, minutes, expires_at } => {
-            format!("a hold on {minutes} of account {payer} with station {station} until {expires_at}")
+            let minutes = minutes.in_language(language);
+            words!(
+                language,
+                "a hold on {minutes} of account {payer} with station {station} until {expires_at}",
+                "账户 {payer} 在服务站 {station} 预约 {minutes}，到 {expires_at} 为止"
+            )
         }
-        Event::HoldReleased { hold } => format!("the release of hold {hold}"),
-        Event::HoldExpired { hold } => format!("the end of hold {hold}, whose time was over"),
+        Event::HoldReleased { hold } => words!(language, "the release of hold {hold}", "取消预约 {hold}"),
+        Event::HoldExpired { hold } => {
+            words!(language, "the end of hold {hold}, whose time was over", "预约 {hold} 到期结束")
+        }
     }
 }
 
-fn in_chinese(event: &Event) -> String {
-    let zh = Language::Chinese;
-    match event {
-        Event::LedgerCreated(created) => {
-            let LedgerCreated { origin, predecessor, .. } = created.as_ref();
-            let carries_on = |old: &Predecessor| format!("，承接 {} 的 {} 条", old.origin, old.size);
-            format!("创建账本 {origin}{}", maybe(predecessor.as_ref(), carries_on))
-        }
-        Event::KeyEnrolled(KeyEnrolled { role, account, key_id, .. }) => {
-            let account = maybe(*account, |account| format!("，用于账户 {account}"));
-            format!("登记{}密钥 {key_id}{account}", names::role(*role).get(zh))
-        }
-        Event::KeyRevoked { key_id } => format!("停用密钥 {key_id}"),
-        Event::RegionDefined { code, .. } => format!("设立区域 {code}"),
-        Event::AccountOpened(opened) => {
-            format!("开设{}账户 {}", names::account_kind(opened.kind).get(zh), opened.account)
-        }
-        Event::FloorSet { account, floor } => format!("账户 {account} 的下限设为 {}", floor.in_language(zh)),
-        Event::ServiceRecorded(recorded) => {
-            let hold = maybe(recorded.hold, |hold| format!("，兑现预约 {hold}"));
-            format!("{}{hold}", service_in_chinese(&recorded.service))
-        }
-        Event::ServiceCorrected(corrected) => {
-            let why = names::correction_reason(corrected.reason).get(zh);
-            format!("记录 {}（{why}）更正为：{}", corrected.record, service_in_chinese(&corrected.service))
-        }
-        Event::ServiceReversed { record, reason } => {
-            format!("冲正记录 {record}（{}）", names::correction_reason(*reason).get(zh))
-        }
-        Event::MinutesTransferred { from, to, minutes } => {
-            format!("账户 {from} 转赠给账户 {to} {}", minutes.in_language(zh))
-        }
-        Event::HoldPlaced { payer, station, minutes, expires_at } => {
-            format!("账户 {payer} 在服务站 {station} 预约 {}，到 {expires_at} 为止", minutes.in_language(zh))
-        }
-        Event::HoldReleased { hold } => format!("取消预约 {hold}"),
-        Event::HoldExpired { hold } => format!("预约 {hold} 到期结束"),
-    }
-}
-
-fn service_in_english(service: &Service) -> String {
+fn service(service: &Service, language: Language) -> String {
     let Service { volunteer, station, category, credited, .. } = service;
     let when = match service.served {
-        Served::Interval { .. } => format!("on {}", when(service, Language::English)),
-        Served::OnDate { minutes, .. } => format!("on {}, {minutes}", when(service, Language::English)),
-    };
-    let payer = maybe(service.payer, |payer| format!(" out of account {payer}"));
-    let activity = maybe(service.activity.as_ref(), |activity| format!(" ({activity})"));
-    format!("{category}{activity} by account {volunteer} for station {station} {when}, credited with {credited}{payer}")
-}
-
-fn service_in_chinese(service: &Service) -> String {
-    let Service { volunteer, station, category, credited, .. } = service;
-    let zh = Language::Chinese;
-    let served = match service.served {
-        Served::Interval { .. } => String::new(),
-        Served::OnDate { minutes, .. } => format!("，{}", minutes.in_language(zh)),
-    };
-    let payer = maybe(service.payer, |payer| format!("，由账户 {payer} 付出"));
-    let activity = maybe(service.activity.as_ref(), |activity| format!("（{activity}）"));
-    let (when, credited) = (when(service, zh), credited.in_language(zh));
-    format!("账户 {volunteer} 在服务站 {station} 的 {category}{activity} 服务，{when}{served}，记入 {credited}{payer}")
-}
-
-/// The hours of a service, or its date.
-fn when(service: &Service, language: Language) -> String {
-    match service.served {
         Served::Interval { start, end } => interval_at_offset(start.0, end.0, service.utc_offset_seconds, language),
-        Served::OnDate { date, .. } => date_of_days(date),
-    }
+        Served::OnDate { date, minutes } => {
+            let (date, minutes) = (date_of_days(date), minutes.in_language(language));
+            words!(language, "{date}, {minutes}", "{date}，{minutes}")
+        }
+    };
+    let payer = maybe(service.payer, |payer| words!(language, " out of account {payer}", "，由账户 {payer} 付出"));
+    let activity = maybe(service.activity.as_ref(), |activity| words!(language, " ({activity})", "（{activity}）"));
+    let credited = credited.in_language(language);
+    words!(
+        language,
+        "{category}{activity} by account {volunteer} for station {station} on {when}, credited with {credited}{payer}",
+        "账户 {volunteer} 在服务站 {station} 的 {category}{activity} 服务，{when}，记入 {credited}{payer}"
+    )
 }
 
 fn maybe<T>(value: Option<T>, words: impl FnOnce(T) -> String) -> String {

@@ -34,138 +34,91 @@ pub fn place(at: Option<proto::EventRef>) -> String {
     at.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
 }
 
-/// What a row tells.
+/// What a row tells, in a sentence without its full stop.
 #[must_use]
 pub fn what(row: &proto::HistoryRow, reading: &Reading<'_>) -> String {
+    let language = reading.language;
     let kind = u8::try_from(row.kind).ok().and_then(EventKind::of_number);
-    let Some(kind) = kind else { return names::UNKNOWN.get(reading.language).to_owned() };
+    let Some(kind) = kind else { return names::UNKNOWN.get(language).to_owned() };
     let details = row.details.clone().unwrap_or_default();
-    match reading.language {
-        Language::English => in_english(kind, row, &details, reading),
-        Language::Chinese => in_chinese(kind, row, &details, reading),
-    }
-}
-
-/// Why a record was changed; nothing where it isn't said.
-fn reason(details: &proto::HistoryDetails, language: Language) -> &'static str {
-    wire::correction_reason(details.reason).map_or("", |reason| names::correction_reason(reason).get(language))
-}
-
-fn in_english(
-    kind: EventKind,
-    row: &proto::HistoryRow,
-    details: &proto::HistoryDetails,
-    reading: &Reading<'_>,
-) -> String {
     let (other, held) = ((reading.name)(&row.counterparty), place(details.hold));
     let record = place(details.record.as_ref().and_then(|record| record.record));
-    let (why, service) = (reason(details, Language::English), service(details, reading));
+    let why = wire::correction_reason(details.reason);
+    let why = why.map_or("", |reason| names::correction_reason(reason).get(language));
     match kind {
         EventKind::ServiceRecorded => {
-            let settled = details.hold.map_or_else(String::new, |_| format!("; settles hold {held}"));
-            format!("{service}{settled}{}", became(row, details, reading))
+            let settled = words!(language, "; settles hold {held}", "；兑现预约 {held}");
+            let settled = if details.hold.is_some() { settled } else { String::new() };
+            format!("{}{settled}{}", service(&details, reading), became(row, &details, language))
         }
         EventKind::ServiceCorrected => {
-            format!("corrects {record} ({why}) to: {service}{}", became(row, details, reading))
+            let (service, became) = (service(&details, reading), became(row, &details, language));
+            words!(
+                language,
+                "corrects {record} ({why}) to: {service}{became}",
+                "更正 {record}（{why}）为：{service}{became}"
+            )
         }
-        EventKind::ServiceReversed => format!("takes back {record} ({why}): {service}"),
-        EventKind::MinutesTransferred if row.minutes > 0 => format!("received from {other}"),
-        EventKind::MinutesTransferred => format!("given to {other}"),
+        EventKind::ServiceReversed => {
+            let service = service(&details, reading);
+            words!(language, "takes back {record} ({why}): {service}", "冲正 {record}（{why}）：{service}")
+        }
+        EventKind::MinutesTransferred if row.minutes > 0 => {
+            words!(language, "received from {other}", "收到 {other} 转赠")
+        }
+        EventKind::MinutesTransferred => words!(language, "given to {other}", "转赠给 {other}"),
         EventKind::HoldPlaced => {
-            format!("reserved with station {other} until {}", (reading.moment)(details.hold_expires_at_ms))
+            let end = (reading.moment)(details.hold_expires_at_ms);
+            words!(language, "reserved with station {other} until {end}", "在服务站 {other} 预约，到 {end} 为止")
         }
-        EventKind::HoldReleased => format!("hold {held} with station {other} released"),
-        EventKind::HoldExpired => format!("hold {held} with station {other} ran out"),
-    }
-}
-
-fn in_chinese(
-    kind: EventKind,
-    row: &proto::HistoryRow,
-    details: &proto::HistoryDetails,
-    reading: &Reading<'_>,
-) -> String {
-    let (other, held) = ((reading.name)(&row.counterparty), place(details.hold));
-    let record = place(details.record.as_ref().and_then(|record| record.record));
-    let (why, service) = (reason(details, Language::Chinese), service(details, reading));
-    match kind {
-        EventKind::ServiceRecorded => {
-            let settled = details.hold.map_or_else(String::new, |_| format!("；兑现预约 {held}"));
-            format!("{service}{settled}{}", became(row, details, reading))
+        EventKind::HoldReleased => {
+            words!(language, "hold {held} with station {other} released", "服务站 {other} 的预约 {held} 已取消")
         }
-        EventKind::ServiceCorrected => {
-            format!("更正 {record}（{why}）为：{service}{}", became(row, details, reading))
+        EventKind::HoldExpired => {
+            words!(language, "hold {held} with station {other} ran out", "服务站 {other} 的预约 {held} 已到期")
         }
-        EventKind::ServiceReversed => format!("冲正 {record}（{why}）：{service}"),
-        EventKind::MinutesTransferred if row.minutes > 0 => format!("收到 {other} 转赠"),
-        EventKind::MinutesTransferred => format!("转赠给 {other}"),
-        EventKind::HoldPlaced => {
-            format!("在服务站 {other} 预约，到 {} 为止", (reading.moment)(details.hold_expires_at_ms))
-        }
-        EventKind::HoldReleased => format!("服务站 {other} 的预约 {held} 已取消"),
-        EventKind::HoldExpired => format!("服务站 {other} 的预约 {held} 已到期"),
     }
 }
 
 fn service(details: &proto::HistoryDetails, reading: &Reading<'_>) -> String {
     let language = reading.language;
-    let Some(service) = &details.service else {
-        return match language {
-            Language::English => "service".to_owned(),
-            Language::Chinese => "服务".to_owned(),
-        };
-    };
+    let Some(service) = &details.service else { return words!(language, "service", "服务") };
+    let (category, activity) = (&service.category, &service.activity);
     let (station, when) = ((reading.name)(&service.station), when(service, language));
     let (volunteer, payer) = ((reading.name)(&service.volunteer), (reading.name)(&service.payer));
-    let (earned, spent) = (service.volunteer == reading.account, service.payer == reading.account);
-    let issued = service.payer.is_empty();
-    match language {
-        Language::English => {
-            let activity = if service.activity.is_empty() { String::new() } else { format!(", {}", service.activity) };
-            let what = format!("{}{activity}, {when}, station {station}", service.category);
-            match (earned, spent) {
-                (true, _) if issued => format!("earned: {what}"),
-                (true, _) => format!("earned: {what}, paid by {payer}"),
-                (false, true) => format!("spent: {what}, by {volunteer}"),
-                (false, false) => format!("{what}, by {volunteer}"),
-            }
-        }
-        Language::Chinese => {
-            let activity = if service.activity.is_empty() { String::new() } else { format!("，{}", service.activity) };
-            let what = format!("{}{activity}，{when}，服务站 {station}", service.category);
-            match (earned, spent) {
-                (true, _) if issued => format!("服务所得：{what}"),
-                (true, _) => format!("服务所得：{what}，由 {payer} 付出"),
-                (false, true) => format!("支出：{what}，由 {volunteer} 服务"),
-                (false, false) => format!("{what}，由 {volunteer} 服务"),
-            }
-        }
+    let activity = if activity.is_empty() { String::new() } else { words!(language, ", {activity}", "，{activity}") };
+    let what = words!(
+        language,
+        "{category}{activity}, {when}, station {station}",
+        "{category}{activity}，{when}，服务站 {station}"
+    );
+    if service.volunteer == reading.account {
+        let paid = words!(language, ", paid by {payer}", "，由 {payer} 付出");
+        let paid = if service.payer.is_empty() { String::new() } else { paid };
+        words!(language, "earned: {what}{paid}", "服务所得：{what}{paid}")
+    } else if service.payer == reading.account {
+        words!(language, "spent: {what}, by {volunteer}", "支出：{what}，由 {volunteer} 服务")
+    } else {
+        words!(language, "{what}, by {volunteer}", "{what}，由 {volunteer} 服务")
     }
 }
 
 /// What became of a record since this version of it.
-fn became(row: &proto::HistoryRow, details: &proto::HistoryDetails, reading: &Reading<'_>) -> String {
-    let language = reading.language;
+fn became(row: &proto::HistoryRow, details: &proto::HistoryDetails, language: Language) -> String {
     let Some(record) = &details.record else { return String::new() };
     if record.reversed {
-        return match language {
-            Language::English => "; taken back later".to_owned(),
-            Language::Chinese => "；后来已冲正".to_owned(),
-        };
+        return words!(language, "; taken back later", "；后来已冲正");
     }
     if record.newest == row.event {
         return String::new();
     }
     // A correction that moves no minutes has no row of its own.
     let now = record.service.as_ref().map_or_else(String::new, |now| {
-        let (when, credited) = (when(now, language), Minutes::new(now.credited_minutes));
-        match language {
-            Language::English => format!(": {}, {when}, credited with {credited}", now.category),
-            Language::Chinese => format!("：{}，{when}，记入 {}", now.category, credited.in_language(language)),
-        }
+        let (category, when) = (&now.category, when(now, language));
+        let credited = Minutes::new(now.credited_minutes);
+        let credited = credited.in_language(language);
+        words!(language, ": {category}, {when}, credited with {credited}", "：{category}，{when}，记入 {credited}")
     });
-    match language {
-        Language::English => format!("; corrected by {}{now}", place(record.newest)),
-        Language::Chinese => format!("；已由 {} 更正{now}", place(record.newest)),
-    }
+    let newest = place(record.newest);
+    words!(language, "; corrected by {newest}{now}", "；已由 {newest} 更正{now}")
 }

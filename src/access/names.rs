@@ -129,9 +129,9 @@ pub mod head {
         STATION_OR_REGION = Text::new("station or region", "服务站或区域");
         /// The hours of a service.
         TIME = Text::new("time", "时间");
-        /// Who served.
+        /// The account that a service credits.
         VOLUNTEER = Text::new("volunteer", "志愿者");
-        /// What happened.
+        /// An event in words.
         WHAT = Text::new("what", "内容");
     }
 }

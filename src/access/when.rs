@@ -28,11 +28,9 @@ pub fn interval_at_offset(start_ms: i64, end_ms: i64, offset_seconds: i32, langu
     };
     let end_day = if day(start_ms) == day(end_ms) { String::new() } else { format!("{} ", day(end_ms)) };
     let offset = at_offset_as(start_ms, offset_seconds, "%:z");
-    let to = match language {
-        Language::English => "to",
-        Language::Chinese => "至",
-    };
-    format!("{} {} {to} {end_day}{} {offset}", day(start_ms), clock(start_ms), clock(end_ms))
+    let (start, end) =
+        (format!("{} {}", day(start_ms), clock(start_ms)), format!("{end_day}{} {offset}", clock(end_ms)));
+    words!(language, "{start} to {end}", "{start} 至 {end}")
 }
 
 fn at_offset_as(ms: i64, offset_seconds: i32, format: &str) -> String {

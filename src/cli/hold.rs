@@ -9,11 +9,11 @@ use super::{
     moment::{TIMES_HELP, TypedTime},
     offline::{More, OfflineArguments, Session},
     output::{emit, hours, table, time, usage},
-    receipt::place,
     who::{AccountName, Who},
     zone,
 };
 use crate::{
+    access::history::place,
     access::names::head,
     format::{
         proto::{self, event::Kind},

@@ -11,10 +11,10 @@ use super::{
     checkpoint::{checkpoint_over, read_note, read_policy},
     client::ClientArguments,
     output::{Failure, in_local_time, note, quoted, quoted_text, refuse_overwrite, tell, usage},
-    receipt::place,
     verify::{proven, related},
 };
 use crate::{
+    access::history::place,
     engine::store::atomic_write,
     format::{
         checkpoint::{self, Checkpoint, VerifierKey, policy::WitnessPolicy},

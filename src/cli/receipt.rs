@@ -87,8 +87,3 @@ pub(crate) fn warnings(response: &proto::SubmitResponse) -> Vec<String> {
 pub(crate) fn first_place(response: &proto::SubmitResponse) -> String {
     response.receipt.as_ref().map_or_else(String::new, |receipt| format!("{}.0", receipt.index))
 }
-
-/// Where an event stands, as other commands take it; empty for nowhere.
-pub(crate) fn place(at: Option<proto::EventRef>) -> String {
-    at.map_or_else(String::new, |at| format!("{}.{}", at.index, at.event))
-}
