@@ -11,31 +11,36 @@ const NOT_SHOWN: &str =
 /// What the command was told, or what the machine says. Set once, before anything is shown.
 static LANGUAGE: OnceLock<Language> = OnceLock::new();
 
-/// Takes the language that `--lang` or `TIMEBANK_LANG` names, else that of the machine's locale, else English. Chinese is not
-/// shown on a terminal whose locale isn't of UTF-8, which would show something else. What comes back is to be told whoever
-/// asked for it by name.
+/// Takes the language that `--lang` or `TIMEBANK_LANG` names, else that of the machine's locale, else English. What comes
+/// back is to be told whoever asked for one by name that can't be shown.
 ///
 /// # Errors
 /// A language is named that isn't spoken here.
 pub(crate) fn choose(named: Option<&str>) -> Result<Option<&'static str>, String> {
+    let on_terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
+    let (chosen, told) = chosen(named, |name| std::env::var(name).ok(), on_terminal)?;
+    // Set once a process; a second time it would be the same.
+    let _set = LANGUAGE.set(chosen);
+    Ok(told)
+}
+
+/// Chinese is not shown on a terminal whose locale isn't of UTF-8, which would show something else.
+fn chosen(
+    named: Option<&str>,
+    variable: impl Fn(&str) -> Option<String>,
+    on_terminal: bool,
+) -> Result<(Language, Option<&'static str>), String> {
+    // The first that says something, as POSIX ranks them.
+    let locale = |names: [&str; 3]| names.iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
     let named = named.filter(|name| !name.is_empty());
     let asked = match named {
         Some(name) => Language::of_tag(name)
             .ok_or_else(|| format!("--lang or TIMEBANK_LANG {name}: spoken are en, English, and zh, Chinese"))?,
-        None => locale(&["LC_ALL", "LC_MESSAGES", "LANG"]).and_then(|name| Language::of_tag(&name)).unwrap_or_default(),
+        None => locale(["LC_ALL", "LC_MESSAGES", "LANG"]).and_then(|name| Language::of_tag(&name)).unwrap_or_default(),
     };
-    let on_terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
-    let shown =
-        asked == Language::English || !on_terminal || is_utf8(locale(&["LC_ALL", "LC_CTYPE", "LANG"]).as_deref());
-    // Set once a process; a second time it would be the same.
-    let _set = LANGUAGE.set(if shown { asked } else { Language::English });
-    Ok(named.filter(|_| !shown).map(|_| NOT_SHOWN))
-}
-
-/// The first of these variables that says something, as POSIX ranks them.
-fn locale(variables: &[&str]) -> Option<String> {
-    let value = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    variables.iter().find_map(value)
+    let is_shown =
+        asked == Language::English || !on_terminal || is_utf8(locale(["LC_ALL", "LC_CTYPE", "LANG"]).as_deref());
+    if is_shown { Ok((asked, None)) } else { Ok((Language::English, named.map(|_| NOT_SHOWN))) }
 }
 
 /// Whether a locale's letters are those of UTF-8; where nothing names one it is that of C.
@@ -57,7 +62,41 @@ pub(crate) fn said(what: &impl Say) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
     use super::*;
+
+    #[test]
+    fn the_name_comes_before_the_locale_and_both_before_english() {
+        use Language::{Chinese, English};
+        let check = |named: Option<&str>, variables: &[(&str, &str)], on_terminal, expected| {
+            let variable =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(chosen(named, variable, on_terminal), Ok(expected), "{named:?} {variables:?} {on_terminal}");
+        };
+        check(None, &[], true, (English, None));
+        check(None, &[("LANG", "zh_CN.UTF-8")], true, (Chinese, None));
+        check(None, &[("LANG", "zh_CN.UTF-8"), ("LC_MESSAGES", "en_US.UTF-8")], true, (English, None));
+        check(None, &[("LANG", "en_US.UTF-8"), ("LC_MESSAGES", "de_DE.UTF-8"), ("LC_ALL", "")], true, (English, None));
+        check(None, &[("LC_ALL", "zh_TW.UTF-8"), ("LANG", "en_US.UTF-8")], true, (Chinese, None));
+        check(Some("zh-Hans"), &[("LANG", "en_US.UTF-8")], true, (Chinese, None));
+        check(Some("en"), &[("LANG", "zh_CN.UTF-8")], true, (English, None));
+        check(Some(""), &[("LANG", "zh_CN.UTF-8")], true, (Chinese, None));
+        // A terminal that would show something else; a file takes the bytes as they are.
+        check(Some("zh"), &[("LC_ALL", "C")], true, (English, Some(NOT_SHOWN)));
+        check(Some("zh"), &[], true, (English, Some(NOT_SHOWN)));
+        check(Some("zh"), &[("LC_ALL", "C")], false, (Chinese, None));
+        check(None, &[("LANG", "zh_CN.GBK")], true, (English, None));
+        check(None, &[("LANG", "zh_CN.GBK")], false, (Chinese, None));
+        check(Some("zh"), &[("LC_CTYPE", "C.UTF-8")], true, (Chinese, None));
+        for wrong in ["fr", "zhong", "中文", "-", "e n", "\u{0}"] {
+            let refused = chosen(Some(wrong), |_| None, true).unwrap_err();
+            assert!(
+                refused.contains(wrong) && refused.ends_with("spoken are en, English, and zh, Chinese"),
+                "{refused}"
+            );
+        }
+    }
 
     #[test]
     fn only_locales_of_utf8_show_all_letters() {

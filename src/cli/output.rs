@@ -190,9 +190,10 @@ pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<It
     let mut sentences = vec![0; header.len()];
     for row in rows {
         let row: Vec<String> = row.iter().map(|cell| visible(cell)).collect();
-        for ((bound, sentence), cell) in bounds.iter_mut().zip(&mut sentences).zip(&row) {
-            *bound = (*bound).max(longest_word(cell));
-            *sentence = (*sentence).max(unspaced(cell));
+        for (column, cell) in row.iter().enumerate().take(bounds.len()) {
+            let amount = right.contains(&column).then(|| columns(cell).saturating_add(2));
+            bounds[column] = bounds[column].max(longest_word(cell));
+            sentences[column] = sentences[column].max(amount.unwrap_or_else(|| unspaced(cell)));
         }
         table.add_row(row);
     }
@@ -203,11 +204,15 @@ pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<It
     {
         *longest -= 1;
     }
-    // What is written without spaces is wrapped anywhere, and so as narrowly as it may be: it gets what room is left.
+    // What is written without spaces is wrapped anywhere, and so as narrowly as it may be: it gets what room the amounts
+    // leave, which are read on one line.
     let mut left = room.saturating_sub(bounds.iter().sum());
-    for (bound, sentence) in bounds.iter_mut().zip(sentences) {
-        let more = sentence.saturating_sub(*bound).min(left);
-        (*bound, left) = (*bound + more, left - more);
+    let width = bounds.len();
+    let others = (0..width).filter(|column| !right.contains(column));
+    for column in right.iter().copied().filter(|column| *column < width).chain(others) {
+        let more = sentences[column].saturating_sub(bounds[column]).min(left);
+        bounds[column] += more;
+        left -= more;
     }
     for (column, bound) in table.column_iter_mut().zip(bounds) {
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(bound)));

@@ -4,6 +4,7 @@
 mod demo;
 mod enrolment;
 mod failures;
+mod languages;
 mod names;
 mod offline;
 mod outcomes;

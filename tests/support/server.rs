@@ -22,11 +22,13 @@ use tempfile::TempDir;
 pub fn timebank(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
     let command_line = command.args(arguments);
-    for setting in ["TIMEBANK_SERVER", "TIMEBANK_KEY", "TIMEBANK_ZONE"] {
+    for setting in ["TIMEBANK_SERVER", "TIMEBANK_KEY", "TIMEBANK_ZONE", "TIMEBANK_LANG"] {
         command_line.env_remove(setting);
     }
     // No clocks change there, so that no test fails on two nights of the year; and few machines' own are so far from UTC.
     command_line.env("TZ", "Asia/Shanghai");
+    // Words are compared with English ones, whatever language the machine speaks.
+    command_line.env("LC_ALL", "C.UTF-8");
     command
 }
 

@@ -127,7 +127,7 @@ pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
 
 /// A sentence in the reader's language with its code behind it, which those of rules have already.
 fn with_code(text: String, code: &str) -> String {
-    if text.ends_with(']') { text } else { format!("{text} [{code}]") }
+    if text.ends_with(&format!("[{code}]")) { text } else { format!("{text} [{code}]") }
 }
 
 /// A status' sentence with its code behind it, in brackets: people read the sentence.

@@ -1,0 +1,58 @@
+//! Two languages: what is named, what the locale says, and what stays English.
+
+use super::*;
+
+impl Village {
+    /// What a command of Alice's village says, on both streams, with these variables set.
+    fn says(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+        let mut command = self.ledger.command(arguments);
+        command.env_remove("LC_ALL").envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    }
+}
+
+#[test]
+fn refusals_tables_and_histories_speak_the_language_that_is_asked_for() {
+    let village = Village::new();
+    village.ledger.json(&village.record("90", &[]));
+    let too_long = village.record("600", &[]);
+    let chinese =
+        "服务了 10 小时，超过一条记录的上限 8 小时。请核对时间；如果确实是几次服务，请分开登记。 [RecordTooLong]";
+    let english = "10 h served are more than 8 h, the most for one record.";
+    let by_name = [too_long.as_slice(), &["--lang", "zh"]].concat();
+    for (arguments, variables, expected) in [
+        (&by_name, [("LANG", "en_US.UTF-8")], chinese),
+        (&too_long, [("LANG", "zh_CN.UTF-8")], chinese),
+        (&too_long, [("TIMEBANK_LANG", "zh-Hans")], chinese),
+        (&too_long, [("LANG", "C")], english),
+        (&too_long, [("LANG", "de_DE.UTF-8")], english),
+    ] {
+        let (code, text) = village.says(arguments, &variables);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains(expected), "{variables:?}: {text}");
+    }
+    let (_, history) = village.says(&["history", &village.alice, "--lang", "zh"], &[]);
+    let words: String = history.split_whitespace().collect();
+    for expected in ["事件入账时间内容变动余额", "服务所得：general，", "1小时30分钟"] {
+        assert!(words.contains(expected), "{expected}: {history}");
+    }
+    // What machines read is the same in every language.
+    let json = |language: &str| village.says(&["history", &village.alice, "--json", "--lang", language], &[]);
+    assert_eq!(json("zh"), json("en"));
+}
+
+#[test]
+fn a_language_that_is_not_there_is_a_wrong_argument() {
+    let village = Village::new();
+    for (arguments, variables) in
+        [(vec!["status", "--lang", "fr"], vec![]), (vec!["status"], vec![("TIMEBANK_LANG", "fr")])]
+    {
+        let (code, text) = village.says(&arguments, &variables);
+        assert_eq!(
+            (code, text.as_str()),
+            (Some(2), "error: --lang or TIMEBANK_LANG fr: spoken are en, English, and zh, Chinese\n")
+        );
+    }
+}
