@@ -136,7 +136,10 @@ fn explained(mut response: Response, method: &str, Spoken(language): Spoken) -> 
     }
     if let Some(status) = Status::from_header_map(headers) {
         let status = named(status, method);
-        let status = language.map_or_else(|| status.clone(), |language| localized(status.clone(), language));
+        let status = match language {
+            Some(language) => localized(status, language),
+            None => status,
+        };
         // Other headers stay: which compressions are taken, say. Nothing in a status of ours is no header.
         let _added = status.add_header(response.headers_mut());
     }
