@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use crate::ledger::Text;
+use crate::ledger::{Language, Text};
 
 /// From one list to all that is asked of a reason.
 macro_rules! reasons {
@@ -28,9 +28,11 @@ macro_rules! reasons {
                 match self { $(Self::$name => Code::$code,)* }
             }
 
-            /// What goes for all failures of its kind, in both languages; a status says more, in English.
-            pub(crate) const fn sentence(self) -> Text {
-                match self { $(Self::$name => $text,)* }
+            /// What goes for all failures of its kind, with its name in brackets as rejections have it; a status says more,
+            /// in English.
+            pub(crate) fn said(self, language: Language) -> String {
+                let text = match self { $(Self::$name => $text,)* };
+                format!("{} [{}]", text.get(language), self.name())
             }
 
             /// The reason of a name.

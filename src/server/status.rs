@@ -74,7 +74,7 @@ pub(crate) fn failure_message(error: &SubmitError, language: Option<Language>) -
         other: None,
         localized: language.map(|language| proto::LocalizedMessage {
             locale: language.tag().to_owned(),
-            message: reason.sentence().get(language).to_owned(),
+            message: reason.said(language),
         }),
     };
     match error {
@@ -225,7 +225,7 @@ pub(crate) fn localized(status: Status, language: Language) -> Status {
     let reason =
         details.error_info().filter(|info| info.domain == DOMAIN).and_then(|info| Reason::of_name(&info.reason));
     let Some(reason) = reason.filter(|_| details.localized_message().is_none()) else { return status };
-    details.set_localized_message(language.tag(), reason.sentence().get(language));
+    details.set_localized_message(language.tag(), reason.said(language));
     Status::with_error_details(status.code(), status.message(), details)
 }
 

@@ -346,7 +346,7 @@ async fn refusals_and_failures_are_told_in_the_language_that_a_call_asks_for() {
     let mut client = ledger.client.clone();
     let unknown = proto::GetAccountRequest { account: vec![9; 16].into(), min_index: 0 };
     let status = client.get_account(asked_in(unknown, "zh")).await.unwrap_err();
-    assert_eq!(said(&status).unwrap().1, "账户不存在；请核对编号，或先开户");
+    assert_eq!(said(&status).unwrap().1, "账户不存在；请核对编号，或先开户 [AccountUnknown]");
     assert_eq!(reason(&status), "AccountUnknown", "the other details stay");
 }
 
