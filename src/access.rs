@@ -11,6 +11,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 pub mod describe;
 pub mod history;
 pub mod names;

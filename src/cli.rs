@@ -113,7 +113,8 @@ enum Command {
 /// Runs the command that the arguments name. `version`: what `--version` says.
 #[must_use]
 pub fn main(version: &'static str) -> ExitCode {
-    if std::env::args_os().any(|argument| argument == "--json") {
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    if is_json {
         output::errors_as_json();
     }
     let matches = Cli::command().version(version).try_get_matches();
@@ -126,7 +127,7 @@ pub fn main(version: &'static str) -> ExitCode {
     if let Err(problem) = zone::choose(cli.zone.as_deref(), is_service) {
         return output::fail(&output::usage(problem));
     }
-    match language::choose(cli.lang.as_deref()) {
+    match language::choose(cli.lang.as_deref(), is_json) {
         Ok(not_shown) => not_shown.map_or((), output::note),
         Err(problem) => return output::fail(&output::usage(problem)),
     }

@@ -62,8 +62,8 @@ fn tour(name: &str) {
     let prepare = |command: &mut Command| {
         // On a machine whose clocks aren't at UTC, as most aren't.
         command.current_dir(home.path()).env("HOME", home.path()).env("TMPDIR", home.path());
-        command.env("PATH", &path).env("TZ", "Asia/Shanghai");
-        for setting in ["XDG_DATA_HOME", "TIMEBANK_ZONE", "TIMEBANK_KEY"] {
+        command.env("PATH", &path).env("TZ", "Asia/Shanghai").env("LC_ALL", "C.UTF-8");
+        for setting in ["XDG_DATA_HOME", "TIMEBANK_ZONE", "TIMEBANK_KEY", "TIMEBANK_LANG"] {
             command.env_remove(setting);
         }
     };

@@ -2,6 +2,7 @@
 
 use super::{names, when::interval_at_offset};
 use crate::{
+    format::proof::ProvenEvent,
     ledger::{Event, KeyEnrolled, Language, LedgerCreated, Predecessor, Say, Served, Service},
     people::calendar::date_of_days,
 };
@@ -70,6 +71,24 @@ pub fn event(event: &Event, language: Language) -> String {
             words!(language, "the end of hold {hold}, whose time was over", "预约 {hold} 到期结束")
         }
     }
+}
+
+/// What was proved of an event, in one sentence.
+#[must_use]
+pub fn proven(proven: &ProvenEvent, language: Language) -> String {
+    let ProvenEvent { origin, index, number, recorded_at, size, .. } = proven;
+    let signers: Vec<String> = proven.signers.iter().map(ToString::to_string).collect();
+    let signers = signers.join(words!(language, " and ", "、").as_str());
+    let event = event(&proven.event, language);
+    let names = (!proven.witnesses.is_empty()).then(|| proven.witnesses.join(", "));
+    let witnesses = maybe(names, |names| words!(language, ", cosigned by {names}", "，并由 {names} 共同签名"));
+    words!(
+        language,
+        "Proved: the ledger {origin} recorded on {recorded_at}, as event {number} of entry {index}, signed by {signers}: \
+         {event}; it vouches for this with its signed checkpoint over {size} entries{witnesses}.",
+        "已证明：账本 {origin} 于 {recorded_at} 入账，为第 {index} 条的第 {number} 号事件，由 {signers} 签名：{event}；\
+         账本以覆盖 {size} 条的签名检查点为此作保{witnesses}。",
+    )
 }
 
 fn service(service: &Service, language: Language) -> String {

@@ -5,11 +5,15 @@ use serde_json::json;
 use super::{
     call::answer,
     client::ClientArguments,
+    language::language,
     moment::{TIMES_HELP, TypedTime},
     output::{emit, hours},
     who::AccountName,
 };
-use crate::format::proto::{self, get_balance_request::AsOf};
+use crate::{
+    access::words,
+    format::proto::{self, get_balance_request::AsOf},
+};
 
 /// Show an account's balance, now or as of an entry or a time.
 #[derive(Debug, clap::Args)]
@@ -57,9 +61,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "reflected_index": balance.reflected_index,
     });
     emit(arguments.client.json, &value, || {
-        let available =
-            balance.available_minutes.map_or_else(String::new, |minutes| format!(", available {}", hours(minutes)));
+        let (language, index) = (language(), balance.reflected_index);
+        let available = balance.available_minutes.map_or_else(String::new, |minutes| {
+            let minutes = hours(minutes);
+            words!(language, ", available {minutes}", "，可用 {minutes}")
+        });
         let (all, held) = (hours(balance.balance_minutes), hours(balance.held_minutes));
-        format!("balance {all}, reserved {held}{available} (as of entry {})", balance.reflected_index)
+        words!(
+            language,
+            "balance {all}, reserved {held}{available} (as of entry {index})",
+            "余额 {all}，预约 {held}{available}（截至第 {index} 条）"
+        )
     })
 }

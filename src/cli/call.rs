@@ -25,7 +25,10 @@ pub(crate) struct AsksIn(pub(crate) Language);
 
 impl Interceptor for AsksIn {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("accept-language", MetadataValue::from_static(self.0.tag()));
+        // Statuses are English anyway.
+        if self.0 != Language::English {
+            request.metadata_mut().insert("accept-language", MetadataValue::from_static(self.0.tag()));
+        }
         Ok(request)
     }
 }

@@ -6,10 +6,9 @@ use super::{
     arguments::{Reason, event_ref},
     call::answer,
     client::ClientArguments,
-    language::language,
     moment::TIMES_HELP,
     offline::{More, OfflineArguments, Session},
-    output::{hours, note, nothing_recorded, usage},
+    output::{amount, note, nothing_recorded, usage},
     service::ServiceArguments,
     who::Who,
 };
@@ -19,7 +18,7 @@ use crate::{
         proto::{self, event::Kind},
         wire,
     },
-    ledger::EventRef,
+    ledger::{EventRef, Language},
     people::calendar,
 };
 
@@ -135,8 +134,8 @@ fn taken_back(known: &proto::Record, who: &Who) -> More {
     let Some(service) = &known.service else { return More::default() };
     let text = format!(
         "\ntaken back: {} of {} by {}",
-        hours(service.credited_minutes),
-        when(service, language()),
+        amount(service.credited_minutes),
+        when(service, Language::English),
         who.label(&service.volunteer)
     );
     More { text, value: None }
@@ -162,10 +161,10 @@ fn changes(before: &proto::Service, after: &proto::Service, who: &Who) -> More {
             ("payer", account(&service.payer)),
             ("category", word(&service.category)),
             ("activity", word(&service.activity)),
-            ("served", when(service, language())),
+            ("served", when(service, Language::English)),
             ("offset", calendar::offset_name(service.utc_offset_seconds)),
             ("rounding", rounding(service.rounding).to_owned()),
-            ("credited", hours(service.credited_minutes)),
+            ("credited", amount(service.credited_minutes)),
             ("insured", service.insured.to_string()),
             ("imported", service.imported.to_string()),
         ]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     moment::TypedDate,
-    output::{hours, progress, quoted, tell, usage},
+    output::{amount, progress, quoted, tell, usage},
     process,
 };
 use crate::folder::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS};
@@ -110,7 +110,7 @@ fn text(made: &Made, folder: &std::path::Path, (seed, last_day): (u64, Date), wi
     let Counts { stations, people, volunteers, households, sheets, records, late, corrections, reversals, .. } = counts;
     let Counts { bookings, settled, released, expired, gifts, credited_minutes, redeemed_minutes, .. } = counts;
     let open = bookings - settled - released - expired;
-    let (credited, redeemed) = (hours(*credited_minutes), hours(*redeemed_minutes));
+    let (credited, redeemed) = (amount(*credited_minutes), amount(*redeemed_minutes));
     let (root, data) = (hex::encode(root), quoted(folder));
     let key = quoted(&folder.join("keys").join(format!("{station}.key")));
     format!(

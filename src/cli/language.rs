@@ -11,17 +11,17 @@ const NOT_SHOWN: &str =
 /// What the command was told, or what the machine says. Set once, before anything is shown.
 static LANGUAGE: OnceLock<Language> = OnceLock::new();
 
-/// Takes the language that `--lang` or `TIMEBANK_LANG` names, else that of the machine's locale, else English. What comes
-/// back is to be told whoever asked for one by name that can't be shown.
+/// Takes the language that `--lang` or `TIMEBANK_LANG` names, else that of the machine's locale, else English. JSON is
+/// English, for programs compare it. What comes back is to be told whoever asked for one by name that can't be shown.
 ///
 /// # Errors
 /// A language is named that isn't spoken here.
-pub(crate) fn choose(named: Option<&str>) -> Result<Option<&'static str>, String> {
+pub(crate) fn choose(named: Option<&str>, is_json: bool) -> Result<Option<&'static str>, String> {
     let on_terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
     let (chosen, told) = chosen(named, |name| std::env::var(name).ok(), on_terminal)?;
     // Set once a process; a second time it would be the same.
-    let _set = LANGUAGE.set(chosen);
-    Ok(told)
+    let _set = LANGUAGE.set(if is_json { Language::English } else { chosen });
+    Ok(told.filter(|_| !is_json))
 }
 
 /// Chinese is not shown on a terminal whose locale isn't of UTF-8, which would show something else.

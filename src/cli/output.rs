@@ -243,6 +243,11 @@ fn columns(text: &str) -> u16 {
     widths.fold(0, u16::saturating_add)
 }
 
+/// Minutes within a sentence that is English in every language.
+pub(crate) fn amount(minutes: i64) -> String {
+    Minutes::new(minutes).to_string()
+}
+
 /// Minutes as people say them, in the reader's language.
 pub(crate) fn hours(minutes: i64) -> String {
     said(&Minutes::new(minutes))

@@ -10,11 +10,12 @@ use super::{
     call::{Client, answer},
     checkpoint::{checkpoint_over, read_note, read_policy},
     client::ClientArguments,
+    language::language,
     output::{Failure, in_local_time, note, quoted, quoted_text, refuse_overwrite, tell, usage},
-    verify::{proven, related},
+    verify::related,
 };
 use crate::{
-    access::history::place,
+    access::{describe::proven, history::place},
     engine::store::atomic_write,
     format::{
         checkpoint::{self, Checkpoint, VerifierKey, policy::WitnessPolicy},
@@ -198,7 +199,7 @@ async fn prove_event(
         checkpoint,
     };
     let verified = proof.verify(key, policy).map_err(|error| wrong(&error))?;
-    let (name, text, sentence) = (format!("{at}.tlog-proof"), proof.to_string(), proven(&verified));
+    let (name, text, sentence) = (format!("{at}.tlog-proof"), proof.to_string(), proven(&verified, language()));
     let since = Since::ask(client, at, !matches!(verified.event, Event::ServiceReversed { .. })).await;
     Ok(Proof { name, text, sentence, is_forked: false, since })
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     client::{self, ClientArguments},
-    output::{emit, hours, time},
+    output::{amount, emit, time},
     zone,
 };
 
@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             status.accounts,
             status.holds,
             status.postings,
-            hours(status.balance_sum_minutes),
+            amount(status.balance_sum_minutes),
             status.ledger_vkey,
             hex::encode(&status.genesis_leaf_hash),
             hex::encode(&status.issuance_account),

@@ -11,11 +11,12 @@ use super::{
     output::{Failure, in_local_time, tell, time, usage},
 };
 use crate::{
-    access::describe,
+    access::{describe::proven, words},
     format::{
         checkpoint::{Note, VerifierKey, policy::WitnessPolicy},
-        proof::{CheckpointPair, EventProof, PAIR_BYTES_MAX, ProvenEvent, Related, Relation},
+        proof::{CheckpointPair, EventProof, PAIR_BYTES_MAX, Related, Relation},
     },
+    ledger::Language,
     trust::audit::Pin,
 };
 
@@ -91,7 +92,7 @@ fn verify_event(bytes: &[u8], key: &VerifierKey, policy: Option<&WitnessPolicy>)
         "origin": event.origin,
         "event": format!("{}.{}", event.index, event.number),
         "kind": event.event.name(),
-        "proves": proven(&event),
+        "proves": proven(&event, Language::English),
         "recorded_at": time(event.recorded_at.0),
         "signed_at": time(event.issued_at.0),
         "sheet_id": event.sheet_id.to_string(),
@@ -100,9 +101,11 @@ fn verify_event(bytes: &[u8], key: &VerifierKey, policy: Option<&WitnessPolicy>)
         "root": hex::encode(event.root),
         "witnesses": event.witnesses,
     });
-    let text = format!(
-        "{}\nNot proved: that it was not corrected or reversed later; the ledger's history tells.",
-        proven(&event)
+    let (language, proven) = (language(), proven(&event, language()));
+    let text = words!(
+        language,
+        "{proven}\nNot proved: that it was not corrected or reversed later; the ledger's history tells.",
+        "{proven}\n未证明：后来没有更正或冲正；请看账本的明细。"
     );
     Ok((value, text))
 }
@@ -130,27 +133,6 @@ fn verify_pair(bytes: &[u8], key: &VerifierKey, policy: Option<&WitnessPolicy>) 
         "root": hex::encode(found.new_root),
     });
     Ok((value, related(&found)))
-}
-
-/// What was proved of an event, in one sentence.
-pub(super) fn proven(event: &ProvenEvent) -> String {
-    let signers: Vec<String> = event.signers.iter().map(ToString::to_string).collect();
-    let witnesses = if event.witnesses.is_empty() {
-        String::new()
-    } else {
-        format!(", cosigned by {}", event.witnesses.join(", "))
-    };
-    format!(
-        "Proved: the ledger {} recorded on {}, as event {} of entry {}, signed by {}: {}; it vouches for this with its \
-         signed checkpoint over {} entries{witnesses}.",
-        event.origin,
-        event.recorded_at,
-        event.number,
-        event.index,
-        signers.join(" and "),
-        describe::event(&event.event, language()),
-        event.size,
-    )
 }
 
 /// What two checkpoints are to each other, in one sentence.

@@ -38,9 +38,19 @@ fn refusals_tables_and_histories_speak_the_language_that_is_asked_for() {
     for expected in ["事件入账时间内容变动余额", "服务所得：general，", "1小时30分钟"] {
         assert!(words.contains(expected), "{expected}: {history}");
     }
-    // What machines read is the same in every language.
-    let json = |language: &str| village.says(&["history", &village.alice, "--json", "--lang", language], &[]);
-    assert_eq!(json("zh"), json("en"));
+    // Where no rule says no, only the kind of failure is translated, and the rest is told as it is.
+    let (code, text) = village.says(&["prove", "99.0", "--lang", "zh"], &[]);
+    assert!(
+        code == Some(1) && text.contains("日志里还没有这一条 [EntryUnknown] (the log has no entry 99 yet"),
+        "{text}"
+    );
+    let (_, balance) = village.says(&["balance", &village.alice, "--lang", "zh"], &[]);
+    assert_eq!(balance, "余额 1 小时 30 分钟，预约 0 分钟，可用 1 小时 30 分钟（截至第 5 条）\n");
+    // What machines read is the same in every language, errors too.
+    for arguments in [&["history", &village.alice, "--json"] as &[&str], &[too_long.as_slice(), &["--json"]].concat()] {
+        let json = |language: &str| village.says(&[arguments, &["--lang", language]].concat(), &[]);
+        assert_eq!(json("zh"), json("en"));
+    }
 }
 
 #[test]

@@ -115,7 +115,12 @@ fn paste(output: &std::process::Output, folder: &Path) -> std::process::Output {
     let line = text.lines().last().unwrap().trim().strip_prefix("timebank ").unwrap().to_owned();
     let script = format!("exec \"$0\" {line}");
     let mut shell = std::process::Command::new("sh");
-    shell.current_dir(folder).args(["-c", &script, env!("CARGO_BIN_EXE_timebank")]).output().unwrap()
+    shell
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir(folder)
+        .args(["-c", &script, env!("CARGO_BIN_EXE_timebank")])
+        .output()
+        .unwrap()
 }
 
 #[tokio::test]

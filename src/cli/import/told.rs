@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Arguments, Files};
 use crate::{
     access::names::head,
-    cli::output::{self, Failure, hours, in_local_time, note},
+    cli::output::{self, Failure, amount, in_local_time, note},
     people::import::{
         adopt::Adoption,
         report::{Report, Told},
@@ -19,7 +19,7 @@ const SHOWN_MAX: usize = 10;
 
 /// Hours of the source, to the microsecond they were kept with.
 fn source_hours(source_us: i64) -> f64 {
-    // Exact to a thousandth of an hour far beyond what a ledger holds: 2^53 us are 2.5 million hours, and a quotient
+    // Exact to a thousandth of an hour far beyond what a ledger holds: 2^53 us are 2.5 million amount, and a quotient
     // is rounded once.
     #[allow(clippy::cast_precision_loss, reason = "see above; shown to people, never counted with")]
     let hours = source_us as f64 / 3_600_000_000.0;
@@ -93,7 +93,7 @@ fn in_words(arguments: &Arguments, table: &Table, report: &Report, written: Opti
         report.unchanged,
         report.rejected.len(),
         source_hours(report.source_us),
-        hours(report.credited_minutes),
+        amount(report.credited_minutes),
     );
     if report.gone > 0 {
         let there = report.rows - report.gone;

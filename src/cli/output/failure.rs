@@ -114,20 +114,19 @@ pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
     );
     let value = |name: &str| info.metadata.get(name).filter(|value| !value.is_empty()).cloned();
     let localized = status.get_details_localized_message().filter(|_| language() != Language::English);
+    let english = code_behind(status.message(), &info.reason);
+    // Of what no rule refuses only the kind is said in other languages: which account, say, the status itself tells.
+    let text = match (localized, value("remedy")) {
+        (None, _) => english,
+        (Some(localized), Some(_of_a_rule)) => localized.message,
+        (Some(localized), None) => format!("{} ({english})", localized.message),
+    };
     no.then(|| Refused {
-        text: localized.map_or_else(
-            || code_behind(status.message(), &info.reason),
-            |localized| with_code(localized.message, &info.reason),
-        ),
+        text,
         code: Some(info.reason.clone()),
         event: value("event").and_then(|event| event.parse().ok()),
         field: value("field"),
     })
-}
-
-/// A sentence in the reader's language with its code behind it, which those of rules have already.
-fn with_code(text: String, code: &str) -> String {
-    if text.ends_with(&format!("[{code}]")) { text } else { format!("{text} [{code}]") }
 }
 
 /// A status' sentence with its code behind it, in brackets: people read the sentence.
