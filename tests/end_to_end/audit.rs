@@ -173,7 +173,7 @@ async fn a_data_folder_is_audited_on_from_what_was_verified_before() {
     for (prefix, place, named) in [(b'b', 60, "entry"), (b't', 3, "tree")] {
         let damaged = scratch.path().join(named);
         copy(&folder, &damaged);
-        let db = sled::open(damaged.join("log")).unwrap();
+        let db = crate::support::opened_store(damaged.join("log"));
         let (key, value) = db.scan_prefix([prefix]).nth(2).unwrap().unwrap();
         let mut value = value.to_vec();
         value[place] ^= 4;

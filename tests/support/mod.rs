@@ -26,6 +26,22 @@ use timebank::{
     },
 };
 
+/// A log's store, as soon as its lock is free: sled's threads let go of it a moment after it was closed, and a process that
+/// another test is starting holds what it inherited until it runs its program.
+pub fn opened_store(folder: impl AsRef<std::path::Path>) -> sled::Db {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        match sled::open(&folder) {
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("lock") && std::time::Instant::now() < deadline =>
+            {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 pub const ORIGIN: &str = "timebank.example/test";
 /// 2026-03-01T00:00:00Z, when the ledgers of tests begin.
 pub const START: i64 = 1_772_323_200_000;
