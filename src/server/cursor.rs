@@ -13,7 +13,8 @@ use super::status::invalid;
 const TAG_LENGTH: usize = 16;
 
 /// The layout of what cursors carry. A program that lays it out otherwise counts on, so that no cursor of another one is
-/// taken for something that it isn't; its reader begins anew.
+/// taken for something that it isn't; its reader begins anew. It stands first: no cursor begins with a hyphen, which a
+/// command line would take for an option.
 const LAYOUT: u8 = 2;
 
 /// Which list a cursor belongs to.
@@ -32,12 +33,12 @@ fn tag(key: &[u8; 32], list: List, payload: &[u8]) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-/// A cursor for the next page: tag, layout, and what is carried.
+/// A cursor for the next page: layout, tag, and what is carried.
 pub(super) fn seal<T: Serialize>(key: &[u8; 32], list: List, carried: &T) -> String {
     // Writing to memory fails for no type that cursors carry; an empty cursor would end a list.
     let payload = postcard::to_allocvec(carried).unwrap_or_default();
     let full = tag(key, list, &payload).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
-    URL_SAFE_NO_PAD.encode([&full[..TAG_LENGTH], &[LAYOUT], &payload].concat())
+    URL_SAFE_NO_PAD.encode([&[LAYOUT], &full[..TAG_LENGTH], &payload].concat())
 }
 
 /// What a cursor carries.
@@ -45,9 +46,25 @@ pub(super) fn open<T: DeserializeOwned>(key: &[u8; 32], list: List, cursor: &str
     let refused =
         || invalid("cursor", "a cursor exactly as an answer to this very list gave it; start again without one");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_garbled| refused())?;
-    let (found, rest) = bytes.split_at_checked(TAG_LENGTH).ok_or_else(refused)?;
-    let (_, payload) = rest.split_first().filter(|(layout, _)| **layout == LAYOUT).ok_or_else(refused)?;
+    let (_, tagged) = bytes.split_first().filter(|(layout, _)| **layout == LAYOUT).ok_or_else(refused)?;
+    let (found, payload) = tagged.split_at_checked(TAG_LENGTH).ok_or_else(refused)?;
     let mac = tag(key, list, payload).ok_or_else(refused)?;
     mac.verify_truncated_left(found).map_err(|_forged| refused())?;
     postcard::from_bytes(payload).map_err(|_layout| refused())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{List, open, seal};
+
+    #[test]
+    fn a_cursor_opens_for_its_list_alone_and_never_looks_like_an_option() {
+        for key in 0..=255 {
+            let cursor = seal(&[key; 32], List::Keys, &key);
+            assert_eq!(open::<u8>(&[key; 32], List::Keys, &cursor).ok(), Some(key));
+            assert!(open::<u8>(&[key; 32], List::Holds, &cursor).is_err());
+            assert!(open::<u8>(&[!key; 32], List::Keys, &cursor).is_err());
+            assert!(cursor.starts_with(|first: char| first.is_ascii_alphanumeric()), "{cursor}");
+        }
+    }
 }
