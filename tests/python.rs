@@ -1,6 +1,9 @@
 //! A client that was written without a line of our code talks to the real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests stop at the first surprise")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use std::{
     io::{BufRead, BufReader},
     path::Path,
@@ -22,7 +25,7 @@ impl Drop for Server {
 fn a_python_client_records_reads_and_is_refused() {
     let python = std::env::var("TIMEBANK_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let folder = tempfile::tempdir().unwrap();
-    let mut serve = Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut serve = program::program();
     serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path());
     let mut server = Server(serve.stdout(Stdio::piped()).spawn().unwrap());
     let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
@@ -42,6 +45,6 @@ fn a_python_client_records_reads_and_is_refused() {
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains("the same sheet again gets the first receipt"), "{text}");
     assert!(text.contains("who was enrolled opens an account and records"), "{text}");
-    let shown = Command::new(env!("CARGO_BIN_EXE_timebank")).args(["key", "show"]).arg(&enrolled).output().unwrap();
+    let shown = program::program().args(["key", "show"]).arg(&enrolled).output().unwrap();
     assert!(shown.status.success(), "a key file that Python wrote: {}", String::from_utf8_lossy(&shown.stderr));
 }

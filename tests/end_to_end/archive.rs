@@ -6,7 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     ops::ControlFlow,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ use crate::{
 };
 
 fn timebank(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_timebank")).args(arguments).output().unwrap()
+    crate::program::program().args(arguments).output().unwrap()
 }
 
 fn done(arguments: &[&str]) -> String {
@@ -349,8 +349,7 @@ async fn a_disk_that_takes_no_more_leaves_no_archive() {
     let path = folder.path().join("archive");
     let run = |blocks: &str| {
         let script = "ulimit -f $1; trap '' XFSZ; exec \"$0\" export --server \"$2\" --out \"$3\"";
-        let binary = env!("CARGO_BIN_EXE_timebank");
-        Command::new("sh").args(["-c", script, binary, blocks, &ledger.url, text(&path)]).output().unwrap()
+        crate::program::shell(script).args([blocks, &ledger.url, text(&path)]).output().unwrap()
     };
     let output = run("1");
     let message = String::from_utf8_lossy(&output.stderr);

@@ -22,7 +22,7 @@ use crate::{harness::Ledger, support::bytes};
 
 pub(crate) async fn timebank(arguments: &[&str]) -> Output {
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let run = move || std::process::Command::new(env!("CARGO_BIN_EXE_timebank")).args(arguments).output().unwrap();
+    let run = move || crate::program::program().args(arguments).output().unwrap();
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
@@ -512,7 +512,7 @@ async fn an_audit_that_is_interrupted_goes_on_where_it_was() {
     assert!(bytes.len() > 300_000, "several frames, and more than a pipe holds: {}", bytes.len());
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let arguments = ["audit", "--json", "--archive", text(&pipe), "--memory", text(&memory)];
-    let mut interrupted = std::process::Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut interrupted = crate::program::program();
     let mut interrupted = interrupted.args(arguments).stderr(std::process::Stdio::null()).spawn().unwrap();
     let mut into = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     let (half, rest) = bytes.split_at(bytes.len() * 2 / 3);

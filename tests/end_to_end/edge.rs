@@ -184,7 +184,7 @@ async fn calls_that_a_shutdown_ends_are_told_so() {
         let raw = std::sync::Arc::clone(&raw);
         tokio::spawn(async move { (path, raw.call(path, &[], body).await) })
     });
-    let mut watch = Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut watch = crate::program::program();
     watch.args(["watch", "--from-index", "0", "--server", &ledger.url]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut watch = watch.spawn().unwrap();
     let mut shown = BufReader::new(watch.stdout.take().unwrap()).lines();

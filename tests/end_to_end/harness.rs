@@ -35,7 +35,7 @@ pub(crate) struct Ledger {
 }
 
 pub(crate) fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut command = crate::program::program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
     command
 }

@@ -31,10 +31,7 @@ const MEMORY_KIB: u32 = 4 * 1_024 * 1_024;
 async fn timebank(preparation: &str, arguments: &[&str]) -> (i32, String) {
     let script = format!("ulimit -v {MEMORY_KIB}; {preparation} exec \"$0\" \"$@\"");
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let run = move || {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &script, env!("CARGO_BIN_EXE_timebank")]).args(arguments).output().unwrap()
-    };
+    let run = move || crate::program::shell(&script).args(arguments).output().unwrap();
     let Output { status, stdout, stderr } = tokio::task::spawn_blocking(run).await.unwrap();
     let text = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     assert!(!text.contains("panicked"), "{text}");

@@ -10,6 +10,8 @@ mod hostile_sources;
 mod http;
 mod memory;
 mod mirror;
+#[path = "../support/program.rs"]
+mod program;
 mod proof;
 mod retries;
 mod sources;
@@ -154,11 +156,7 @@ async fn late_service_is_judged_by_times_long_put_away_whatever_happened_since()
     let balance = proto::GetBalanceRequest { account: bytes(&ledger.people[0]), ..Default::default() };
     assert_eq!(ledger.client.get_balance(balance).await.unwrap().into_inner().balance_minutes, 55 * 30);
     stop(&mut ledger).await;
-    let fsck = Command::new(env!("CARGO_BIN_EXE_timebank"))
-        .args(["fsck", "--data"])
-        .arg(ledger.folder.path())
-        .output()
-        .unwrap();
+    let fsck = crate::program::program().args(["fsck", "--data"]).arg(ledger.folder.path()).output().unwrap();
     assert!(fsck.status.success(), "{}", String::from_utf8_lossy(&fsck.stdout));
 }
 

@@ -49,7 +49,7 @@ fn inside(memory: &Path) -> PathBuf {
 
 /// An audit's exit code, report and errors, in another home.
 fn audit_at_home(home: &str, arguments: &[&str]) -> (Option<i32>, Value, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut command = crate::program::program();
     let command = command.env("HOME", home).env_remove("XDG_STATE_HOME").env_remove("XDG_DATA_HOME");
     let output = command.args(["audit", "--json"]).args(arguments).output().unwrap();
     let report = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
@@ -269,7 +269,7 @@ async fn an_audit_that_only_looks_through_what_it_knows_ends_when_it_is_told_to(
     assert_eq!(audit(&["--archive", text(&archive), "--memory", text(&memory)]).await.0, 0);
     let bytes = fs::read(&archive).unwrap();
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut command = crate::program::program();
     let command = command.args(["audit", "--archive", text(&pipe), "--memory", text(&memory)]);
     let mut audit = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut into = fs::OpenOptions::new().write(true).open(&pipe).unwrap();

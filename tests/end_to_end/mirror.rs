@@ -21,7 +21,7 @@ fn published(ledger: &Ledger, vkey: &VerifierKey) -> Checkpoint {
 }
 
 fn mirror(arguments: &[&str], folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_timebank"))
+    crate::program::program()
         .env("TIMEBANK_SERVER", "http://127.0.0.1:9")
         .arg("mirror")
         .args(arguments)
@@ -142,7 +142,7 @@ async fn a_folder_is_not_changed_by_a_log_that_does_not_continue_it() {
         let error = refused(url, "its past was rewritten");
         let evidence = folder.join(evidence);
         assert!(error.contains(evidence.to_str().unwrap()), "{error}");
-        let verified = Command::new(env!("CARGO_BIN_EXE_timebank")).arg("verify-evidence").arg(&evidence).status();
+        let verified = crate::program::program().arg("verify-evidence").arg(&evidence).status();
         assert!(verified.unwrap().success());
     };
     ledger.restart().await;
@@ -197,7 +197,7 @@ async fn a_mirror_that_is_killed_leaves_a_folder_that_holds_what_it_says() {
     for round in 0..6 {
         grow(&mut ledger, round * 300..(round + 1) * 300).await;
         for delay_ms in [5, 20, 35] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
+            let mut command = crate::program::program();
             let mut process =
                 command.args(["mirror", "--server", &ledger.url]).arg(&folder).stdout(Stdio::null()).spawn().unwrap();
             std::thread::sleep(std::time::Duration::from_millis(delay_ms));

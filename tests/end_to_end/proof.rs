@@ -113,14 +113,7 @@ async fn growth_is_proved_and_is_no_evidence_against_anybody() {
 fn paste(output: &std::process::Output, folder: &Path) -> std::process::Output {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = text.lines().last().unwrap().trim().strip_prefix("timebank ").unwrap().to_owned();
-    let script = format!("exec \"$0\" {line}");
-    let mut shell = std::process::Command::new("sh");
-    shell
-        .env("LC_ALL", "C.UTF-8")
-        .current_dir(folder)
-        .args(["-c", &script, env!("CARGO_BIN_EXE_timebank")])
-        .output()
-        .unwrap()
+    crate::program::shell(&format!("exec \"$0\" {line}")).current_dir(folder).output().unwrap()
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@
     reason = "each test uses its part, and a test stops at the first surprise"
 )]
 
+#[path = "program.rs"]
+mod program;
+
 use std::{
     io::{BufRead, BufReader},
     path::Path,
@@ -20,15 +23,8 @@ use tempfile::TempDir;
 
 /// The command, undisturbed by the settings of whoever runs the tests.
 pub fn timebank(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
-    let command_line = command.args(arguments);
-    for setting in ["TIMEBANK_SERVER", "TIMEBANK_KEY", "TIMEBANK_ZONE", "TIMEBANK_LANG"] {
-        command_line.env_remove(setting);
-    }
-    // No clocks change there, so that no test fails on two nights of the year; and few machines' own are so far from UTC.
-    command_line.env("TZ", "Asia/Shanghai");
-    // Words are compared with English ones, whatever language the machine speaks.
-    command_line.env("LC_ALL", "C.UTF-8");
+    let mut command = program::program();
+    command.args(arguments);
     command
 }
 

@@ -44,7 +44,7 @@ impl Witness {
     }
 
     pub(crate) fn start_at(listen: &str, data: &Path, ledger: &VerifierKey) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_timebank"))
+        let mut process = crate::program::program()
             .args(["witness", "--listen", listen, "--ledger", &ledger.to_string(), "--data"])
             .arg(data)
             .stdout(Stdio::piped())
@@ -96,7 +96,7 @@ pub(crate) struct Server {
 }
 
 pub(crate) fn serve_command(folder: &Path, options: &[String]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_timebank"));
+    let mut command = crate::program::program();
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder).args(options);
     command
 }

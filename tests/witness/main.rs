@@ -4,3 +4,5 @@
 mod harness;
 mod http;
 mod ledger;
+#[path = "../support/program.rs"]
+mod program;
