@@ -43,21 +43,26 @@ impl Language {
     /// is named first; `*` is the default. Nothing where it names none that is there; parts that say nothing are skipped.
     #[must_use]
     pub fn accepted(header: &str) -> Option<Self> {
-        let mut best: Option<(u16, Self)> = None;
+        let mut named: Vec<(Option<Self>, u16)> = Vec::new();
         for part in header.split(',').take(ACCEPTED_MAX) {
             let mut parameters = part.split(';').map(str::trim);
             let tag = parameters.next().unwrap_or_default();
-            let language = if tag == "*" { Some(Self::default()) } else { Self::of_tag(tag) };
+            let language = Self::of_tag(tag);
+            if language.is_none() && tag != "*" {
+                continue;
+            }
             let weight =
                 parameters.find_map(|parameter| parameter.strip_prefix(['q', 'Q'])).map_or(Some(1_000), |said| {
                     said.trim_start().strip_prefix('=').and_then(|value| thousandths(value.trim()))
                 });
-            let Some((weight, language)) = weight.filter(|weight| *weight > 0).zip(language) else { continue };
-            if best.is_none_or(|(most, _)| weight > most) {
-                best = Some((weight, language));
-            }
+            named.extend(weight.map(|weight| (language, weight)));
         }
-        best.map(|(_, language)| language)
+        let refused = |language: &Self| named.iter().any(|(named, weight)| *named == Some(*language) && *weight == 0);
+        // Whatever isn't refused is as good as another to who takes any.
+        let any = Self::ALL.into_iter().find(|language| !refused(language));
+        let spoken = named.iter().filter(|(_, weight)| *weight > 0);
+        let spoken = spoken.filter_map(|(named, weight)| Some((named.or(any)?, *weight)));
+        spoken.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(language, _)| language)
     }
 }
 
@@ -184,6 +189,8 @@ mod tests {
         check("zh;q=0, *", Some(English));
         check("ZH ; Q=1.000", Some(Chinese));
         check("*", Some(English));
+        check("en;q=0, *", Some(Chinese));
+        check("en;q=0, zh-CN;q=0, *", None);
         for nobody in
             ["", "fr", "zh;q=0", "zh;q=0.000", "zhong", "e", ",,;;q=1,=", "\u{0}", "zh;q=2", "zh;q=0.1234", "zh;q=-1"]
         {

@@ -123,8 +123,9 @@ fn timeout(value: &HeaderValue) -> Option<Duration> {
 
 /// The language that a call asks to be answered in. Browsers and gRPC's clients write it alike.
 fn spoken(headers: &HeaderMap) -> Spoken {
-    let asked = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Spoken(asked.and_then(Language::accepted))
+    // Lines of one name are one list (RFC 9110, section 5.3); letters beyond ASCII are no tag, and spoil no other.
+    let lines = headers.get_all(ACCEPT_LANGUAGE).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    Spoken(Language::accepted(&lines.collect::<Vec<_>>().join(",")))
 }
 
 /// The response, with a reason in its head where gRPC said no in its own words, and in the language that was asked for.
