@@ -9,10 +9,11 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::json;
+use unicode_linebreak::{BreakOpportunity, linebreaks};
 
 use self::failure::in_full;
 pub(crate) use self::failure::{ERROR_DOMAIN, Failure, Refused, error_json, nothing_recorded, refused, usage};
@@ -177,45 +178,21 @@ pub(crate) fn tell(json: bool, value: &serde_json::Value, human: impl FnOnce() -
 
 /// Longest word that is kept whole in a table: `community-pool` and an id in brackets are. Longer ones leave no room for others.
 const WORD_MAX: u16 = 14;
+/// A line of so many columns is kept whole like a word: a state in Chinese, a short date.
+const LINE_WHOLE_MAX: u16 = 10;
 /// Columns of the narrowest terminal in use: what is wider is wrapped within its cell.
 const TABLE_WIDTH: u16 = 80;
 
 /// A table; columns named in `right` are numbers.
 pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let header: Vec<&str> = header.iter().map(|head| head.get(language())).collect();
+    let header: Vec<String> = header.iter().map(|head| head.get(language()).to_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
+    let widths = widths(&header, right, &rows);
+    let fitted = |row: Vec<String>| row.into_iter().zip(&widths).map(|(cell, width)| fitted(&cell, *width));
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.clone());
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
-    let mut bounds: Vec<u16> = header.iter().map(|cell| longest_word(cell)).collect();
-    let mut sentences = vec![0; header.len()];
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(fitted(header));
     for row in rows {
-        let row: Vec<String> = row.iter().map(|cell| visible(cell)).collect();
-        for (column, cell) in row.iter().enumerate().take(bounds.len()) {
-            let amount = right.contains(&column).then(|| columns(cell).saturating_add(2));
-            bounds[column] = bounds[column].max(longest_word(cell));
-            sentences[column] = sentences[column].max(amount.unwrap_or_else(|| unspaced(cell)));
-        }
-        table.add_row(row);
-    }
-    // A word, an id say, is only broken where there is no room for all of them, with a space between columns: then the longest.
-    let room = TABLE_WIDTH.saturating_sub(u16::try_from(header.len()).unwrap_or(u16::MAX));
-    while bounds.iter().sum::<u16>() > room
-        && let Some(longest) = bounds.iter_mut().max()
-    {
-        *longest -= 1;
-    }
-    // What is written without spaces is wrapped anywhere, and so as narrowly as it may be: it gets what room the amounts
-    // leave, which are read on one line.
-    let mut left = room.saturating_sub(bounds.iter().sum());
-    let width = bounds.len();
-    let others = (0..width).filter(|column| !right.contains(column));
-    for column in right.iter().copied().filter(|column| *column < width).chain(others) {
-        let more = sentences[column].saturating_sub(bounds[column]).min(left);
-        bounds[column] += more;
-        left -= more;
-    }
-    for (column, bound) in table.column_iter_mut().zip(bounds) {
-        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(bound)));
+        table.add_row(fitted(row));
     }
     for column in right {
         if let Some(column) = table.column_mut(*column) {
@@ -225,16 +202,107 @@ pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<It
     table.to_string()
 }
 
-/// Columns that the longest word of a cell takes on a terminal, with the space on both sides of it.
-fn longest_word(cell: &str) -> u16 {
-    let longest = cell.split_whitespace().map(columns).max().unwrap_or(0);
-    longest.min(WORD_MAX) + 2
+/// Columns that each cell of a column may take, without the spaces around it: what its short words need; where there is room,
+/// amounts on one line, and then longer words whole; and of what is left the column gets most whose text is longest.
+fn widths(header: &[String], right: &[usize], rows: &[Vec<String>]) -> Vec<u16> {
+    let cells = |column: usize| {
+        let cell = move |row: &'_ Vec<String>| row.get(column).cloned();
+        header.get(column).cloned().into_iter().chain(rows.iter().filter_map(cell))
+    };
+    let longest_line = |cell: String| cell.lines().map(columns).max().unwrap_or(0);
+    let whole: Vec<u16> = (0..header.len()).map(|column| cells(column).map(longest_line).max().unwrap_or(0)).collect();
+    let amount_word = |cell: String| cell.split_whitespace().map(columns).max().unwrap_or(0);
+    let longest = |column| {
+        let words =
+            cells(column).map(|cell| if right.contains(&column) { amount_word(cell) } else { longest_word(&cell) });
+        words.max().unwrap_or(0).min(WORD_MAX)
+    };
+    let words: Vec<u16> = (0..header.len()).map(longest).collect();
+    let mut widths: Vec<u16> = words.iter().map(|word| *word.min(&LINE_WHOLE_MAX)).collect();
+    // A space on both sides, and a border around each column.
+    let room = TABLE_WIDTH.saturating_sub(u16::try_from(header.len() * 3 + 1).unwrap_or(u16::MAX));
+    // A word, an id say, is only broken where there is no room for all of them: then the longest.
+    while widths.iter().sum::<u16>() > room
+        && let Some(longest) = widths.iter_mut().max()
+    {
+        *longest -= 1;
+    }
+    let mut wishes: Vec<(bool, u16, usize)> = (0..header.len())
+        .map(|column| {
+            let is_text = !right.contains(&column);
+            let wanted = if is_text { words[column] } else { whole[column] };
+            (is_text, wanted.saturating_sub(widths[column]), column)
+        })
+        .collect();
+    // Amounts first, and of each kind those that want least.
+    wishes.sort_unstable();
+    for (_, more, column) in wishes {
+        if widths.iter().sum::<u16>() + more <= room {
+            widths[column] += more;
+        }
+    }
+    for _ in widths.iter().sum::<u16>()..room {
+        let short = widths.iter_mut().zip(&whole).filter(|(width, whole)| **width < **whole);
+        let Some((width, _)) =
+            short.max_by_key(|(width, whole)| u32::from(**whole) * 1_000 / u32::from(**width).max(1))
+        else {
+            break;
+        };
+        *width += 1;
+    }
+    widths
 }
 
-/// Columns of the longest line with words that are written without spaces, with the space on both sides of it.
-fn unspaced(cell: &str) -> u16 {
-    let has_long_words = |line: &&str| line.split_whitespace().any(|word| !word.is_ascii() && columns(word) > WORD_MAX);
-    cell.lines().filter(has_long_words).map(|line| columns(line).saturating_add(2)).max().unwrap_or(0)
+/// What isn't broken: words between spaces, an id with hyphens too, and of what is written without spaces each letter with
+/// its marks (UAX 14).
+fn unbroken(cell: &str) -> impl Iterator<Item = (&str, BreakOpportunity)> {
+    let mut begun = 0;
+    linebreaks(cell).filter_map(move |(end, opportunity)| {
+        let (part, rest) = (cell.get(begun..end)?, cell.get(end..)?);
+        let hyphened = part.ends_with(|letter: char| letter.is_ascii_punctuation())
+            && rest.starts_with(|letter: char| letter.is_ascii());
+        if hyphened && opportunity == BreakOpportunity::Allowed {
+            return None;
+        }
+        begun = end;
+        Some((part, opportunity))
+    })
+}
+
+/// Columns of the longest word, as far as it is kept whole. A short line counts as one.
+fn longest_word(cell: &str) -> u16 {
+    let lines = cell.lines().map(columns).max().unwrap_or(0);
+    if lines <= LINE_WHOLE_MAX {
+        return lines;
+    }
+    unbroken(cell).map(|(word, _)| columns(word.trim_end())).max().unwrap_or(0).clamp(LINE_WHOLE_MAX, WORD_MAX)
+}
+
+/// A cell in lines of at most so many columns. Only a word that is longer than that is broken anywhere.
+fn fitted(cell: &str, width: u16) -> String {
+    let (mut text, mut line) = (String::new(), String::new());
+    let mut end = |line: &mut String| {
+        text = format!("{text}{}\n", line.trim_end());
+        line.clear();
+    };
+    for (part, opportunity) in unbroken(cell) {
+        if !line.is_empty() && columns(&line).saturating_add(columns(part.trim_end())) > width {
+            end(&mut line);
+        }
+        for letter in part.chars() {
+            if !letter.is_whitespace()
+                && !line.is_empty()
+                && columns(&line).saturating_add(columns(letter.encode_utf8(&mut [0; 4]))) > width
+            {
+                end(&mut line);
+            }
+            line.push(letter);
+        }
+        if opportunity == BreakOpportunity::Mandatory {
+            end(&mut line);
+        }
+    }
+    text.trim_end().to_owned()
 }
 
 /// Columns that a text takes: twice as wide are Chinese and the like; of other scripts it is too much at most.
@@ -320,6 +388,17 @@ mod tests {
         for whole in ["6de536f8", "(6de536f8)", "(a49f2f2d)", "available", "balance", "account", "station", "[31mb"] {
             assert!(shown.contains(whole), "{whole} is broken: {shown}");
         }
+    }
+
+    #[test]
+    fn chinese_is_broken_between_its_letters_and_never_within_a_date_or_a_code() {
+        let check = |cell: &str, width: u16, expected: &str| assert_eq!(fitted(cell, width), expected);
+        check("服务所得：general，2026-11-27 (2 小时)", 12, "服务所得：\ngeneral，\n2026-11-27\n(2 小时)");
+        check("由管理员付出", 8, "由管理员\n付出");
+        check("earned: tele-help, 2026-11-27", 12, "earned:\ntele-help,\n2026-11-27");
+        check("0123456789abcdef", 10, "0123456789\nabcdef");
+        check("2026-10-27\n12:38", 20, "2026-10-27\n12:38");
+        check("", 5, "");
     }
 
     #[test]
