@@ -116,7 +116,7 @@ pub mod head {
         /// How many services.
         RECORDS = Text::new("records", "记录");
         /// What holds reserve.
-        RESERVED = Text::new("reserved", "预约");
+        RESERVED = Text::new("reserved", "预约时间");
         /// Whose a key is.
         ROLE = Text::new("role", "角色");
         /// A line of a file.

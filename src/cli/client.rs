@@ -18,6 +18,7 @@ use super::{
     who::Who,
 };
 use crate::{
+    access::words,
     engine::key_file::KeyFile,
     folder::defaults,
     format::{
@@ -103,11 +104,13 @@ impl ClientArguments {
             return Ok(());
         }
         let (file, own) = (self.author_file(), &signers.origin);
-        let text = format!(
-            "the key file {} is of the ledger {own}, and {} serves {origin}. Give a key of that one with --key FILE or \
-             TIMEBANK_KEY, its data folder with --data DIR, or the other server with --server. [OriginMismatch]",
-            file.display(),
-            self.server
+        let (file, server) = (file.display(), &self.server);
+        let text = words!(
+            language(),
+            "the key file {file} is of the ledger {own}, and {server} serves {origin}. Give a key of that one with --key FILE \
+             or TIMEBANK_KEY, its data folder with --data DIR, or the other server with --server. [OriginMismatch]",
+            "密钥文件 {file} 属于账本 {own}，而 {server} 服务的是 {origin}。请用 --key FILE 或 TIMEBANK_KEY 给出后者的密钥，\
+             用 --data DIR 给出它的数据目录，或用 --server 给出另一台服务器。[OriginMismatch]"
         );
         let (code, field) = (Some("OriginMismatch".to_owned()), Some("header.origin".to_owned()));
         Err(Failure::Refused(Refused { text, code, event: None, field }).into())

@@ -16,6 +16,7 @@ use crate::{
     access::{
         history::{Reading, place, what},
         names::{self, head},
+        words,
     },
     format::{proto, wire},
     ledger::{EventKind, Language},
@@ -119,9 +120,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let more = if next_cursor.is_empty() {
             String::new()
         } else {
-            format!("\nmore with --cursor {next_cursor}, or --all")
+            words!(
+                language(),
+                "\nmore with --cursor {next_cursor}, or --all",
+                "\n后面还有：--cursor {next_cursor}，或 --all"
+            )
         };
-        format!("{text}\nas of entry {reflected_index}{more}")
+        words!(language(), "{text}\nas of entry {reflected_index}{more}", "{text}\n截至第 {reflected_index} 条{more}")
     })
 }
 

@@ -45,7 +45,8 @@ fn chosen(
 
 /// Whether a locale's letters are those of UTF-8; where nothing names one it is that of C.
 fn is_utf8(locale: Option<&str>) -> bool {
-    let letters = locale.and_then(|name| name.split_once('.')).map_or("", |(_, letters)| letters);
+    // `UTF-8` alone is what macOS calls letters without a language.
+    let letters = locale.map_or("", |name| name.split_once('.').map_or(name, |(_, letters)| letters));
     let letters = letters.split('@').next().unwrap_or_default();
     letters.eq_ignore_ascii_case("UTF-8") || letters.eq_ignore_ascii_case("utf8")
 }
@@ -101,10 +102,10 @@ mod tests {
     #[test]
     fn only_locales_of_utf8_show_all_letters() {
         let check = |locale: Option<&str>, expected: bool| assert_eq!(is_utf8(locale), expected, "{locale:?}");
-        for shown in ["zh_CN.UTF-8", "C.UTF-8", "en_US.utf8", "zh_TW.UTF-8@radical"] {
+        for shown in ["zh_CN.UTF-8", "UTF-8", "C.UTF-8", "en_US.utf8", "zh_TW.UTF-8@radical"] {
             check(Some(shown), true);
         }
-        for not_shown in ["C", "POSIX", "zh_CN", "zh_CN.GB18030", "zh_CN.GBK", "UTF-8", ""] {
+        for not_shown in ["C", "POSIX", "zh_CN", "zh_CN.GB18030", "zh_CN.GBK", ""] {
             check(Some(not_shown), false);
         }
         check(None, false);

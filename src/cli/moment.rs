@@ -13,11 +13,12 @@ use jiff::{
 pub(crate) use self::said::day_begins;
 use self::said::{Context, Edge, Said, date, said_date};
 use super::{
+    language::language,
     output::{Failure, Refused, nothing_recorded, usage},
     zone,
 };
 use crate::{
-    access::when::at_offset,
+    access::{when::at_offset, words},
     people::calendar::{self, YEARS},
 };
 
@@ -190,12 +191,16 @@ fn in_order(began: &Zoned, ended: &Zoned) -> anyhow::Result<(Moment, Moment)> {
     }
     let shown = |zoned: &Zoned| at_offset(zoned.timestamp().as_millisecond(), zoned.offset().seconds());
     let (began, ended) = (shown(began), shown(ended));
-    let text = format!(
+    let text = words!(
+        language(),
         "--end: the end, {ended}, is not after the start, {began}. Check both; an end past midnight belongs to the next date. \
-         [IntervalEmpty]"
+         [IntervalEmpty]",
+        "--end：结束时间 {ended} 不晚于开始时间 {began}。请核对两者；过了午夜的结束时间属于第二天。[IntervalEmpty]"
     );
     let code = Some("IntervalEmpty".to_owned());
-    let refused = Failure::Refused(Refused { text, code, event: None, field: None });
+    // As the ledger names it, which it never reaches.
+    let field = Some("service_recorded.service.interval.end_ms".to_owned());
+    let refused = Failure::Refused(Refused { text, code, event: Some(0), field });
     Err(nothing_recorded(refused.into()))
 }
 

@@ -10,11 +10,13 @@ use super::{
     call::Client,
     client::{self, ClientArguments, option_of},
     known,
+    language::{language, said},
     output::{Failure, Refused, note, nothing_recorded, quoted, tell, usage},
     receipt::{first_place, receipt_json, receipt_text, warnings},
     who::{AccountName, Who},
 };
 use crate::{
+    access::words,
     format::{
         proto::{self, event::Kind},
         signature, wire,
@@ -201,10 +203,14 @@ fn not_signed(refusal: &Refusal, count: usize) -> anyhow::Error {
     let option = option_of(&refusal.field).map_or_else(String::new, |option| format!("{option}: "));
     let event = refusal.event.filter(|_| count > 1).map_or_else(String::new, |event| format!("event {event}: "));
     let refused = Refused {
-        text: format!("{event}{option}{refusal}"),
+        text: format!("{event}{option}{}", said(refusal)),
         code: Some(refusal.rejection.code().to_owned()),
         event: refusal.event.map(u32::from),
         field: Some(refusal.field.to_string()).filter(|field| !field.is_empty()),
     };
-    anyhow::Error::from(Failure::Refused(refused)).context("refused, nothing was signed")
+    anyhow::Error::from(Failure::Refused(refused)).context(words!(
+        language(),
+        "refused, nothing was signed",
+        "被拒绝，没有签名"
+    ))
 }

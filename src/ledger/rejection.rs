@@ -48,8 +48,8 @@ rejections! {
         /// Most there may be.
         max: usize,
     } InvalidArgument {
-        en("the sheet has {count} events; 1 to {max} are allowed") "Split it into several sheets of 1 to 1,000 events."
-        zh("登记单有 {count} 个事件，应为 1 至 {max} 个") "请拆成几张登记单，每张 1 至 1,000 个事件。"
+        en("the sheet has {count} events; 1 to {max} are allowed") "Put 1 to 1,000 events into each sheet."
+        zh("登记单有 {count} 个事件，应为 1 至 {max} 个") "请让每张登记单有 1 至 1,000 个事件。"
     }
     /// Not a protobuf message of this type: cut off, or garbage.
     EncodingInvalid {
@@ -366,8 +366,8 @@ rejections! {
         /// Place of the original record.
         record: EventRef,
     } FailedPrecondition {
-        en("{} was taken back for good", Place::record(*record)) "Record the service anew; a reversal is final."
-        zh("{}已经冲正", zh(&Place::record(*record))) "请重新登记这次服务；冲正之后不能恢复。"
+        en("{} was taken back for good", Place::record(*record)) "Nothing more is to be done where it was to be gone; a service that was done is recorded anew."
+        zh("{}已经冲正", zh(&Place::record(*record))) "若本就要撤去，不必再做什么；确实做过的服务请重新登记。"
     }
     /// A correction that corrects nothing.
     CorrectionChangesNothing FailedPrecondition {

@@ -66,3 +66,15 @@ fn a_language_that_is_not_there_is_a_wrong_argument() {
         );
     }
 }
+
+#[test]
+fn what_is_refused_before_a_server_is_asked_speaks_the_language_too() {
+    let village = Village::new();
+    let file = village.ledger.folder.path().join("b.sheet");
+    let too_long = village.record("1200", &["--lang", "zh", "--to-file", file.to_str().unwrap()]);
+    let (code, text) = village.says(&too_long, &[]);
+    assert_eq!(code, Some(1), "{text}");
+    for said in ["被拒绝，没有签名", "服务了 20 小时", "[RecordTooLong]"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}

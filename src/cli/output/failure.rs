@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use tonic_types::StatusExt;
 
-use crate::{cli::language::language, ledger::Language};
+use crate::{access::words, cli::language::language, ledger::Language};
 
 /// The domain of the ledger's own errors.
 pub(crate) const ERROR_DOMAIN: &str = "timebank";
@@ -119,7 +119,7 @@ pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
     let text = match (localized, value("remedy")) {
         (None, _) => english,
         (Some(localized), Some(_of_a_rule)) => localized.message,
-        (Some(localized), None) => format!("{} ({english})", localized.message),
+        (Some(localized), None) => format!("{} ({})", localized.message, sentence(status.message(), &info.reason)),
     };
     no.then(|| Refused {
         text,
@@ -131,16 +131,23 @@ pub(crate) fn refused(status: &tonic::Status) -> Option<Refused> {
 
 /// A status' sentence with its code behind it, in brackets: people read the sentence.
 fn code_behind(text: &str, code: &str) -> String {
-    let sentence = text.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text);
+    let sentence = sentence(text, code);
     if code.is_empty() { sentence.to_owned() } else { format!("{sentence} [{code}]") }
+}
+
+/// A status' sentence without the code that it begins with.
+fn sentence<'a>(text: &'a str, code: &str) -> &'a str {
+    text.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text)
 }
 
 /// Says of a failure before or in place of recording that nothing came of it.
 pub(crate) fn nothing_recorded(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref() {
         Some(Failure::Unknown { .. }) => error,
-        Some(Failure::Refused(_)) => error.context("refused, nothing was recorded"),
-        _ => error.context("nothing was recorded"),
+        Some(Failure::Refused(_)) => {
+            error.context(words!(language(), "refused, nothing was recorded", "被拒绝，没有登记任何内容"))
+        }
+        _ => error.context(words!(language(), "nothing was recorded", "没有登记任何内容")),
     }
 }
 
