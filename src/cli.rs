@@ -4,6 +4,7 @@ mod account;
 mod arguments;
 mod audit;
 mod balance;
+mod bench;
 mod call;
 mod checkpoint;
 mod client;
@@ -105,6 +106,7 @@ enum Command {
     Fsck(fsck::Arguments),
     Witness(witness::Arguments),
     Demo(demo::Arguments),
+    Bench(bench::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
     Man(man::Arguments),
@@ -173,6 +175,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Fsck(arguments) => fsck::run(arguments).await,
         Command::Witness(arguments) => witness::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }

@@ -1,5 +1,6 @@
 //! The data folder: its layout, the keys in it, and how it is made, opened, checked and restored.
 
+pub mod bench;
 mod build;
 pub mod defaults;
 pub mod demo;

@@ -1,6 +1,7 @@
 //! The real command against a real server: exit codes, JSON, files and words, as its help promises them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod bench;
 mod demo;
 mod enrolment;
 mod failures;

@@ -1,0 +1,36 @@
+//! `timebank bench`: a small one, and what can't be measured.
+
+use super::*;
+
+#[test]
+fn a_bench_measures_what_it_grew_and_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().to_str().unwrap();
+    let bench = ["bench", "--accounts", "3000", "--keys", "0.1", "--records", "0.5", "--json", "--folder", folder];
+    let output = timebank(&bench).output().unwrap();
+    assert_eq!(failure(&output).0, Some(0), "{}", failure(&output).1);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["accounts"], &told["record_days"]), (&3_000.into(), &3.into()), "{told}");
+    let restarts: Vec<_> = told["restarts"].as_array().unwrap().iter().map(|start| &start["accounts"]).collect();
+    assert_eq!(restarts, [600, 3_000]);
+    assert!(told["openings_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
+    assert_eq!(told["bytes_per_account"].is_null(), told["restarts"][0]["resident_bytes"].is_null(), "{told}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0, "the folder is removed");
+}
+
+#[test]
+fn what_can_not_be_measured_is_a_wrong_usage() {
+    let wrong: [(&[&str], &str); 5] = [
+        (&["--accounts", "4"], "--accounts 4: a slope needs 5 accounts or more"),
+        (&["--accounts", "many"], "--accounts"),
+        (&["--keys", "1.01"], "expected a number from 0 to 1"),
+        (&["--records", "NaN"], "expected a number from 0 to 1"),
+        (&["--folder", "/no/such/folder"], "--folder /no/such/folder"),
+    ];
+    for (arguments, words) in wrong {
+        let output = timebank(&[&["bench"], arguments].concat()).output().unwrap();
+        let (code, error) = failure(&output);
+        assert_eq!(code, Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(words), "{arguments:?}: {error}");
+    }
+}
