@@ -147,6 +147,9 @@ fn report(measured: &Measured, shares: Shares, as_json: bool) {
     let Measured { first: (fewer, first, first_start), all: (accounts, all, start) } = measured;
     let memory = first_start.resident_bytes.zip(start.resident_bytes);
     let memory = memory.map(|(less, all)| slope((*fewer, less), (*accounts, all)));
+    let growing = first.resident_bytes.zip(all.resident_bytes);
+    let growing = growing.map(|(less, all)| slope((*fewer, less), (*accounts, all)).0);
+    let tenths = |bytes: f64| (bytes * 10.0).round() / 10.0;
     let opened = (first.opened + all.opened) as f64;
     let openings_per_second = opened / (first.took + all.took).as_secs_f64();
     let longest_stall_ms = ms(first.longest_stall.max(all.longest_stall));
@@ -156,10 +159,11 @@ fn report(measured: &Measured, shares: Shares, as_json: bool) {
         "keys": shares.keys,
         "records": shares.records,
         "record_days": RECORD_DAYS,
-        "bytes_per_account": memory.map(|(slope, _)| (slope * 10.0).round() / 10.0),
+        "bytes_per_account": memory.map(|(slope, _)| tenths(slope)),
         "constant_bytes": memory.map(|(_, constant)| constant.round() as i64),
         "openings_per_second": openings_per_second.round(),
         "longest_stall_ms": longest_stall_ms,
+        "growing_bytes_per_account": growing.map(tenths),
         "growing_resident_bytes": all.resident_bytes,
         "restart_ms": start.took_ms,
         "restarts": [starts(*fewer, first_start), starts(*accounts, start)],

@@ -15,6 +15,7 @@ fn a_bench_measures_what_it_grew_and_leaves_nothing() {
     assert_eq!(restarts, [600, 3_000]);
     assert!(told["openings_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
     assert_eq!(told["bytes_per_account"].is_null(), told["restarts"][0]["resident_bytes"].is_null(), "{told}");
+    assert_eq!(told["bytes_per_account"].is_null(), told["growing_bytes_per_account"].is_null(), "{told}");
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0, "the folder is removed");
 }
 
