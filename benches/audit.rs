@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops at the first surprise and prints a table")]
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{BufReader, Write},
     ops::ControlFlow,
@@ -15,7 +16,7 @@ use std::{
 use rayon::prelude::*;
 use timebank::{
     engine::{
-        pipeline::{self, Keys},
+        pipeline::{self, KnownKeys},
         replay::enrolled_keys,
         store::{LogStore, SledStore},
     },
@@ -215,7 +216,7 @@ struct Log {
     entries: Vec<StoredEntry>,
     root: Hash,
     note: String,
-    keys: Keys,
+    keys: HashMap<timebank::ledger::KeyId, [u8; 32]>,
 }
 
 impl Log {
@@ -290,7 +291,7 @@ fn audit(path: &Path) -> (u64, u64) {
     let mut audit = Audit::new(None, None, Scratch::new().unwrap());
     let mut reader = Reader::new(BufReader::new(File::open(path).unwrap())).unwrap();
     let read = || reader.next_entries().map(Option::unwrap_or_default).map_err(Stop::Archive);
-    pipeline::run(Keys::new(), read, |chunk| {
+    pipeline::run(KnownKeys::default(), read, |chunk| {
         audit.take(chunk, |_| Ok(None)).map_err(Stop::Audit)?;
         Ok(())
     })

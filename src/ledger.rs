@@ -10,6 +10,7 @@
 )]
 
 mod account;
+mod accounts;
 mod alone;
 mod apply;
 mod authority;
@@ -22,18 +23,27 @@ mod event;
 mod facts;
 mod foresight;
 mod form;
+mod holds;
+mod keys;
 mod language;
 mod policy;
 mod refusal;
+mod regions;
 mod rejection;
+mod saved;
 mod served;
 mod service;
 mod sheet;
 mod state;
+pub mod table;
 mod times;
 mod units;
+mod version;
 
-pub use account::{Account, AccountKind, Hold, Key, KeyRole, RecordNote, Region, Shortage};
+pub use account::{
+    AMOUNTS_PAGE, Account, AccountIdentity, AccountKind, Amounts, Hold, Key, KeyRole, RecordNote, Region, Shortage,
+};
+pub use accounts::{ACCOUNTS_PAGE, Accounts};
 pub use alone::check_alone;
 pub use apply::{EventOutcome, SheetOutcome};
 pub use credit::credited_minutes;
@@ -43,11 +53,16 @@ pub use event::{
     Service, ServiceCorrected, ServiceRecorded,
 };
 pub use facts::Facts;
+pub use holds::Holds;
+pub use keys::{KEYS_PAGE, Keys};
 pub use language::{Language, Said, Say, Text};
 pub use policy::{Policy, Price, Rounding, Tariff};
 pub use refusal::Refusal;
+pub use regions::Regions;
 pub use rejection::{Rejection, StatusCode};
+pub use saved::{PagedTable, SavedPages, SavedRest, StillState};
 pub use served::{AskedTimes, OlderTime, ServedTime};
 pub use sheet::Sheet;
 pub use state::State;
 pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, Offset, SheetId};
+pub use version::Version;

@@ -6,7 +6,7 @@ mod support;
 
 use support::*;
 use timebank::{
-    engine::pipeline::{self, Keys},
+    engine::pipeline::{self, KnownKeys},
     format::{
         checkpoint::{self, VerifierKey},
         signature::PrivateKey,
@@ -52,7 +52,7 @@ fn pin(entries: &[StoredEntry]) -> Pin {
 /// The verdict on a log with its checkpoint.
 fn audit(entries: &[StoredEntry], note: &str, pin: Option<Pin>) -> Result<u64, Finding> {
     let mut audit = Audit::new(pin, None, Scratch::new().unwrap());
-    let mut keys = Keys::new();
+    let mut keys = KnownKeys::default();
     let found = |error| match error {
         AuditError::Found(finding) => *finding,
         AuditError::Io(error) => panic!("{error}"),
@@ -243,7 +243,7 @@ fn a_kept_tree_hash_that_was_changed_is_named() {
             hash[5] ^= u8::from(asked == number as u64);
             Ok(Some(hash))
         };
-        let prepared = pipeline::prepare(ledger.entries.clone(), &mut Keys::new());
+        let prepared = pipeline::prepare(ledger.entries.clone(), &mut KnownKeys::default());
         let Err(AuditError::Found(finding)) = audit.take(prepared, node) else { panic!("hash {number} passed") };
         let Finding::TreeHashMismatch { number: named, .. } = *finding else { panic!("{finding}") };
         assert_eq!(named, number as u64);

@@ -19,7 +19,7 @@ use std::{
 use support::*;
 use timebank::{
     engine::{
-        pipeline::{self, Keys, Replayed},
+        pipeline::{self, KnownKeys, Replayed},
         projection::{Committed, Projection},
     },
     format::{
@@ -204,19 +204,20 @@ fn replay(files: &Files) -> (String, BTreeSet<&'static str>) {
     let (projection, _) = Projection::open(folder.path(), ORIGIN, 0).unwrap();
     let mut audit = Audit::new(Some(pin), None, Scratch::new().unwrap());
     let mut reader = Reader::new(BufReader::new(File::open(&files.archive).unwrap())).unwrap();
-    let (mut keys, mut kinds) = (Keys::new(), BTreeSet::new());
+    let (mut keys, mut kinds) = (KnownKeys::default(), BTreeSet::new());
     while let Some(entries) = reader.next_entries().unwrap() {
         let replayed = audit.take(pipeline::prepare(entries, &mut keys), |_| Ok(None)).unwrap();
         kinds.extend(replayed.iter().flat_map(|entry| &entry.decoded.sheet.events).map(timebank::ledger::Event::name));
         let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-        projection.apply(&committed, audit.replay().unwrap().frontier.root()).unwrap();
+        let replay = audit.replay().unwrap();
+        projection.apply(&committed, replay.state.version().clone(), replay.frontier.root()).unwrap();
     }
     let (size, root) = audit.finish(reader.note().unwrap()).unwrap();
     let state = &audit.replay().unwrap().state;
     let digests = projection.account_digests(size).unwrap();
     let mut text = format!("entries {size}\nroot {}\n", hex::encode(root));
     writeln!(text, "open holds {}, claims {}", state.holds().len(), state.shortages().len()).unwrap();
-    let mut accounts: Vec<_> = state.accounts().iter().collect();
+    let mut accounts: Vec<_> = state.all_accounts().collect();
     accounts.sort_unstable_by_key(|account| account.id);
     for account in accounts {
         let digest = digests.iter().find(|digest| digest.account == account.id);

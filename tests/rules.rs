@@ -236,7 +236,7 @@ fn what_was_spent_before_a_reversal_is_claimed_from_the_station() {
     assert_eq!((ledger.balance(ALICE), ledger.balance(BOB), ledger.balance(STATION)), (0, 50, -50));
     let claims = ledger.replay.state.shortages();
     assert_eq!(claims.len(), 1);
-    assert_eq!(claims[0].minutes, Minutes::new(50));
+    assert_eq!(claims.get(&0).unwrap().minutes, Minutes::new(50));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::{
         store::StoredEntry,
     },
     format::wire::{self, Decoded},
-    ledger::{KeyId, Millis, Refusal, SheetOutcome},
+    ledger::{KeyId, Keys, Millis, Refusal, SheetOutcome, Version},
     merkle::Hash,
 };
 
@@ -27,7 +27,27 @@ const CHUNKS_WAITING_MAX: usize = 1;
 const BATCH_SHEETS: usize = 256;
 
 /// Public keys by id. A key's id is its hash: what is known once never changes.
-pub type Keys = HashMap<KeyId, [u8; 32]>;
+#[derive(Debug, Default)]
+pub struct KnownKeys {
+    /// Those of the state that a replay goes on from.
+    before: Keys,
+    /// Those that entries have enrolled since.
+    enrolled: PublicKeys,
+}
+
+type PublicKeys = HashMap<KeyId, [u8; 32]>;
+
+impl KnownKeys {
+    /// Those that a state knows.
+    #[must_use]
+    pub fn of(version: &Version) -> Self {
+        Self { before: version.keys().clone(), enrolled: PublicKeys::new() }
+    }
+
+    fn get(&self, key_id: KeyId) -> Option<[u8; 32]> {
+        self.enrolled.get(&key_id).copied().or_else(|| self.before.public_key(key_id))
+    }
+}
 
 /// An entry, and its sheet as the rules see it, or why it has none.
 #[derive(Debug)]
@@ -39,8 +59,8 @@ pub struct Prepared {
 }
 
 /// Decodes and verifies entries on all cores. `keys` learns those that they enrol.
-pub fn prepare(entries: Vec<StoredEntry>, keys: &mut Keys) -> Vec<Prepared> {
-    let (decoded, enrolled): (Vec<Result<Decoded, Refusal>>, Vec<Keys>) = entries
+pub fn prepare(entries: Vec<StoredEntry>, keys: &mut KnownKeys) -> Vec<Prepared> {
+    let (decoded, enrolled): (Vec<Result<Decoded, Refusal>>, Vec<PublicKeys>) = entries
         .par_iter()
         .map(|entry| {
             let decoded = wire::decode_entry(entry);
@@ -48,13 +68,11 @@ pub fn prepare(entries: Vec<StoredEntry>, keys: &mut Keys) -> Vec<Prepared> {
             (decoded, enrolled)
         })
         .unzip();
-    keys.extend(enrolled.into_iter().flatten());
+    keys.enrolled.extend(enrolled.into_iter().flatten());
     let sound: Vec<&Decoded> = decoded.iter().flatten().collect();
     let batch = sound.len().div_ceil(rayon::current_num_threads()).clamp(1, BATCH_SHEETS);
-    let verdicts: Vec<SignatureVerdict> = sound
-        .par_chunks(batch)
-        .flat_map_iter(|chunk| signature_verdicts(chunk, |key_id| keys.get(&key_id).copied()))
-        .collect();
+    let verdicts: Vec<SignatureVerdict> =
+        sound.par_chunks(batch).flat_map_iter(|chunk| signature_verdicts(chunk, |key_id| keys.get(key_id))).collect();
     drop(sound);
     let mut verdicts = verdicts.into_iter();
     entries
@@ -135,7 +153,7 @@ pub fn replay<P: Past>(
 /// # Errors
 /// Those of `read` and `take`.
 pub fn run<E: Send>(
-    mut keys: Keys,
+    mut keys: KnownKeys,
     mut read: impl FnMut() -> Result<Vec<StoredEntry>, E> + Send,
     mut take: impl FnMut(Vec<Prepared>) -> Result<(), E>,
 ) -> Result<(), E> {

@@ -6,9 +6,9 @@
 pub mod digest;
 pub mod history;
 pub mod rows;
+mod shown;
 mod snapshot;
 mod times;
-mod view;
 
 use std::{
     path::{Path, PathBuf},
@@ -20,12 +20,12 @@ use tokio::sync::watch;
 use self::history::{History, HistoryHeads, NewEntry, NewPosting};
 pub use self::rows::ProjectionError;
 use self::rows::WarningRow;
-pub use self::times::TimesFile;
-pub use self::view::View;
+use self::snapshot::{Found, Saved};
+pub use self::{shown::Shown, times::TimesFile};
 use crate::{
-    engine::replay::Replay,
+    engine::replay::{Replay, StillReplay},
     format::{proto, wire},
-    ledger::{Event, EventKind, Sheet, SheetOutcome, State, WarningCode},
+    ledger::{Event, EventKind, Sheet, SheetOutcome, State, Version, WarningCode},
     merkle::Hash,
 };
 
@@ -45,11 +45,32 @@ pub struct Committed<'a> {
     pub outcome: &'a SheetOutcome,
 }
 
+/// The file of service times.
+const TIMES: &str = "times";
+
+/// What is added to the name of projections that don't agree with the log: the newest ones are kept, for whoever looks for the
+/// cause.
+const SET_ASIDE: &str = ".set-aside";
+
+/// Renames projections that can't be used, in place of older ones that were; where they are now.
+///
+/// # Errors
+/// The folders can't be renamed.
+pub fn set_aside(folder: &Path) -> Result<PathBuf, ProjectionError> {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(SET_ASIDE);
+    let aside = folder.with_file_name(name);
+    let older = if aside.exists() { std::fs::remove_dir_all(&aside) } else { Ok(()) };
+    let moved = older.and_then(|()| std::fs::rename(folder, &aside));
+    moved.map_err(|source| ProjectionError::Io { path: aside.clone(), source })?;
+    Ok(aside)
+}
+
 /// All projections of one ledger.
 #[derive(Debug)]
 pub struct Projection {
     folder: PathBuf,
-    view: RwLock<View>,
+    shown: RwLock<Shown>,
     history: History,
     times: Arc<TimesFile>,
     durable: watch::Sender<u64>,
@@ -62,26 +83,44 @@ impl Projection {
     /// # Errors
     /// The folder can't be read or written. A damaged snapshot is no error: it is left aside.
     pub fn open(folder: &Path, origin: &str, log_size: u64) -> Result<(Self, Replay), ProjectionError> {
-        std::fs::create_dir_all(folder).map_err(|source| ProjectionError::Io { path: folder.to_owned(), source })?;
-        let (history, times) = (History::open(folder)?, TimesFile::open(&folder.join("times"))?);
-        let saved = snapshot::load(folder, origin).filter(|saved| saved.replay.state.size() <= log_size);
-        let replay = match saved {
-            Some(saved) if times.len() >= saved.replay.state.times_put_away() && history.restore(&saved.history)? => {
+        let io = |source| ProjectionError::Io { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(io)?;
+        let found = snapshot::load(folder, origin)?;
+        let (mut history, mut times) = (History::open(folder)?, TimesFile::open(&folder.join(TIMES))?);
+        let fits = |saved: &Saved| {
+            let state = &saved.replay.state;
+            state.size() <= log_size && times.len() >= state.times_put_away() && history.holds(&saved.history)
+        };
+        let replay = match found {
+            Found::Sound(saved) if fits(&saved) => {
+                history.restore(&saved.history)?;
                 saved.replay
             }
-            Some(_) | None => {
+            Found::Nothing => {
                 history.clear()?;
+                Replay::new(origin)
+            }
+            Found::Sound(_) | Found::Unfit => {
+                drop((history, times));
+                let aside = set_aside(folder)?;
+                tracing::warn!(
+                    "the snapshot is damaged, of another layout or ledger, or ahead of the log: replaying the log from the \
+                     beginning. What was derived before is kept in {}; delete it when nobody wants to know why",
+                    aside.display()
+                );
+                std::fs::create_dir_all(folder).map_err(io)?;
+                (history, times) = (History::open(folder)?, TimesFile::open(&folder.join(TIMES))?);
                 Replay::new(origin)
             }
         };
         times.truncate(replay.state.times_put_away())?;
         let size = replay.state.size();
-        let view = RwLock::new(View::of(&replay));
+        let shown = RwLock::new(Shown::of(&replay));
         let durable = watch::Sender::new(size);
         Ok((
             Self {
                 folder: folder.to_owned(),
-                view,
+                shown,
                 history,
                 times: Arc::new(times),
                 durable,
@@ -91,28 +130,28 @@ impl Projection {
         ))
     }
 
-    /// Shows durable entries to readers and gives their receipts. `root`: of the tree after the last of them.
+    /// Shows durable entries to readers and gives their receipts. `version` and `root` are those after the last of them.
     ///
     /// # Errors
     /// The files can't be written.
-    pub fn apply(&self, committed: &[Committed<'_>], root: Hash) -> Result<Vec<proto::Receipt>, ProjectionError> {
+    pub fn apply(
+        &self,
+        committed: &[Committed<'_>],
+        version: Version,
+        root: Hash,
+    ) -> Result<Vec<proto::Receipt>, ProjectionError> {
         let Some(last) = committed.last() else { return Ok(Vec::new()) };
         let entries: Vec<NewEntry> = committed.iter().map(new_entry).collect();
         self.history.append(&entries)?;
-        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        for committed in committed {
-            view.apply(committed);
-        }
-        view.root = root;
-        let receipts = committed.iter().map(|committed| receipt_of(committed, &view)).collect();
-        drop(view);
+        let receipts = committed.iter().map(|committed| receipt_of(committed, &version)).collect();
+        self.shown.write().unwrap_or_else(PoisonError::into_inner).apply(committed, version, root);
         self.durable.send_replace(last.index + 1);
         Ok(receipts)
     }
 
     /// What readers see. Held for the moment of one look.
-    pub fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    pub fn shown(&self) -> RwLockReadGuard<'_, Shown> {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Postings by account.
@@ -149,16 +188,16 @@ impl Projection {
     /// # Errors
     /// The files can't be read.
     pub fn receipt(&self, index: u64) -> Result<Option<proto::Receipt>, ProjectionError> {
-        // Rows are there a moment before the view knows the accounts that they name.
-        if index >= self.view().size {
+        // Rows are there a moment before the accounts that they name are shown.
+        if index >= self.shown().size() {
             return Ok(None);
         }
         let Some((entry, events, postings, warnings)) = self.history.receipt_rows(index)? else { return Ok(None) };
         let mut receipt = empty_receipt(index, entry.recorded_at_ms, usize::from(events));
-        let view = self.view();
+        let shown = self.shown();
         for (_, row) in postings.iter().filter(|(_, row)| row.minutes != 0) {
             let posting = proto::Posting {
-                account: view.id_bytes(row.account),
+                account: shown.id_bytes(row.account),
                 minutes: row.minutes,
                 balance_after_minutes: row.balance_after,
             };
@@ -192,7 +231,7 @@ impl Projection {
     ///
     /// # Errors
     /// The files can't be written.
-    pub fn save(&self, replay: &Replay, heads: HistoryHeads) -> Result<(), ProjectionError> {
+    pub fn save(&self, replay: &StillReplay, heads: &HistoryHeads) -> Result<(), ProjectionError> {
         self.history.sync()?;
         self.times.sync()?;
         snapshot::save(&self.folder, replay, heads)?;
@@ -256,13 +295,13 @@ fn empty_receipt(index: u64, recorded_at_ms: i64, events: usize) -> proto::Recei
 }
 
 /// The receipt of an entry that was just applied: the same that [`Projection::receipt`] gives later.
-fn receipt_of(committed: &Committed<'_>, view: &View) -> proto::Receipt {
+fn receipt_of(committed: &Committed<'_>, version: &Version) -> proto::Receipt {
     let mut receipt = empty_receipt(committed.index, committed.recorded_at_ms, committed.sheet.events.len());
     for (event, applied) in &committed.outcome.postings {
         let minutes = applied.posting.minutes.get();
         if let Some(event) = receipt.events.get_mut(usize::from(*event)).filter(|_| minutes != 0) {
             event.postings.push(proto::Posting {
-                account: view.id_bytes(applied.posting.account.0),
+                account: wire::account_bytes(version.accounts().id(applied.posting.account)),
                 minutes,
                 balance_after_minutes: applied.balance_after.get(),
             });
@@ -279,5 +318,5 @@ fn receipt_of(committed: &Committed<'_>, view: &View) -> proto::Receipt {
 /// The balance of all accounts together: 0, at every index.
 #[must_use]
 pub fn balance_sum(state: &State) -> i128 {
-    state.accounts().iter().map(|account| i128::from(account.balance.get())).sum()
+    state.amounts().rows().iter().map(|amounts| i128::from(amounts.balance.get())).sum()
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     ledger::{
         AskedTimes, Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, Refusal, Rejection, ServedTime, Sheet,
-        SheetOutcome, State,
+        SheetOutcome, State, StillState,
     },
     merkle::{Frontier, Hash, leaf_hash},
 };
@@ -147,6 +147,12 @@ impl Replay {
         Self { state: State::new(origin), frontier: Frontier::default() }
     }
 
+    /// The same, to be saved.
+    #[must_use]
+    pub fn still(&mut self) -> StillReplay {
+        StillReplay { state: self.state.still(), frontier: self.frontier.clone() }
+    }
+
     /// All that a ledger does with a sheet that comes in, in the order of precedence of [`Rejection`]: origin, signatures,
     /// the same sheet again, then the time it is recorded at, the past that it refers to, and the rules. The sequencer and
     /// the tests go through here. `verdict` is one given earlier; what it says of unknown signers is asked again, for a sheet
@@ -244,6 +250,15 @@ impl Replay {
         let key = |key_id| self.state.key(key_id).map(|key| key.public_key);
         signature_verdicts(&[decoded], key).remove(0)
     }
+}
+
+/// A replay that stays as it is, to be saved while the one that it was taken of goes on.
+#[derive(Debug)]
+pub struct StillReplay {
+    /// All that the rules know after the last entry.
+    pub state: StillState,
+    /// The tree's right edge.
+    pub frontier: Frontier,
 }
 
 /// What became of a sheet that came in and wasn't refused.

@@ -19,7 +19,7 @@ mod verify;
 
 use std::{
     sync::{
-        Arc, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -40,7 +40,7 @@ use crate::{
         signature::PrivateKey,
         wire::{self, Decoded},
     },
-    ledger::{EventOutcome, KeyId, Millis, Refusal},
+    ledger::{EventOutcome, Millis, Refusal},
     merkle::Hash,
 };
 
@@ -165,9 +165,6 @@ impl Threads {
     }
 }
 
-/// Public keys by id, of all keys ever enrolled: what the verifier looks signers up in.
-type KeyBook = Arc<RwLock<std::collections::HashMap<KeyId, [u8; 32]>>>;
-
 /// Starts the writer.
 ///
 /// # Errors
@@ -178,18 +175,17 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let batches = Arc::new(slot::Slot::default());
     let (commits, commit_inbox) = (Arc::clone(&batches), Arc::clone(&batches));
     let (committed, publish_inbox) = mpsc::channel();
-    let keys: KeyBook = Arc::default();
-    sequence::learn_keys(&keys, parts.replay.state.keys());
 
     let publisher =
         publish::Publisher::new(parts.store.clone(), parts.ledger_key, parts.checkpoint_file, &parts.replay);
     let (publisher, published) = publisher.begin(parts.checkpoint)?;
     let clock = Arc::new(parts.clock);
     let shared = Arc::clone(&clock);
-    let sequencer = sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, shared, keys.clone());
+    let sequencer = sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, shared);
+    let verified_against = Arc::clone(&parts.projection);
     let committer = commit::Committer::new(parts.store, parts.projection, committed);
     let threads = vec![
-        spawn("verify", move || verify::run(&verify_inbox, &verified, &keys, &commits))?,
+        spawn("verify", move || verify::run(&verify_inbox, &verified, &verified_against, &commits))?,
         spawn("sequence", move || sequencer.run(&sequence_inbox, &batches))?,
         spawn("commit", move || committer.run(&commit_inbox))?,
         spawn("publish", move || publisher.run(&publish_inbox))?,

@@ -179,7 +179,7 @@ impl Building {
         let tree_hashes = std::mem::take(&mut self.tree_hashes);
         self.store.commit(&Commit { entries, first_tree_hash, tree_hashes, root })?;
         let committed: Vec<Committed<'_>> = self.pending.iter().map(Replayed::committed).collect();
-        self.projection.apply(&committed, root)?;
+        self.projection.apply(&committed, self.replay.state.version().clone(), root)?;
         self.pending.clear();
         Ok(())
     }
@@ -189,8 +189,8 @@ impl Building {
     /// # Errors
     /// The folder can't be written.
     pub(crate) fn finish(self, note: &str, ledger_key: VerifierKey) -> Result<Pin, PastError> {
-        let Self { folder, store, projection, replay, .. } = self;
-        projection.save(&replay, projection.heads())?;
+        let Self { folder, store, projection, mut replay, .. } = self;
+        projection.save(&replay.still(), &projection.heads())?;
         store.check_blobs()?;
         CheckpointFile::new(folder.join("checkpoint")).write(note)?;
         let genesis_leaf_hash = store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?;

@@ -218,7 +218,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
     // In the data folder: what is made again takes the place of the old by a rename, and a country's projections don't fit
     // into a temporary folder that is kept in memory.
     let work = tempfile::Builder::new().prefix(WORK_PREFIX).tempdir_in(folder).map_err(io)?;
-    let (own, replay) = Walk::new(&store, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
+    let (own, mut replay) = Walk::new(&store, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
     let leaf = store.entry(0).ok().flatten().map(|entry| leaf_hash(&entry.leaf())).unwrap_or_default();
     let pin = Pin { ledger_key: vkey(&created.origin, created.ledger_key)?, genesis_leaf_hash: leaf };
     beside::check_keys(folder, &created, &mut findings);
@@ -233,7 +233,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
     let order = |part: Part| Part::ALL.iter().position(|other| *other == part);
     findings.problems.sort_by_key(|problem| order(problem.part));
     if repair && FOUNDATIONS.into_iter().all(|part| findings.is_sound(part)) {
-        make_again(folder, work.path(), &pin, (&own, &replay), &mut findings)?;
+        make_again(folder, work.path(), &pin, (&own, &mut replay), &mut findings)?;
     }
     Ok(findings)
 }
@@ -288,7 +288,7 @@ fn make_again(
     folder: &Path,
     work: &Path,
     pin: &Pin,
-    (own, replay): (&Projection, &Replay),
+    (own, replay): (&Projection, &mut Replay),
     findings: &mut Findings,
 ) -> Result<(), FsckError> {
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
@@ -298,7 +298,7 @@ fn make_again(
     };
     let (projections, pin_file) = (can(Part::Projections), can(Part::Pin));
     if projections {
-        own.save(replay, own.heads()).map_err(OpenError::from)?;
+        own.save(&replay.still(), &own.heads()).map_err(OpenError::from)?;
         let old = folder.join("projections");
         if old.exists() {
             fs::rename(&old, work.join("damaged")).map_err(io)?;

@@ -26,8 +26,8 @@ use crate::{
         clock::{Clock, ClockImplausible, SystemTimeSource},
         key_file::{KeyFile, KeyFileError},
         past::{LogPast, PastError},
-        pipeline::{self, ReplayError, Replayed},
-        projection::{Committed, Projection, ProjectionError},
+        pipeline::{self, KnownKeys, ReplayError, Replayed},
+        projection::{self, Committed, Projection, ProjectionError},
         replay::{Divergence, Replay},
         sequencer::{self, Published, Sequencer, SequencerParts, Threads},
         store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, StoredEntry},
@@ -392,20 +392,6 @@ fn genesis_leaf_hash(store: &dyn LogStore) -> Result<Hash, OpenError> {
     Ok(store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
 }
 
-/// Where projections go that don't agree with the log: the newest ones, for whoever looks for the cause.
-const SET_ASIDE: &str = "projections.set-aside";
-
-fn set_aside(projections: &Path, aside: &Path) -> Result<(), OpenError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| OpenError::Io { path, source }
-    };
-    if aside.exists() {
-        std::fs::remove_dir_all(aside).map_err(io(aside))?;
-    }
-    std::fs::rename(projections, aside).map_err(io(projections))
-}
-
 /// The projections and the state of the whole log. A saved state that the log doesn't agree with costs a replay.
 fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projection, Replay), OpenError> {
     let projections = folder.join("projections");
@@ -419,13 +405,12 @@ fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projec
         Ok(()) => Ok((projection, replay)),
         Err(error) if saved > 0 && error.may_be_the_snapshots() => {
             drop(projection);
-            let aside = folder.join(SET_ASIDE);
+            let aside = projection::set_aside(&projections)?;
             tracing::warn!(
                 "the snapshot doesn't agree with the log ({error}): replaying all of it. What was derived before is kept in \
                  {}; delete it when nobody wants to know why",
                 aside.display()
             );
-            set_aside(&projections, &aside)?;
             replayed(folder, store, origin)
         }
         Err(error) => Err(error),
@@ -440,7 +425,7 @@ fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) 
         next += entries.len() as u64;
         Ok(entries)
     };
-    let keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
+    let keys = KnownKeys::of(replay.state.version());
     let mut past = LogPast { store, times: projection.times() };
     pipeline::run(keys, read, |chunk| {
         let mut replayed = Vec::with_capacity(chunk.len());
@@ -448,7 +433,7 @@ fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) 
             replayed.push(pipeline::replay(replay, prepared, &mut past, |_| ())?);
         }
         let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-        projection.apply(&committed, replay.frontier.root())?;
+        projection.apply(&committed, replay.state.version().clone(), replay.frontier.root())?;
         Ok(())
     })
 }

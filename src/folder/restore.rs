@@ -15,7 +15,7 @@ use crate::{
     engine::{
         key_file::{KeyFile, KeyFileError},
         past::PastError,
-        pipeline::{self, Keys, ReplayError},
+        pipeline::{self, KnownKeys, ReplayError},
         projection::ProjectionError,
         replay::Divergence,
         store::{CheckpointFile, LogStore, SledStore, StoreError},
@@ -199,7 +199,7 @@ fn build(
     let mut building = Building::new(folder, &origin)?;
     let mut key = None;
     let read = || Ok(reader.next_entries()?.unwrap_or_default());
-    pipeline::run(Keys::new(), read, |chunk| {
+    pipeline::run(KnownKeys::default(), read, |chunk| {
         chunk.into_iter().try_for_each(|prepared| building.push(prepared))?;
         building.commit()?;
         if key.is_none() {

@@ -17,7 +17,7 @@ pub use event::policy;
 pub use leaf::{LEAF_LENGTH, header_hash, leaf, signatures_hash};
 pub use limits::{EVENT_BYTES_MAX, EVENTS_MAX, HEADER_BYTES_MAX, SHEET_BYTES_MAX, SIGNERS_MAX};
 pub use messages::{
-    account_kind, correction_reason, entry_message, event_receipt, event_ref_message, key_role, kind_message,
-    policy_message, predecessor_message, role_message, rounding_message, warning_message,
+    account_bytes, account_kind, correction_reason, entry_message, event_receipt, event_ref_message, key_role,
+    kind_message, policy_message, predecessor_message, role_message, rounding_message, warning_message,
 };
 pub use sheet::{Decoded, Header, decode, decode_entry, decode_event, decode_event_in_entry, decode_header, is_origin};

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::units::{AccountId, AccountNumber, Code, EventRef, KeyId, Millis, Minutes};
+use super::{
+    table::FixedRow,
+    units::{AccountId, AccountNumber, Code, EventRef, KeyId, Millis, Minutes},
+};
 
 /// What kind of owner an account has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +27,27 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
+    /// All of them.
+    const ALL: [Self; 7] = [
+        Self::Resident,
+        Self::Household,
+        Self::Group,
+        Self::Station,
+        Self::CommunityPool,
+        Self::DistrictPool,
+        Self::Issuance,
+    ];
+
+    /// As it is kept: 1 and on.
+    pub(super) fn number(self) -> u8 {
+        number_in(&Self::ALL, self)
+    }
+
+    /// The way back.
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number.checked_sub(1)?)).copied()
+    }
+
     /// Residents, households and groups: those who can be credited for service.
     #[must_use]
     pub const fn serves(self) -> bool {
@@ -43,8 +67,35 @@ impl AccountKind {
     }
 }
 
+/// Who an account is: what seldom changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountIdentity {
+    /// Chosen by whoever opened it, and unique in the ledger.
+    pub id: AccountId,
+    /// Fixed when it is opened.
+    pub kind: AccountKind,
+    /// Stations and pools: number of their region.
+    pub region: Option<u32>,
+    /// Residents, households and groups: their station.
+    pub station: Option<AccountNumber>,
+    /// How far below zero it may go; issuance has none.
+    pub floor: Option<Minutes>,
+}
+
+/// What is on an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Sum of its postings.
+    pub balance: Minutes,
+    /// Reserved by open holds.
+    pub held: Minutes,
+}
+
+/// Amounts of a page: a copy shares pages, and 4 KiB are copied where one of the two is written to.
+pub const AMOUNTS_PAGE: usize = 256;
+
 /// An account and what is on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
     /// Chosen by whoever opened it, and unique in the ledger.
     pub id: AccountId,
@@ -63,6 +114,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// Who it is, with what is on it.
+    #[must_use]
+    pub const fn of(identity: AccountIdentity, amounts: Amounts) -> Self {
+        let AccountIdentity { id, kind, region, station, floor } = identity;
+        let Amounts { balance, held } = amounts;
+        Self { id, kind, region, station, balance, held, floor }
+    }
+
     /// What can be spent: balance - held - floor. Nothing for issuance, which has no limit.
     #[must_use]
     pub fn available(&self) -> Option<Minutes> {
@@ -83,8 +142,44 @@ pub enum KeyRole {
     Service,
 }
 
+/// The place in a list, from 1 on.
+fn number_in<T: PartialEq + Copy>(all: &[T], one: T) -> u8 {
+    let place = all.iter().position(|other| *other == one).unwrap_or(usize::MAX);
+    u8::try_from(place.saturating_add(1)).unwrap_or(u8::MAX)
+}
+
+impl KeyRole {
+    /// All of them.
+    const ALL: [Self; 4] = [Self::Operator, Self::Staff, Self::Resident, Self::Service];
+
+    /// As it is kept: 1 and on.
+    pub(super) fn number(self) -> u8 {
+        number_in(&Self::ALL, self)
+    }
+
+    /// The way back.
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number.checked_sub(1)?)).copied()
+    }
+}
+
+impl FixedRow for Amounts {
+    const LENGTH: usize = 16;
+
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.balance.get().to_le_bytes());
+        bytes.extend_from_slice(&self.held.get().to_le_bytes());
+    }
+
+    fn take(bytes: &[u8]) -> Option<Self> {
+        let (balance, held) = bytes.split_first_chunk()?;
+        let minutes = |bytes: [u8; 8]| Minutes::new(i64::from_le_bytes(bytes));
+        Some(Self { balance: minutes(*balance), held: minutes(held.try_into().ok()?) })
+    }
+}
+
 /// An enrolled key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// Follows from the public key, see `signature::key_id`.
     pub id: KeyId,
@@ -101,7 +196,7 @@ pub struct Key {
 }
 
 /// A district, a street, a community: stations and pools belong to one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
     /// Unique in the ledger, 1 to 32 characters; what others call the region by.
     pub code: Code,

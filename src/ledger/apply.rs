@@ -3,14 +3,13 @@
 use super::{
     account::Key,
     check::{Context, Verdict},
-    decision::{Applied, Change, Decision, Warning},
-    event::Event,
+    decision::{Applied, Decision, Warning},
     facts::Facts,
     refusal::Refusal,
     rejection::Rejection,
     served::OlderTime,
     sheet::Sheet,
-    state::{State, Undo},
+    state::State,
     units::{AccountId, DAY_MS, LogIndex, Millis},
 };
 
@@ -24,8 +23,6 @@ pub struct SheetOutcome {
     pub postings: Vec<(u16, Applied)>,
     /// Warnings with the number of their event, in order.
     pub warnings: Vec<(u16, Warning)>,
-    /// Changes that readers see: accounts, keys, regions, floors and holds.
-    pub changes: Vec<Change>,
     /// Times that the state put away, to be kept under ascending numbers up to [`State::times_put_away`].
     pub put_away: Vec<OlderTime>,
 }
@@ -50,28 +47,27 @@ impl State {
         let signers = self.check_sheet(sheet, now)?;
         self.look_ahead(sheet);
         let events = sheet.events.len();
-        // Two postings an event, three changes: most lists grow no further.
+        // Two postings an event: most lists grow no further.
         let postings = Vec::with_capacity(events.saturating_mul(2));
         let mut outcome = SheetOutcome { postings, ..SheetOutcome::default() };
-        let mut undo = Vec::with_capacity(events.saturating_mul(5));
         let (mut decision, mut applied) = (Decision::default(), Vec::new());
         for number in 0..sheet.events.len() {
-            let context = Context::new(sheet, number, self.size, now, &signers, (facts, &[]));
+            let context = Context::new(sheet, number, self.size(), now, &signers, (facts, &[]));
             let event_number = context.event;
-            if let Err(refusal) = self.apply_event(&context, &mut decision, &mut applied, &mut undo) {
-                self.roll_back(&mut undo);
+            if let Err(refusal) = self.apply_event(&context, &mut decision, &mut applied) {
+                self.roll_back();
                 return Err(refusal);
             }
             outcome.postings.extend(applied.drain(..).map(|applied| (event_number, applied)));
             outcome.warnings.extend(decision.warnings.drain(..).map(|warning| (event_number, warning)));
-            outcome.changes.extend(decision.changes.drain(..).filter(is_visible));
         }
         if let Some(author) = sheet.signers.first() {
-            self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size));
+            self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size()));
         }
-        outcome.put_away = self.put_times_away(&undo);
-        self.size = self.size.saturating_add(1);
-        self.recorded_at = now;
+        self.settle();
+        outcome.put_away = self.times.settle();
+        self.version.size = self.size().saturating_add(1);
+        self.version.recorded_at = now;
         Ok(outcome)
     }
 
@@ -83,17 +79,17 @@ impl State {
         now: Millis,
         mut facts: impl FnMut(&Self, &Sheet) -> Facts,
     ) -> Vec<Result<Vec<Result<EventOutcome, Refusal>>, Refusal>> {
-        let (mut undo, mut all) = (Vec::new(), Vec::new());
-        let size = self.size;
+        let mut all = Vec::new();
+        let size = self.size();
         for sheet in sheets {
             let facts = facts(self, sheet);
             let result = self.check_sheet(sheet, now);
-            all.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts, &mut undo)));
+            all.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts)));
             // So that references between sheets of one trial mean what they would mean.
-            self.size = self.size.saturating_add(1);
+            self.version.size = self.size().saturating_add(1);
         }
-        self.size = size;
-        self.roll_back(&mut undo);
+        self.version.size = size;
+        self.roll_back();
         all
     }
 
@@ -103,16 +99,15 @@ impl State {
         now: Millis,
         signers: &[Key],
         facts: &Facts,
-        undo: &mut Vec<Undo>,
     ) -> Vec<Result<EventOutcome, Refusal>> {
         let mut refused = Vec::new();
         let mut outcomes = Vec::with_capacity(sheet.events.len());
         for number in 0..sheet.events.len() {
-            let context = Context::new(sheet, number, self.size, now, signers, (facts, &refused));
+            let context = Context::new(sheet, number, self.size(), now, signers, (facts, &refused));
             let event = context.event;
             let (mut decision, mut postings) = (Decision::default(), Vec::new());
-            let outcome = self.apply_event(&context, &mut decision, &mut postings, undo).map(|()| {
-                let named = |applied: Applied| Some((self.account(applied.posting.account)?.id, applied));
+            let outcome = self.apply_event(&context, &mut decision, &mut postings).map(|()| {
+                let named = |applied: Applied| Some((self.accounts().id(applied.posting.account)?, applied));
                 let postings = postings.into_iter().filter_map(named).collect();
                 EventOutcome { postings, warnings: decision.warnings }
             });
@@ -129,7 +124,6 @@ impl State {
         context: &Context<'_>,
         decision: &mut Decision,
         applied: &mut Vec<Applied>,
-        undo: &mut Vec<Undo>,
     ) -> Result<(), Refusal> {
         decision.clear();
         let verdict: Verdict = self.check(context, decision);
@@ -137,10 +131,7 @@ impl State {
             let field = if field.is_empty() { String::new() } else { format!("{}.{field}", context.this().name()) };
             Refusal::event(context.event, field, rejection.told_within(context.index))
         })?;
-        self.apply(decision, applied, undo);
-        if let Event::LedgerCreated(created) = context.this() {
-            self.policy = created.policy.clone();
-        }
+        self.apply(decision, applied);
         Ok(())
     }
 
@@ -160,7 +151,7 @@ impl State {
             return Err(Refusal::sheet("header.issued_at_ms", rejection));
         }
         let validity_ms = sheet.valid_until.0.saturating_sub(sheet.issued_at.0);
-        let max = self.policy.validity_days_max;
+        let max = self.policy().validity_days_max;
         if validity_ms < 0 || validity_ms > i64::from(max).saturating_mul(DAY_MS) {
             let days = validity_ms.div_euclid(DAY_MS);
             let rejection = Rejection::SheetValidityOutOfRange { days, max };
@@ -170,19 +161,5 @@ impl State {
             Some(key) => Err(Refusal::sheet("header.signers", Rejection::KeyIsRevoked { key_id: key.id })),
             None => Ok(signers),
         }
-    }
-}
-
-fn is_visible(change: &Change) -> bool {
-    match change {
-        Change::OpenAccount(_)
-        | Change::EnrolKey(_)
-        | Change::RevokeKey(_)
-        | Change::DefineRegion(_)
-        | Change::SetFloor(..)
-        | Change::OpenHold(..)
-        | Change::EndHold(_)
-        | Change::NoteRecord(..) => true,
-        Change::AddTime(..) | Change::RemoveTime(..) | Change::MarkDated(..) | Change::AddShortage(_) => false,
     }
 }

@@ -1,10 +1,10 @@
 //! Who may do what, decided from the signers and the state alone.
 
 use super::{
-    account::{Account, AccountKind, Key, KeyRole},
+    account::{AccountKind, Key, KeyRole},
     rejection::Rejection,
-    state::State,
     units::AccountNumber,
+    version::Version,
 };
 
 /// The signers of a sheet, as the rules ask about them.
@@ -51,10 +51,11 @@ impl Signers<'_> {
     }
 }
 
-impl State {
+impl Version {
     /// Whether the signers may take minutes from an account: its owner from a personal one; its station's staff from a
     /// group or station; staff of the same region from a community pool; operators from everything that isn't personal.
-    pub(super) fn may_debit(&self, signers: Signers<'_>, number: AccountNumber, account: &Account) -> bool {
+    pub(super) fn may_debit(&self, signers: Signers<'_>, number: AccountNumber) -> bool {
+        let Some(account) = self.identity(number) else { return false };
         let station_staff = account.station.is_some_and(|station| signers.staff_of(station));
         match account.kind {
             AccountKind::Resident | AccountKind::Household => signers.owner_of(number),
@@ -66,7 +67,7 @@ impl State {
     }
 
     fn staff_in_region(&self, signers: Signers<'_>, region: Option<u32>) -> bool {
-        let station_region = |key: &Key| self.account(key.account?)?.region;
+        let station_region = |key: &Key| self.identity(key.account?)?.region;
         region.is_some() && signers.0.iter().any(|key| key.role == KeyRole::Staff && station_region(key) == region)
     }
 }

@@ -40,7 +40,7 @@ impl State {
     /// goes to the policy's pool.
     pub(super) fn split_at_cap(&self, receiver: &Account, credit: Minutes) -> Result<Split, Rejection> {
         let after = receiver.balance.plus(credit).ok_or(Rejection::BalanceOutOfRange)?;
-        let Some((cap, pool)) = self.policy.cap.filter(|(cap, _)| receiver.kind.is_personal() && after > *cap) else {
+        let Some((cap, pool)) = self.policy().cap.filter(|(cap, _)| receiver.kind.is_personal() && after > *cap) else {
             return Ok((credit, None));
         };
         let room = cap.minus(receiver.balance).filter(|room| room.is_positive()).unwrap_or(Minutes::ZERO);
@@ -73,8 +73,8 @@ impl State {
             let group_to_pool = giver.kind != AccountKind::Group || receiver.kind.is_pool();
             broken.unless(group_to_pool, "to", || Rejection::GroupGivesOnlyToPools);
         }
-        giver.map(|(_, giver)| broken.ask(on("minutes", Self::check_spend(giver, minutes))));
-        let split = receiver.and_then(|(_, receiver)| broken.ask(on("to", self.split_at_cap(receiver, minutes))));
+        giver.map(|(_, giver)| broken.ask(on("minutes", Self::check_spend(&giver, minutes))));
+        let split = receiver.and_then(|(_, receiver)| broken.ask(on("to", self.split_at_cap(&receiver, minutes))));
         let (((giver, _), (receiver, _)), split) = broken.finish(giver.zip(receiver).zip(split))?;
         decision.post(giver, minutes.negated(), Some(receiver));
         Self::post_credit(decision, receiver, split, Some(giver));
@@ -98,14 +98,14 @@ impl State {
 
     /// An account that the signers may take minutes from. Permission before existence: who may not touch an account doesn't
     /// learn whether there is one.
-    fn debited(&self, context: &Context<'_>, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
+    fn debited(&self, context: &Context<'_>, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, Account)> {
         let who = Text::new(
             "the account's owner; for a group or station its staff; for pools and issuance an operator",
             "账户的主人；团体或服务站由其工作人员；公共池和发行账户由管理员",
         );
         let refused = || (field, Rejection::NotPermitted { who });
         match self.named(field, id) {
-            Ok((number, account)) if self.may_debit(context.signers, number, account) => Ok((number, account)),
+            Ok((number, account)) if self.may_debit(context.signers, number) => Ok((number, account)),
             Err(unknown) if context.signers.organiser() => Err(unknown),
             Ok(_) | Err(_) => Err(refused()),
         }
@@ -125,7 +125,7 @@ impl State {
             let expected = Text::new("a resident, household or pool", "居民、家庭或公共池");
             let books = payer.kind.is_personal() || payer.kind.is_pool();
             broken.unless(books, "payer", || Rejection::AccountKindMismatch { account: payer_id, expected });
-            broken.ask(on("minutes", Self::check_spend(payer, minutes)));
+            broken.ask(on("minutes", Self::check_spend(&payer, minutes)));
         }
         let station = broken.ask(self.station("station", station_id));
         broken.ask(check_hold_end(context.now, expires_at));
@@ -138,7 +138,7 @@ impl State {
     /// An open hold, or why there is none: it ended, or never was.
     pub(super) fn open_hold(&self, context: &Context<'_>, hold: EventRef) -> Verdict<(EventRef, Hold)> {
         let at = context.resolve(hold);
-        match (self.holds.get(&at), context.event_at(at)) {
+        match (self.holds().get(at), context.event_at(at)) {
             (Some(open), _) => Ok((at, *open)),
             (None, Some(Event::HoldPlaced { .. })) => Err(("hold", Rejection::HoldEnded { hold: at })),
             (None, _) => Err(("hold", Rejection::HoldUnknown { hold: at })),
@@ -148,7 +148,7 @@ impl State {
     /// Payer and station of a hold, open or ended.
     fn parties_of_hold(&self, context: &Context<'_>, hold: EventRef) -> Option<(AccountNumber, AccountNumber)> {
         let at = context.resolve(hold);
-        if let Some(open) = self.holds.get(&at) {
+        if let Some(open) = self.holds().get(at) {
             return Some((open.payer, open.station));
         }
         let Some(Event::HoldPlaced { payer, station, .. }) = context.event_at(at) else { return None };
@@ -167,7 +167,7 @@ impl State {
         let expires = matches!(context.this(), Event::HoldExpired { .. });
         let signers = context.signers;
         if let Some((payer, station)) = self.parties_of_hold(context, hold) {
-            let by_payer = self.account(payer).is_some_and(|account| self.may_debit(signers, payer, account));
+            let by_payer = self.may_debit(signers, payer);
             let by_service_key = expires && signers.service();
             let permitted = by_service_key || signers.operator() || signers.staff_of(station) || by_payer;
             let who = Text::new("the payer, staff of the station, or an operator", "付出人、服务站的工作人员或管理员");

@@ -167,15 +167,15 @@ impl State {
     }
 
     /// An account that an event names.
-    pub(super) fn named(&self, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
+    pub(super) fn named(&self, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, Account)> {
         let found = self.account_number(id).and_then(|number| Some((number, self.account(number)?)));
         found.ok_or((field, Rejection::AccountUnknown { account: id }))
     }
 
     /// A station that an event names.
-    pub(super) fn station(&self, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, &Account)> {
+    pub(super) fn station(&self, field: &'static str, id: AccountId) -> Verdict<(AccountNumber, Account)> {
         let (number, account) = self.named(field, id)?;
-        check_station(field, account)?;
+        check_station(field, &account)?;
         Ok((number, account))
     }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    account::{Account, Hold, Key, RecordNote, Region, Shortage},
+    account::{AccountIdentity, Hold, Key, RecordNote, Region, Shortage},
     language::Text,
+    policy::Policy,
     served::ServedTime,
-    units::{AccountNumber, EventRef, KeyId, Minutes},
+    units::{AccountNumber, EventRef, KeyId, LogIndex, Minutes},
 };
 
 /// One account's change: minutes posted, and minutes reserved or set free.
@@ -87,11 +88,13 @@ pub struct Dated {
     pub record: EventRef,
 }
 
-/// A change of state besides the postings. [`super::State`] knows the inverse of each.
+/// A change of state besides the postings, as decided. The tables know how to take it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
+    /// A policy is in force from this entry on.
+    SetPolicy(LogIndex, Box<Policy>),
     /// An account exists.
-    OpenAccount(Account),
+    OpenAccount(AccountIdentity),
     /// A key may sign.
     EnrolKey(Key),
     /// A key may sign no more.

@@ -1,19 +1,19 @@
 //! The rules for what there is: the genesis, keys, regions, accounts and their floors.
 
 use super::{
-    account::{Account, AccountKind, Key, KeyRole, Region},
+    account::{AccountIdentity, AccountKind, Key, KeyRole, Region},
     check::{Broken, Context, Verdict, check_station, ensure, on},
     decision::{Change, Decision},
     event::{AccountOpened, KeyEnrolled, LedgerCreated},
     language::Text,
     rejection::Rejection,
     state::State,
-    units::{AccountId, AccountNumber, Code, KeyId, Minutes},
+    units::{AccountId, AccountNumber, Code, KeyId, LogIndex, Minutes},
 };
 
 /// Most regions of a ledger: China has 3,000 counties and 40,000 townships; a ledger serves a city with its streets and
 /// communities, and the list of regions is one answer.
-const REGIONS_MAX: usize = 10_000;
+const REGIONS_MAX: u32 = 10_000;
 
 const OPERATOR: Text = Text::new("an operator", "管理员");
 
@@ -24,19 +24,13 @@ impl State {
         created: &LedgerCreated,
         decision: &mut Decision,
     ) -> Verdict {
-        broken.unless(self.size == 0, "", || Rejection::LedgerExists);
+        broken.unless(self.size() == 0, "", || Rejection::LedgerExists);
         broken.verdict()?;
         let operators = created.operator_keys.iter().map(|&(id, public_key)| (id, public_key, KeyRole::Operator));
         let service = (created.service_key.0, created.service_key.1, KeyRole::Service);
-        let issuance = Account {
-            id: created.issuance,
-            kind: AccountKind::Issuance,
-            region: None,
-            station: None,
-            balance: Minutes::ZERO,
-            held: Minutes::ZERO,
-            floor: None,
-        };
+        let (id, kind) = (created.issuance, AccountKind::Issuance);
+        let issuance = AccountIdentity { id, kind, region: None, station: None, floor: None };
+        decision.changes.push(Change::SetPolicy(LogIndex(0), Box::new(created.policy.clone())));
         decision.changes.push(Change::OpenAccount(issuance));
         let key =
             |(id, public_key, role)| Key { id, public_key, role, account: None, own_account: None, revoked: false };
@@ -109,12 +103,12 @@ impl State {
         let permitted = signers.organiser() || signers.includes(key_id);
         ensure(permitted, "key_id", || Rejection::NotPermitted { who })?;
         let key = self.key(key_id).ok_or(("key_id", Rejection::RevokedKeyUnknown { key_id }))?;
-        let station = key.account.and_then(|account| self.account(account)?.station);
+        let station = key.account.and_then(|account| self.identity(account)?.station);
         let staff = key.role == KeyRole::Resident && station.is_some_and(|station| signers.staff_of(station));
         let permitted = signers.operator() || signers.includes(key_id) || staff;
         ensure(permitted, "key_id", || Rejection::NotPermitted { who })?;
         ensure(!key.revoked, "key_id", || Rejection::KeyAlreadyRevoked { key_id })?;
-        let last = key.role == KeyRole::Operator && self.operators_in_force == 1;
+        let last = key.role == KeyRole::Operator && self.keys().operators_in_force() == 1;
         ensure(!last, "key_id", || Rejection::LastOperatorKey)?;
         decision.changes.push(Change::RevokeKey(key_id));
         Ok(())
@@ -130,16 +124,16 @@ impl State {
     ) -> Verdict {
         broken.verdict()?;
         ensure(context.signers.operator(), "", || Rejection::NotPermitted { who: OPERATOR })?;
-        let parent = parent.map(|parent| self.region("parent", parent)).transpose()?;
-        ensure(!self.region_numbers.contains_key(code), "code", || Rejection::RegionExists)?;
-        let room = self.regions.len() < REGIONS_MAX;
-        ensure(room, "code", || Rejection::TooManyRegions { max: REGIONS_MAX })?;
+        let parent = parent.map(|parent| self.named_region("parent", parent)).transpose()?;
+        ensure(self.region_number(code).is_none(), "code", || Rejection::RegionExists)?;
+        let room = self.regions().len() < REGIONS_MAX;
+        ensure(room, "code", || Rejection::TooManyRegions { max: usize::try_from(REGIONS_MAX).unwrap_or(usize::MAX) })?;
         decision.changes.push(Change::DefineRegion(Region { code: code.clone(), parent }));
         Ok(())
     }
 
-    fn region(&self, field: &'static str, code: &Code) -> Verdict<u32> {
-        self.region_numbers.get(code).copied().ok_or((field, Rejection::RegionUnknown))
+    fn named_region(&self, field: &'static str, code: &Code) -> Verdict<u32> {
+        self.region_number(code).ok_or((field, Rejection::RegionUnknown))
     }
 
     pub(super) fn check_account(
@@ -160,15 +154,14 @@ impl State {
         if let Some((number, account)) = station {
             let permitted = context.signers.staff_of(number) || context.signers.operator();
             broken.unless(permitted, "station", || Rejection::NotPermitted { who });
-            broken.ask(check_station("station", account));
+            broken.ask(check_station("station", &account));
         }
         let station = station.map(|station| station.0);
-        let region = opened.region.as_ref().and_then(|code| broken.ask(self.region("region", code)));
+        let region = opened.region.as_ref().and_then(|code| broken.ask(self.named_region("region", code)));
         broken.unless(self.account_number(id).is_none(), "account", || Rejection::AccountExists { account: id });
         broken.verdict()?;
-        let floor = Some(if serves { self.policy.floor } else { Minutes::ZERO });
-        let (balance, held) = (Minutes::ZERO, Minutes::ZERO);
-        decision.changes.push(Change::OpenAccount(Account { id, kind, region, station, balance, held, floor }));
+        let floor = Some(if serves { self.policy().floor } else { Minutes::ZERO });
+        decision.changes.push(Change::OpenAccount(AccountIdentity { id, kind, region, station, floor }));
         Ok(())
     }
 

@@ -23,7 +23,7 @@ impl State {
             black_box(self.account(*number).map(|account| account.held));
         }
         for number in about {
-            black_box(self.newest_time(number));
+            black_box(self.times.newest(number));
         }
     }
 }

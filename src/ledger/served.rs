@@ -1,7 +1,5 @@
 //! When a volunteer served, and which of these times a record is judged by.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     credit::served_ms,
     event::{Served, Service},
@@ -14,7 +12,7 @@ pub(super) const NEAR_DUPLICATE_MS: i64 = 600_000;
 const OFFSET_MS_MAX: i64 = 14 * 3_600_000;
 
 /// When a volunteer served, as the newest version of a record has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServedTime {
     /// The original record.
     pub record: EventRef,
@@ -56,22 +54,6 @@ pub struct AskedTimes {
     pub from: Millis,
     /// .. up to here are not asked for.
     pub until: Millis,
-}
-
-/// The rows of one volunteer that were put away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Older {
-    pub(super) newest: u64,
-    pub(super) since: Millis,
-    pub(super) until: Millis,
-}
-
-/// A volunteer's times.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Times {
-    /// In the order of their starts.
-    pub(super) recent: Vec<ServedTime>,
-    pub(super) older: Option<Older>,
 }
 
 impl ServedTime {

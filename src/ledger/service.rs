@@ -17,22 +17,22 @@ use super::{
 
 /// The accounts of a service, found and fit for their parts.
 #[derive(Clone, Copy)]
-struct Parties<'a> {
-    volunteer: (AccountNumber, &'a Account),
+struct Parties {
+    volunteer: (AccountNumber, Account),
     station: AccountNumber,
-    payer: (AccountNumber, &'a Account),
+    payer: (AccountNumber, Account),
 }
 
 /// The accounts that a service names, as far as they are there.
 #[derive(Clone, Copy)]
-struct Found<'a> {
-    volunteer: Option<(AccountNumber, &'a Account)>,
+struct Found {
+    volunteer: Option<(AccountNumber, Account)>,
     station: Option<AccountNumber>,
-    payer: Option<(AccountNumber, &'a Account)>,
+    payer: Option<(AccountNumber, Account)>,
 }
 
-impl<'a> Found<'a> {
-    fn all(self) -> Option<Parties<'a>> {
+impl Found {
+    fn all(self) -> Option<Parties> {
         Some(Parties { volunteer: self.volunteer?, station: self.station?, payer: self.payer? })
     }
 }
@@ -78,11 +78,11 @@ impl State {
         self.check_time_and_credit(context, &mut broken, service, found, None);
         let credited = service.credited;
         if let Some((_, payer)) = found.payer.filter(|_| recorded.hold.is_none()) {
-            broken.ask(on("service.credited_minutes", Self::check_spend(payer, credited)));
+            broken.ask(on("service.credited_minutes", Self::check_spend(&payer, credited)));
         }
         let split = found
             .volunteer
-            .and_then(|(_, volunteer)| broken.ask(on("service.volunteer", self.split_at_cap(volunteer, credited))));
+            .and_then(|(_, volunteer)| broken.ask(on("service.volunteer", self.split_at_cap(&volunteer, credited))));
         let (parties, split) = broken.finish(found.all().zip(split))?;
         let held = hold.map_or(Minutes::ZERO, |(_, minutes)| minutes.negated());
         decision.changes.extend(hold.map(|(at, _)| Change::EndHold(at)));
@@ -124,7 +124,7 @@ impl State {
             if let Some(payer) = found.payer {
                 let takes_more = payer.0 != old.payer.0 || service.credited > record.service.credited;
                 let issued = service.payer.is_none();
-                let permitted = issued || !takes_more || self.may_debit(context.signers, payer.0, payer.1);
+                let permitted = issued || !takes_more || self.may_debit(context.signers, payer.0);
                 let who = Text::new("the payer, who would pay more than before", "付出人，因为会比原来付出更多");
                 broken.unless(permitted, "service.payer", || Rejection::NotPermitted { who });
             }
@@ -140,9 +140,9 @@ impl State {
     fn check_change(
         &self,
         service: &Service,
-        parties: &Parties<'_>,
+        parties: &Parties,
         record: &LiveRecord<'_>,
-        old: &Parties<'_>,
+        old: &Parties,
     ) -> Verdict<(Net, Split)> {
         let mut broken = Broken::default();
         let mut net = on("service", Self::reversed(record, old))?;
@@ -155,7 +155,7 @@ impl State {
         }
         let payer_net = net.of(parties.payer.0);
         if payer_net.is_negative() {
-            broken.ask(on("service.credited_minutes", Self::check_spend(parties.payer.1, payer_net.negated())));
+            broken.ask(on("service.credited_minutes", Self::check_spend(&parties.payer.1, payer_net.negated())));
         }
         broken.finish(split.map(|split| (net, split)))
     }
@@ -164,8 +164,8 @@ impl State {
         &self,
         context: &Context<'_>,
         service: &Service,
-        (record, old): (&LiveRecord<'_>, &Parties<'_>),
-        parties: &Parties<'_>,
+        (record, old): (&LiveRecord<'_>, &Parties),
+        parties: &Parties,
         (mut net, split): (Net, Split),
         decision: &mut Decision,
     ) -> Verdict {
@@ -205,7 +205,7 @@ impl State {
         broken: &mut Broken,
         service: &Service,
         payer_agreed: bool,
-    ) -> Found<'_> {
+    ) -> Found {
         check_values(broken, service);
         let signers = context.signers;
         let staff = self.account_number(service.station).is_some_and(|station| signers.staff_of(station));
@@ -233,7 +233,7 @@ impl State {
             );
             let pays = account.kind.is_personal() || account.kind.is_pool();
             broken.unless(pays, "service.payer", || Rejection::AccountKindMismatch { account: account.id, expected });
-            let permitted = payer_agreed || self.may_debit(signers, number, account);
+            let permitted = payer_agreed || self.may_debit(signers, number);
             let who = Text::new(
                 "the payer, a hold that they placed with the station, or for a pool its staff",
                 "付出人、付出人在该服务站的预约，公共池则由其工作人员",
@@ -244,14 +244,14 @@ impl State {
     }
 
     /// The account that the genesis opens first of all.
-    fn issuance(&self) -> Option<(AccountNumber, &Account)> {
+    fn issuance(&self) -> Option<(AccountNumber, Account)> {
         let number = AccountNumber(0);
         self.account(number).map(|account| (number, account))
     }
 
     /// The parties of an earlier version, and whether the signers may take it back. What was recorded once names accounts
     /// that are there.
-    fn check_old_parties(&self, context: &Context<'_>, broken: &mut Broken, service: &Service) -> Option<Parties<'_>> {
+    fn check_old_parties(&self, context: &Context<'_>, broken: &mut Broken, service: &Service) -> Option<Parties> {
         let (station, _) = broken.ask(self.station("record", service.station))?;
         let volunteer = broken.ask(self.named("record", service.volunteer))?;
         let payer = match service.payer {
@@ -269,7 +269,7 @@ impl State {
     /// A record, which must not be reversed.
     fn live_record<'a>(&self, context: &Context<'a>, broken: &mut Broken, record: EventRef) -> Option<LiveRecord<'a>> {
         let at = context.resolve(record);
-        let note = self.records.get(&at);
+        let note = self.records().get(&at);
         let is_record = matches!(context.event_at(at), Some(Event::ServiceRecorded(_)));
         let newest = context.event_at(note.map_or(at, |note| note.latest)).filter(|_| is_record);
         let service = newest.and_then(Event::service).ok_or(("record", Rejection::RecordUnknown { record: at }));
@@ -287,7 +287,7 @@ impl State {
         broken: &mut Broken,
         hold: EventRef,
         service: &Service,
-        found: Found<'_>,
+        found: Found,
     ) -> Option<(EventRef, Minutes)> {
         let (at, open) = broken.ask(self.open_hold(context, hold))?;
         if let Some((payer, station)) = found.payer.zip(found.station) {
@@ -308,56 +308,34 @@ impl State {
         context: &Context<'_>,
         broken: &mut Broken,
         service: &Service,
-        found: Found<'_>,
+        found: Found,
         except: Option<EventRef>,
     ) {
-        broken.ask(check_age(&self.policy, context.now, service, except.is_some()));
+        // A correction is judged by what was in force when the service was recorded first.
+        let policy = self.policy_at(except.map_or(context.index, |record| record.index));
+        broken.ask(check_age(policy, context.now, service, except.is_some()));
         // Where no time is stated nobody can say what it is worth.
         if !is_stated(&service.served) {
             return;
         }
-        broken.ask(check_credit(&self.policy, service));
+        broken.ask(check_credit(policy, service));
         let Some((volunteer, account)) = found.volunteer else { return };
         if account.kind == AccountKind::Group {
             return;
         }
         // A record of centuries would be looked at day by day.
-        if broken.ask(check_length(&self.policy, service)).is_none() {
+        if broken.ask(check_length(policy, service)).is_none() {
             return;
         }
-        let near = self.times_near(volunteer, service, context.facts);
+        let near = self.times.near(volunteer, service, context.facts);
         let near = near.filter(|time| Some(time.record) != except);
         let Some(payer) = found.payer else { return };
         let time = ServedTime::of(context.at(), service, payer.0);
-        broken.ask(on("service", self.check_days(&time, &near)));
+        broken.ask(on("service", check_days(policy, &time, &near)));
         broken.ask(on("service.interval", check_overlap(&time, near)));
     }
 
-    /// The day limit, each local day that the service touches on its own.
-    fn check_days<'a>(
-        &self,
-        time: &ServedTime,
-        near: &(impl Iterator<Item = &'a ServedTime> + Clone),
-    ) -> Result<(), Rejection> {
-        let max = self.policy.day_max;
-        for day in time.days() {
-            let served = near.clone().fold(time.share_of(day), |sum, other| sum.saturating_add(other.share_of(day)));
-            let minutes = minutes_up(served);
-            if minutes > max {
-                let day = i32::try_from(day).unwrap_or(i32::MAX);
-                return Err(Rejection::DayLimitExceeded { minutes, day, max });
-            }
-        }
-        Ok(())
-    }
-
-    fn warn_of_duplicate(
-        &self,
-        context: &Context<'_>,
-        service: &Service,
-        parties: &Parties<'_>,
-        decision: &mut Decision,
-    ) {
+    fn warn_of_duplicate(&self, context: &Context<'_>, service: &Service, parties: &Parties, decision: &mut Decision) {
         let volunteer = parties.volunteer.0;
         if service.imported || parties.volunteer.1.kind == AccountKind::Group {
             return;
@@ -365,11 +343,11 @@ impl State {
         let similar = match service.served {
             Served::OnDate { date, .. } => {
                 let same = |mark: &&Dated| mark.date == date && mark.payer == parties.payer.0;
-                self.dated.get(&volunteer).filter(same).map(|mark| mark.record)
+                self.times.dated(volunteer).filter(same).map(|mark| mark.record)
             }
             Served::Interval { start, .. } => {
-                let near = self.times_near(volunteer, service, context.facts).filter_map(|time| {
-                    let other = interval(time)?.0;
+                let near = self.times.near(volunteer, service, context.facts).filter_map(|time| {
+                    let other = interval(&time)?.0;
                     let is_near = other.0.abs_diff(start.0) <= NEAR_DUPLICATE_MS.unsigned_abs();
                     let same = time.payer == parties.payer.0 && time.credited != service.credited;
                     (is_near && same).then_some((other, time.record))
@@ -381,7 +359,7 @@ impl State {
     }
 
     /// What taking a record back changes: the payer gets everything, volunteer and pool give what they got.
-    fn reversed(record: &LiveRecord<'_>, old: &Parties<'_>) -> Result<Net, Rejection> {
+    fn reversed(record: &LiveRecord<'_>, old: &Parties) -> Result<Net, Rejection> {
         let credited = record.service.credited;
         let overflow = record.overflow.map_or(Minutes::ZERO, |(_, minutes)| minutes);
         let kept = credited.minus(overflow).ok_or(Rejection::BalanceOutOfRange)?;
@@ -414,7 +392,7 @@ impl State {
         &self,
         context: &Context<'_>,
         net: &Net,
-        old: &Parties<'_>,
+        old: &Parties,
         spender: Option<AccountNumber>,
         decision: &mut Decision,
     ) -> Verdict<Option<Owed>> {
@@ -447,20 +425,20 @@ impl State {
         Ok(owed)
     }
 
-    fn keep_times(record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
+    fn keep_times(record: EventRef, service: &Service, parties: &Parties, decision: &mut Decision) {
         Self::times(record, service, parties, false, decision);
     }
 
-    fn forget_times(&self, record: EventRef, service: &Service, parties: &Parties<'_>, decision: &mut Decision) {
+    fn forget_times(&self, record: EventRef, service: &Service, parties: &Parties, decision: &mut Decision) {
         Self::times(record, service, parties, true, decision);
         let volunteer = parties.volunteer.0;
-        if self.dated.get(&volunteer).is_some_and(|mark| mark.record == record) {
+        if self.times.dated(volunteer).is_some_and(|mark| mark.record == record) {
             decision.changes.push(Change::MarkDated(volunteer, None));
         }
     }
 
     /// Adds or removes what the overlap rule and the day limit look at. Groups are exempt from both.
-    fn times(record: EventRef, service: &Service, parties: &Parties<'_>, remove: bool, decision: &mut Decision) {
+    fn times(record: EventRef, service: &Service, parties: &Parties, remove: bool, decision: &mut Decision) {
         let volunteer = parties.volunteer.0;
         if parties.volunteer.1.kind == AccountKind::Group {
             return;
@@ -527,6 +505,24 @@ pub(super) fn check_length(policy: &Policy, service: &Service) -> Verdict {
     ensure(minutes <= max, "service", || Rejection::RecordTooLong { minutes, max })
 }
 
+/// The day limit, each local day that the service touches on its own.
+fn check_days(
+    policy: &Policy,
+    time: &ServedTime,
+    near: &(impl Iterator<Item = ServedTime> + Clone),
+) -> Result<(), Rejection> {
+    let max = policy.day_max;
+    for day in time.days() {
+        let served = near.clone().fold(time.share_of(day), |sum, other| sum.saturating_add(other.share_of(day)));
+        let minutes = minutes_up(served);
+        if minutes > max {
+            let day = i32::try_from(day).unwrap_or(i32::MAX);
+            return Err(Rejection::DayLimitExceeded { minutes, day, max });
+        }
+    }
+    Ok(())
+}
+
 /// First moment and moment after the last, of a time that has them.
 const fn interval(time: &ServedTime) -> Option<(Millis, Millis)> {
     match time.served {
@@ -536,9 +532,9 @@ const fn interval(time: &ServedTime) -> Option<(Millis, Millis)> {
 }
 
 /// Nobody is in two places. The last of those that are in the way is named.
-fn check_overlap<'a>(time: &ServedTime, near: impl Iterator<Item = &'a ServedTime>) -> Result<(), Rejection> {
+fn check_overlap(time: &ServedTime, near: impl Iterator<Item = ServedTime>) -> Result<(), Rejection> {
     let Some((start, end)) = interval(time) else { return Ok(()) };
-    let others = near.filter_map(|other| Some((interval(other)?, other.record)));
+    let others = near.filter_map(|other| Some((interval(&other)?, other.record)));
     let overlapping = others.filter(|((other_start, other_end), _)| *other_start < end && start < *other_end);
     overlapping.max().map_or(Ok(()), |(_, record)| Err(Rejection::ServiceOverlaps { record }))
 }
@@ -554,9 +550,9 @@ fn add_owed(before: Option<Owed>, more: Option<Owed>) -> Option<Owed> {
 }
 
 /// An account as it would stand after net changes.
-fn after((number, account): (AccountNumber, &Account), net: &Net) -> Result<Account, Rejection> {
+fn after((number, account): (AccountNumber, Account), net: &Net) -> Result<Account, Rejection> {
     let balance = account.balance.plus(net.of(number)).ok_or(Rejection::BalanceOutOfRange)?;
-    Ok(Account { balance, ..account.clone() })
+    Ok(Account { balance, ..account })
 }
 
 /// Milliseconds as minutes, a begun one counted whole.

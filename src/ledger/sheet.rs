@@ -38,7 +38,7 @@ impl Sheet {
         let (mut wanted, mut holds) = (Vec::new(), BTreeSet::new());
         for event in &self.events {
             // One that is open now may have ended when a second event of this sheet comes to it.
-            let hold = event.hold().filter(|hold| !state.holds.contains_key(hold) || !holds.insert(*hold));
+            let hold = event.hold().filter(|hold| state.holds().get(*hold).is_none() || !holds.insert(*hold));
             let versions = event.record().map(|record| [record, state.latest_version(record)]);
             wanted.extend(versions.into_iter().flatten().chain(hold));
         }
@@ -55,7 +55,7 @@ impl Sheet {
         for event in &self.events {
             let Some(service) = event.service() else { continue };
             let Some(volunteer) = state.account_number(service.volunteer) else { continue };
-            let Some(more) = state.older_of(volunteer, service) else { continue };
+            let Some(more) = state.times.asked(volunteer, service) else { continue };
             match asked.iter_mut().find(|asked| asked.volunteer == volunteer) {
                 Some(asked) => {
                     (asked.from, asked.until) = (asked.from.min(more.from), asked.until.max(more.until));
@@ -90,7 +90,7 @@ impl Sheet {
             .iter()
             .map(|id| match state.key(*id) {
                 None => Err(Refusal::sheet("header.signers", Rejection::KeyUnknown { key_id: *id })),
-                Some(key) => Ok(key.clone()),
+                Some(key) => Ok(key),
             })
             .collect()
     }

@@ -4,129 +4,265 @@
 //! ones it puts away, as numbered rows that each name the same volunteer's row before, and which come back as
 //! [`Facts`](super::Facts) when a record is late. So the state grows with accounts, not with records.
 
+mod rows;
+
+use self::rows::{Link, OwnerRow, RecentRow, Slot};
 use super::{
+    decision::Dated,
     event::Service,
     facts::Facts,
-    served::{AskedTimes, Older, OlderTime, ServedTime, Times, reach},
-    state::{State, Undo},
-    units::{AccountNumber, Millis},
+    served::{AskedTimes, OlderTime, ServedTime, reach},
+    table::{Blocks, Map, Rows, Table},
+    units::{AccountNumber, EventRef},
 };
 
 /// Times of one volunteer that the state holds at most: three days of services of an hour. With more, old ones are put away
 /// that the next record may ask for.
 const RECENT_MAX: usize = 32;
 
-impl State {
-    /// Rows put away up to now: the number of the next one.
-    #[must_use]
-    pub const fn times_put_away(&self) -> u64 {
-        self.times_put_away
+/// Rows of a page: where a copy is about to be saved, some kilobytes are copied at a write.
+const SLOTS_PAGE: usize = 1_024;
+const OWNERS_PAGE: usize = 512;
+const RECENT_PAGE: usize = 256;
+
+/// When volunteers served, as far as it isn't put away.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ServiceTimes {
+    /// By the number of an account: its owner's row, plus 1. Nobody beyond the last has any.
+    slots: Table<Blocks<Slot, SLOTS_PAGE>>,
+    owners: Table<Blocks<OwnerRow, OWNERS_PAGE>>,
+    /// Those that the state holds: chains by volunteer, the latest first; and a chain of free rows.
+    recent: Table<Blocks<RecentRow, RECENT_PAGE>>,
+    free: Link,
+    /// The same before the newest changes.
+    free_before: Option<Link>,
+    /// Of times that were put away, those that this sheet ends.
+    ended: Vec<(AccountNumber, ServedTime)>,
+    /// Whose times this sheet adds to.
+    touched: Vec<AccountNumber>,
+    put_away: u64,
+    /// The newest date-only record of volunteers.
+    dated: Map<AccountNumber, Dated>,
+}
+
+/// The tables of service times as they are saved.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TimesPages {
+    pub(super) slots: Blocks<Slot, SLOTS_PAGE>,
+    pub(super) owners: Blocks<OwnerRow, OWNERS_PAGE>,
+    pub(super) recent: Blocks<RecentRow, RECENT_PAGE>,
+}
+
+/// What is saved of service times beside their pages.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct SavedTimes {
+    lengths: [u32; 3],
+    free: Link,
+    put_away: u64,
+    dated: Map<AccountNumber, Dated>,
+}
+
+impl ServiceTimes {
+    /// The tables, to be saved page by page, and the rest.
+    pub(super) fn saved(&mut self) -> (TimesPages, SavedTimes) {
+        let (slots, owners, recent) = (self.slots.rows_mut(), self.owners.rows_mut(), self.recent.rows_mut());
+        let lengths = [slots.len(), owners.len(), recent.len()];
+        let pages = TimesPages { slots: slots.share(), owners: owners.share(), recent: recent.share() };
+        (pages, SavedTimes { lengths, free: self.free, put_away: self.put_away, dated: self.dated.clone() })
     }
 
-    fn times_of(&self, volunteer: AccountNumber) -> Option<&Times> {
-        self.times.get(usize::try_from(volunteer.0).ok()?)
+    /// The way back. Nothing where a page is missing.
+    pub(super) fn of_saved(pages: TimesPages, rest: SavedTimes) -> Option<Self> {
+        let TimesPages { slots, owners, recent } = pages;
+        let SavedTimes { lengths, free, put_away, dated } = rest;
+        let whole = lengths == [slots.len(), owners.len(), recent.len()];
+        let (slots, owners, recent) = (slots.into(), owners.into(), recent.into());
+        whole.then(|| Self { slots, owners, recent, free, put_away, dated, ..Self::default() })
+    }
+
+    /// Rows put away up to now: the number of the next one.
+    pub(super) const fn put_away(&self) -> u64 {
+        self.put_away
+    }
+
+    fn owner(&self, volunteer: AccountNumber) -> Option<&OwnerRow> {
+        self.owners.get(self.slots.get(volunteer.0)?.0.checked_sub(1)?)
+    }
+
+    /// The times of a volunteer that the state holds, the latest first, with their rows.
+    fn chain(&self, volunteer: AccountNumber) -> impl Iterator<Item = (u32, &RecentRow)> + Clone {
+        let row = |number: u32| Some((number, self.recent.get(number)?));
+        let first = self.owner(volunteer).and_then(OwnerRow::recent).and_then(row);
+        std::iter::successors(first, move |(_, before)| before.next().and_then(row))
+    }
+
+    /// The newest date-only record of a volunteer.
+    pub(super) fn dated(&self, volunteer: AccountNumber) -> Option<&Dated> {
+        self.dated.get(&volunteer)
+    }
+
+    /// Marks it; nothing where it is corrected or reversed.
+    pub(super) fn mark_dated(&mut self, volunteer: AccountNumber, mark: Option<Dated>) {
+        self.dated.set(volunteer, mark);
     }
 
     /// What a service asks for of the times that were put away.
-    pub(super) fn older_of(&self, volunteer: AccountNumber, service: &Service) -> Option<AskedTimes> {
-        let older = self.times_of(volunteer)?.older?;
+    pub(super) fn asked(&self, volunteer: AccountNumber, service: &Service) -> Option<AskedTimes> {
+        let (newest, since, before) = self.owner(volunteer)?.older()?;
         let (from, until) = reach(&service.served, service.utc_offset_seconds);
-        let asked = AskedTimes { volunteer, newest: older.newest, from, until };
-        (older.since < until && from < older.until).then_some(asked)
+        (since < until && from < before).then_some(AskedTimes { volunteer, newest, from, until })
     }
 
     /// The times of a volunteer that a service is judged by, besides others.
-    pub(super) fn times_near<'a>(
+    pub(super) fn near<'a>(
         &'a self,
         volunteer: AccountNumber,
         service: &Service,
         facts: &'a Facts,
-    ) -> impl Iterator<Item = &'a ServedTime> + Clone {
+    ) -> impl Iterator<Item = ServedTime> + Clone {
         let older = facts.times(volunteer);
         // Whoever made the facts has asked for what `Sheet::asked_times` names.
-        assert!(
-            older.is_some() || self.older_of(volunteer, service).is_none(),
-            "late service is judged by older times"
-        );
-        let counts = |time: &&ServedTime| !self.ended_times.iter().any(|(_, ended)| ended.record == time.record);
-        let recent = self.times_of(volunteer).map_or(&[][..], |times| &times.recent);
-        recent.iter().chain(older.unwrap_or_default().iter().filter(counts))
+        assert!(older.is_some() || self.asked(volunteer, service).is_none(), "late service is judged by older times");
+        let counts = |time: &ServedTime| !self.ended.iter().any(|(_, ended)| ended.record == time.record);
+        let older = older.unwrap_or_default().iter().copied().filter(counts);
+        self.chain(volunteer).map(|(_, row)| row.time()).chain(older)
     }
 
-    /// Brings near what [`Self::times_near`] will look at.
-    pub(super) fn newest_time(&self, volunteer: AccountNumber) -> Option<Millis> {
-        self.times_of(volunteer)?.recent.last().map(|time| time.extent().0)
+    /// Brings near what [`Self::near`] will look at.
+    pub(super) fn newest(&self, volunteer: AccountNumber) -> Option<EventRef> {
+        self.chain(volunteer).next().map(|(_, row)| row.record())
     }
 
-    pub(super) fn add_time(&mut self, volunteer: AccountNumber, time: ServedTime) {
-        let recent = &mut self.times_mut(volunteer).recent;
-        let place = (time.extent().0, time.record);
-        let at = match recent.last() {
-            Some(last) if (last.extent().0, last.record) > place => {
-                recent.partition_point(|other| (other.extent().0, other.record) < place)
-            }
-            Some(_) | None => recent.len(),
+    /// Adds a time.
+    pub(super) fn add(&mut self, volunteer: AccountNumber, time: ServedTime) {
+        let place = |time: &ServedTime| (time.extent().0, time.record);
+        let later = self.chain(volunteer).take_while(|(_, row)| place(&row.time()) > place(&time));
+        let before = later.last().map(|(number, _)| number);
+        let next = match before {
+            Some(before) => self.recent.get(before).and_then(RecentRow::next),
+            None => self.owner(volunteer).and_then(OwnerRow::recent),
         };
-        recent.insert(at, time);
+        let number = self.new_row(RecentRow::of(&time, next));
+        self.link(volunteer, before, Some(number));
+        self.touched.push(volunteer);
+    }
+
+    /// Puts a row into a free place, or behind all others.
+    fn new_row(&mut self, row: RecentRow) -> u32 {
+        let Some(free) = self.free else { return self.recent.push(row) };
+        let next = self.recent.change(free, |place| std::mem::replace(place, row).next());
+        self.set_free(next.flatten());
+        free
+    }
+
+    fn set_free(&mut self, free: Link) {
+        self.free_before.get_or_insert(self.free);
+        self.free = free;
+    }
+
+    /// Has a row, or a volunteer's first link, lead to another row.
+    fn link(&mut self, volunteer: AccountNumber, before: Option<u32>, next: Link) {
+        match before {
+            Some(before) => {
+                self.recent.change(before, |row| row.set_next(next));
+            }
+            None => self.change_owner(volunteer, |owner| owner.set_recent(next)),
+        }
+    }
+
+    fn change_owner(&mut self, volunteer: AccountNumber, change: impl FnOnce(&mut OwnerRow)) {
+        while self.slots.rows().len() <= volunteer.0 {
+            self.slots.push(Slot::default());
+        }
+        let slot = self.slots.get(volunteer.0).and_then(|slot| slot.0.checked_sub(1));
+        let number = slot.unwrap_or_else(|| {
+            let number = self.owners.push(OwnerRow::default());
+            self.slots.change(volunteer.0, |slot| slot.0 = number.saturating_add(1));
+            number
+        });
+        self.owners.change(number, change);
     }
 
     /// Takes a time away that counts no more: from those at hand, or in front of those that were put away.
-    pub(super) fn remove_time(&mut self, volunteer: AccountNumber, time: ServedTime) -> Undo {
-        let times = self.times_mut(volunteer);
-        if let Some(at) = times.recent.iter().position(|other| other.record == time.record) {
-            let removed = times.recent.remove(at);
-            return Undo::RemovedTime(volunteer, removed);
+    pub(super) fn remove(&mut self, volunteer: AccountNumber, time: ServedTime) {
+        if self.unlink(volunteer, time.record) {
+            return;
         }
-        assert!(times.older.is_some(), "only a time that is kept is removed");
-        self.ended_times.push((volunteer, time));
-        Undo::EndedTime
+        let is_kept = self.owner(volunteer).is_some_and(|owner| owner.older().is_some());
+        assert!(is_kept, "only a time that is kept is removed");
+        self.ended.push((volunteer, time));
     }
 
-    /// Puts away what a record later than all before won't be judged by, as far as `done` touched it.
-    pub(super) fn put_times_away(&mut self, done: &[Undo]) -> Vec<OlderTime> {
+    /// Whether the state held it.
+    fn unlink(&mut self, volunteer: AccountNumber, record: EventRef) -> bool {
+        let mut before = None;
+        let found = self.chain(volunteer).find_map(|(number, row)| {
+            let found = (row.record() == record).then(|| (before, number, row.next()));
+            before = Some(number);
+            found
+        });
+        let Some((before, number, next)) = found else { return false };
+        self.link(volunteer, before, next);
+        let free = self.free;
+        self.recent.change(number, |row| *row = RecentRow::free(free));
+        self.set_free(Some(number));
+        true
+    }
+
+    /// Takes the changes back.
+    pub(super) fn roll_back(&mut self) {
+        self.slots.roll_back(|_, _| ());
+        self.owners.roll_back(|_, _| ());
+        self.recent.roll_back(|_, _| ());
+        self.dated.roll_back();
+        self.free = self.free_before.take().unwrap_or(self.free);
+        self.ended.clear();
+        self.touched.clear();
+    }
+
+    /// The changes are there to stay: puts away what a record later than all before won't be judged by, as far as they
+    /// touched it.
+    pub(super) fn settle(&mut self) -> Vec<OlderTime> {
         let mut rows = Vec::new();
-        for (volunteer, time) in std::mem::take(&mut self.ended_times) {
-            rows.push(self.put_away(volunteer, time, true));
+        for (volunteer, time) in std::mem::take(&mut self.ended) {
+            rows.push(self.put(volunteer, time, true));
         }
-        let mut away = Vec::new();
-        for step in done {
-            let Undo::AddedTime(volunteer, _) = step else { continue };
-            let recent = &mut self.times_mut(*volunteer).recent;
-            let Some((from, _)) = recent.last().map(ServedTime::reach) else { continue };
-            let mut excess = recent.len().saturating_sub(RECENT_MAX);
-            recent.retain(|time| {
-                let goes = excess > 0 || time.extent().1 <= from;
-                excess = excess.saturating_sub(1);
-                if goes {
-                    away.push(*time);
-                }
-                !goes
-            });
-            for time in away.drain(..) {
-                rows.push(self.put_away(*volunteer, time, false));
-            }
+        let mut touched = std::mem::take(&mut self.touched);
+        for volunteer in touched.drain(..) {
+            self.put_excess(volunteer, &mut rows);
         }
+        // So that the list keeps its memory.
+        self.touched = touched;
+        self.slots.settle();
+        self.owners.settle();
+        self.recent.settle();
+        self.dated.settle();
+        self.free_before = None;
         rows
     }
 
-    fn put_away(&mut self, volunteer: AccountNumber, time: ServedTime, ended: bool) -> OlderTime {
-        self.times_put_away = self.times_put_away.saturating_add(1);
-        let newest = self.times_put_away;
-        let older = &mut self.times_mut(volunteer).older;
-        let (first, end) = time.extent();
-        let (previous, since, until) = match *older {
-            // What ends counts for nothing itself.
-            Some(Older { newest, since, until }) if ended => (newest, since, until),
-            Some(Older { newest, since, until }) => (newest, since.min(first), until.max(end)),
-            None => (0, first, end),
-        };
-        *older = Some(Older { newest, since, until });
-        OlderTime { volunteer, time, ended, previous, since, until }
+    fn put_excess(&mut self, volunteer: AccountNumber, rows: &mut Vec<OlderTime>) {
+        let Some((from, _)) = self.chain(volunteer).next().map(|(_, row)| row.time().reach()) else { return };
+        let times = self.chain(volunteer).map(|(_, row)| row.time()).enumerate();
+        let goes = |(place, time): &(usize, ServedTime)| *place >= RECENT_MAX || time.extent().1 <= from;
+        let mut away: Vec<ServedTime> = times.filter(goes).map(|(_, time)| time).collect();
+        while let Some(time) = away.pop() {
+            self.unlink(volunteer, time.record);
+            rows.push(self.put(volunteer, time, false));
+        }
     }
 
-    /// The times of a number that a check has handed out.
-    #[allow(clippy::indexing_slicing, clippy::as_conversions, reason = "a checked number; a wrong one must stop us")]
-    fn times_mut(&mut self, volunteer: AccountNumber) -> &mut Times {
-        &mut self.times[volunteer.0 as usize]
+    fn put(&mut self, volunteer: AccountNumber, time: ServedTime, ended: bool) -> OlderTime {
+        self.put_away = self.put_away.saturating_add(1);
+        let (first, end) = time.extent();
+        let (previous, since, until) = match self.owner(volunteer).and_then(OwnerRow::older) {
+            // What ends counts for nothing itself.
+            Some(older) if ended => older,
+            Some((newest, since, until)) => (newest, since.min(first), until.max(end)),
+            None => (0, first, end),
+        };
+        let newest = self.put_away;
+        self.change_owner(volunteer, |owner| owner.set_older(newest, since, until));
+        OlderTime { volunteer, time, ended, previous, since, until }
     }
 }

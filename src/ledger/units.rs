@@ -207,7 +207,7 @@ id! {
 }
 
 /// A region, category or activity code: 1 to 64 of `A-Z a-z 0-9 . _ -`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Code(Letters);
 
@@ -222,6 +222,12 @@ const CODE_LENGTH_MAX: usize = 64;
 enum Letters {
     Short { length: u8, bytes: [u8; SHORT_MAX] },
     Long(Box<str>),
+}
+
+impl Default for Letters {
+    fn default() -> Self {
+        Self::Short { length: 0, bytes: [0; SHORT_MAX] }
+    }
 }
 
 impl Code {

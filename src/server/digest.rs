@@ -19,7 +19,7 @@ impl Service {
         &self,
         request: proto::GetStateDigestRequest,
     ) -> Result<proto::GetStateDigestResponse, Status> {
-        let reflected = self.projection.view().reflected_index();
+        let reflected = self.projection.shown().reflected_index();
         let at_index = request.at_index.unwrap_or(reflected);
         if at_index > reflected {
             return Err(failure(Reason::IndexOutOfRange, "at_index", &beyond(at_index, reflected)));

@@ -7,7 +7,6 @@ use tonic::Status;
 use super::{
     Service,
     messages::account_message,
-    read::LIST_SCANNED_MAX,
     status::{invalid, unfinished},
 };
 use crate::{
@@ -29,8 +28,7 @@ fn begins_with(id: AccountId, digits: &str) -> bool {
 }
 
 impl Service {
-    /// Accounts whose ids begin with what somebody typed of one. All ids are looked at, a part at a time under the readers'
-    /// lock: 37 million in some 0.5 s, 2.3 times what it takes to touch them.
+    /// Accounts whose ids begin with what somebody typed of one. All ids of one version are looked at: 37 million in some 0.5 s, 2.3 times what it takes to touch them.
     pub(super) async fn accounts_beginning_with(
         &self,
         request: proto::FindAccountsRequest,
@@ -45,23 +43,17 @@ impl Service {
         let search = move || {
             // Given back when the search is over, not when whoever asked is gone.
             let _permit = permit;
-            let (mut found, mut next) = (Vec::new(), 0);
-            loop {
-                let view = projection.view();
-                let part = view.accounts.iter().enumerate().skip(next).take(LIST_SCANNED_MAX);
-                let fits = part.filter(|(_, account)| begins_with(account.id, &prefix)).map(|(number, _)| number);
-                found.extend(fits.take(FOUND_MAX + 1 - found.len()));
-                next += LIST_SCANNED_MAX;
-                if found.len() > FOUND_MAX || next >= view.accounts.len() {
-                    // What is on them is told as of one moment.
-                    let number = |number: &usize| AccountNumber(u32::try_from(*number).unwrap_or(u32::MAX));
-                    let shown = found.iter().take(FOUND_MAX).map(number);
-                    return proto::FindAccountsResponse {
-                        accounts: shown.filter_map(|number| account_message(&view, number)).collect(),
-                        more: found.len() > FOUND_MAX,
-                        reflected_index: view.reflected_index(),
-                    };
-                }
+            let version = projection.shown().version().clone();
+            let all = (0..version.accounts().len()).map(AccountNumber);
+            let fits =
+                |number: &AccountNumber| version.accounts().id(*number).is_some_and(|id| begins_with(id, &prefix));
+            let found: Vec<AccountNumber> = all.filter(fits).take(FOUND_MAX + 1).collect();
+            // What is on them is told as of one moment.
+            let shown = projection.shown();
+            proto::FindAccountsResponse {
+                accounts: found.iter().take(FOUND_MAX).filter_map(|number| account_message(&shown, *number)).collect(),
+                more: found.len() > FOUND_MAX,
+                reflected_index: shown.reflected_index(),
             }
         };
         tokio::task::spawn_blocking(search).await.map_err(|ended| unfinished(&ended))

@@ -5,7 +5,7 @@ use tonic::Status;
 
 use super::status::invalid;
 use crate::{
-    engine::projection::View,
+    engine::projection::Shown,
     format::{proto, wire},
     ledger::{AccountId, AccountNumber},
 };
@@ -30,14 +30,14 @@ pub(super) fn optional_account_id(field: &str, bytes: &[u8]) -> Result<Option<Ac
 }
 
 /// An account and what is on it.
-pub(super) fn account_message(view: &View, number: AccountNumber) -> Option<proto::Account> {
-    let account = view.account(number)?;
-    let region = account.region.and_then(|region| view.regions.get(region as usize));
+pub(super) fn account_message(shown: &Shown, number: AccountNumber) -> Option<proto::Account> {
+    let account = shown.account(number)?;
+    let region = account.region.and_then(|region| shown.region(region));
     Some(proto::Account {
         account: Bytes::copy_from_slice(&account.id.0),
         kind: i32::from(wire::kind_message(account.kind)),
         region: region.map_or_else(String::new, |region| region.code.to_string()),
-        station: account.station.map_or_else(Bytes::new, |station| view.id_bytes(station.0)),
+        station: account.station.map_or_else(Bytes::new, |station| shown.id_bytes(station.0)),
         balance_minutes: account.balance.get(),
         held_minutes: account.held.get(),
         available_minutes: account.available().map(crate::ledger::Minutes::get),

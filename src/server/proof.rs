@@ -57,8 +57,8 @@ impl Service {
     /// The keys of a header's signers.
     fn public_keys(&self, header: &Bytes) -> Result<Vec<Bytes>, Status> {
         let header = wire::decode_header(header).map_err(|refusal| damaged(&refusal.to_string()))?;
-        let view = self.projection.view();
-        let key = |id: &KeyId| view.key(*id).map(|key| Bytes::copy_from_slice(&key.public_key));
+        let shown = self.projection.shown();
+        let key = |id: &KeyId| shown.key(*id).map(|key| Bytes::copy_from_slice(&key.public_key));
         let keys: Option<Vec<Bytes>> = header.sheet.signers.iter().map(key).collect();
         keys.ok_or_else(|| damaged("a signer of a recorded sheet is not enrolled"))
     }

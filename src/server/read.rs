@@ -1,6 +1,6 @@
 //! Reads. Each answers from one look at the readers' tables and names the last entry that it reflects.
 
-use std::{collections::BTreeSet, ops::Bound, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,9 @@ use super::{
     status::{ReadFailure, failure, invalid, not_reached, shutting_down},
 };
 use crate::{
-    engine::projection::{View, history::PageRequest, rows::PostingRow},
+    engine::projection::{Shown, history::PageRequest, rows::PostingRow},
     format::{proto, wire},
-    ledger::{AccountId, AccountNumber, EventRef, LogIndex, Minutes},
+    ledger::{AccountId, AccountNumber, EventRef, Hold, LogIndex, Minutes},
 };
 
 /// How long a read waits for its `min_index`: several commits, less than a person waits.
@@ -30,7 +30,7 @@ const LIST_PAGE_MAX: u32 = 1_000;
 /// Rows of a page of any other list where none are asked for.
 const LIST_PAGE: u32 = 100;
 /// Rows looked at for one page of a list that is filtered, under the readers' lock: some milliseconds.
-pub(super) const LIST_SCANNED_MAX: usize = 100_000;
+const LIST_SCANNED_MAX: usize = 100_000;
 
 /// What is expected of a filter beside a cursor.
 const RESTATED: &str = "the same as for the page before, or nothing: the cursor carries it";
@@ -60,8 +60,8 @@ fn no_account(id: AccountId) -> Status {
     failure(Reason::AccountUnknown, "account", &format!("account {id} does not exist; check its id, or open it first"))
 }
 
-fn named(view: &View, id: AccountId) -> Result<AccountNumber, Status> {
-    view.number(id).ok_or_else(|| no_account(id))
+fn named(shown: &Shown, id: AccountId) -> Result<AccountNumber, Status> {
+    shown.account_number(id).ok_or_else(|| no_account(id))
 }
 
 /// A cursor over a list that has its rows in a fixed order: what it is filtered by, and the row that comes next.
@@ -141,21 +141,21 @@ impl Service {
     pub(super) fn status(&self) -> proto::GetStatusResponse {
         let checkpoint_size = self.sequencer.published().borrow().size;
         let postings = self.projection.history().postings();
-        let view = self.projection.view();
+        let shown = self.projection.shown();
         proto::GetStatusResponse {
-            origin: view.origin.clone(),
-            size: view.size,
-            root: view.root.to_vec().into(),
-            accounts: view.accounts.len() as u64,
+            origin: shown.origin().to_owned(),
+            size: shown.size(),
+            root: shown.root().to_vec().into(),
+            accounts: u64::from(shown.accounts().len()),
             // Zero; anything else would have stopped the process.
-            balance_sum_minutes: i64::try_from(view.balance_sum()).unwrap_or(i64::MAX),
-            holds: view.holds.len() as u64,
+            balance_sum_minutes: i64::try_from(shown.balance_sum()).unwrap_or(i64::MAX),
+            holds: shown.holds().len() as u64,
             postings,
-            recorded_at_ms: view.recorded_at_ms,
+            recorded_at_ms: shown.recorded_at().0,
             ledger_vkey: self.identity.ledger_vkey.clone(),
             genesis_leaf_hash: self.identity.genesis_leaf_hash.to_vec().into(),
-            issuance_account: view.id_bytes(0),
-            policy: Some(wire::policy_message(&view.policy)),
+            issuance_account: shown.id_bytes(0),
+            policy: Some(wire::policy_message(shown.policy())),
             checkpoint_size,
             predecessor: self.identity.predecessor.as_ref().map(wire::predecessor_message),
         }
@@ -173,9 +173,9 @@ impl Service {
 
     pub(super) fn account(&self, request: &proto::GetAccountRequest) -> Result<proto::GetAccountResponse, Status> {
         let id = account_id("account", &request.account)?;
-        let view = self.projection.view();
-        let account = account_message(&view, named(&view, id)?);
-        Ok(proto::GetAccountResponse { account, reflected_index: view.reflected_index() })
+        let shown = self.projection.shown();
+        let account = account_message(&shown, named(&shown, id)?);
+        Ok(proto::GetAccountResponse { account, reflected_index: shown.reflected_index() })
     }
 
     pub(super) fn accounts(&self, request: &proto::ListAccountsRequest) -> Result<proto::ListAccountsResponse, Status> {
@@ -186,36 +186,38 @@ impl Service {
         let asked = ListCursor { kind: request.kind, account: None, station, next: 0 };
         let from = self.list_cursor(List::Accounts, &request.cursor, asked)?;
         let kind = proto::AccountKind::try_from(from.kind).map_err(unknown)?;
-        let view = self.projection.view();
-        let station = from.station.map(|id| named(&view, id)).transpose()?;
-        let skip = usize::try_from(from.next).unwrap_or(usize::MAX);
-        let rows = (from.next..).zip(view.accounts.iter().skip(skip));
-        let listed = list(rows.map(|(number, account)| (number, (number, account))), size, |(number, account)| {
-            let of_kind = kind == proto::AccountKind::Unspecified || wire::kind_message(account.kind) == kind;
-            let of_station = station.is_none() || account.station == station;
-            let number = AccountNumber(u32::try_from(number).unwrap_or(u32::MAX));
-            if of_kind && of_station { account_message(&view, number) } else { None }
+        let shown = self.projection.shown();
+        let station = from.station.map(|id| named(&shown, id)).transpose()?;
+        let first = AccountNumber(u32::try_from(from.next).unwrap_or(u32::MAX));
+        let rows: Box<dyn Iterator<Item = AccountNumber>> = match station {
+            Some(station) => Box::new(shown.accounts().of_station(station, first, LIST_SCANNED_MAX + 1).into_iter()),
+            None => Box::new((first.0..shown.accounts().len()).map(AccountNumber)),
+        };
+        let listed = list(rows.map(|number| (u64::from(number.0), number)), size, |number| {
+            let of_kind = kind == proto::AccountKind::Unspecified
+                || shown.identity(number).is_some_and(|account| wire::kind_message(account.kind) == kind);
+            if of_kind { account_message(&shown, number) } else { None }
         });
         let next_cursor = self.seal(List::Accounts, from, listed.next);
-        Ok(proto::ListAccountsResponse { accounts: listed.rows, next_cursor, reflected_index: view.reflected_index() })
+        Ok(proto::ListAccountsResponse { accounts: listed.rows, next_cursor, reflected_index: shown.reflected_index() })
     }
 
     pub(super) fn balance(&self, request: &proto::GetBalanceRequest) -> Result<proto::GetBalanceResponse, Status> {
         let id = account_id("account", &request.account)?;
         let (number, reflected_index) = {
-            let view = self.projection.view();
-            let number = named(&view, id)?;
+            let shown = self.projection.shown();
+            let number = named(&shown, id)?;
             if request.as_of.is_none()
-                && let Some(account) = view.account(number)
+                && let Some(account) = shown.account(number)
             {
                 return Ok(proto::GetBalanceResponse {
                     balance_minutes: account.balance.get(),
                     held_minutes: account.held.get(),
                     available_minutes: account.available().map(Minutes::get),
-                    reflected_index: view.reflected_index(),
+                    reflected_index: shown.reflected_index(),
                 });
             }
-            (number, view.reflected_index())
+            (number, shown.reflected_index())
         };
         let index = self.as_of(request, reflected_index)?;
         let row = self.projection.history().as_of_index(number.0, index).map_err(ReadFailure::from)?;
@@ -246,8 +248,8 @@ impl Service {
         let size = page_size(request.page_size, HISTORY_PAGE, HISTORY_PAGE_MAX)?;
         let id = account_id("account", &request.account)?;
         let (number, reflected) = {
-            let view = self.projection.view();
-            (named(&view, id)?, view.reflected_index())
+            let shown = self.projection.shown();
+            (named(&shown, id)?, shown.reflected_index())
         };
         let first = history_request(request, id, reflected)?;
         let (asked, from) = if request.cursor.is_empty() {
@@ -273,8 +275,8 @@ impl Service {
         let next_cursor = page.next.map_or_else(String::new, |ordinal| {
             cursor::seal(&self.identity.cursor_key, List::History, &HistoryCursor { ordinal, ..asked })
         });
-        let view = self.projection.view();
-        let rows = page.rows.iter().map(|(number, row)| history_row(&view, *number, row)).collect();
+        let shown = self.projection.shown();
+        let rows = page.rows.iter().map(|(number, row)| history_row(&shown, *number, row)).collect();
         Ok(proto::ListHistoryResponse { rows, next_cursor, reflected_index })
     }
 
@@ -287,24 +289,27 @@ impl Service {
         let from = self.list_cursor(List::Holds, &request.cursor, asked)?;
         let start =
             EventRef { index: LogIndex(from.next >> 16), event: u16::try_from(from.next & 0xffff).unwrap_or(0) };
-        let view = self.projection.view();
-        let payer = from.account.map(|id| named(&view, id)).transpose()?;
-        let station = from.station.map(|id| named(&view, id)).transpose()?;
-        let rows = view.holds.range((Bound::Included(start), Bound::Unbounded));
+        let shown = self.projection.shown();
+        let payer = from.account.map(|id| named(&shown, id)).transpose()?;
+        let station = from.station.map(|id| named(&shown, id)).transpose()?;
+        let rows: Box<dyn Iterator<Item = (EventRef, Hold)>> = match payer.or(station) {
+            Some(account) => Box::new(shown.holds().of_account(account, start)),
+            None => Box::new(shown.holds().from(start)),
+        };
         let rows = rows.map(|(at, hold)| ((at.index.0 << 16) | u64::from(at.event), (at, hold)));
         let listed = list(rows, size, |(at, hold)| {
             let wanted =
                 payer.is_none_or(|payer| hold.payer == payer) && station.is_none_or(|station| hold.station == station);
             wanted.then(|| proto::Hold {
-                hold: Some(wire::event_ref_message(*at)),
-                payer: view.id_bytes(hold.payer.0),
-                station: view.id_bytes(hold.station.0),
+                hold: Some(wire::event_ref_message(at)),
+                payer: shown.id_bytes(hold.payer.0),
+                station: shown.id_bytes(hold.station.0),
                 minutes: hold.minutes.get(),
                 expires_at_ms: hold.expires_at.0,
             })
         });
         let next_cursor = self.seal(List::Holds, from, listed.next);
-        Ok(proto::ListHoldsResponse { holds: listed.rows, next_cursor, reflected_index: view.reflected_index() })
+        Ok(proto::ListHoldsResponse { holds: listed.rows, next_cursor, reflected_index: shown.reflected_index() })
     }
 
     pub(super) fn keys(&self, request: &proto::ListKeysRequest) -> Result<proto::ListKeysResponse, Status> {
@@ -312,31 +317,35 @@ impl Service {
         let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
         let asked = ListCursor { kind: 0, account, station: None, next: 0 };
         let from = self.list_cursor(List::Keys, &request.cursor, asked)?;
-        let view = self.projection.view();
-        let account = from.account.map(|id| named(&view, id)).transpose()?;
-        let skip = usize::try_from(from.next).unwrap_or(usize::MAX);
-        let listed = list((from.next..).zip(view.keys.iter().skip(skip)), size, |key| {
-            (account.is_none() || key.account == account).then(|| proto::Key {
+        let shown = self.projection.shown();
+        let account = from.account.map(|id| named(&shown, id)).transpose()?;
+        let first = u32::try_from(from.next).unwrap_or(u32::MAX);
+        let rows: Box<dyn Iterator<Item = u32>> = match account {
+            Some(account) => Box::new(shown.keys().of_account(account, first, size + 1).into_iter()),
+            None => Box::new(first..shown.keys().len()),
+        };
+        let listed = list(rows.map(|number| (u64::from(number), number)), size, |number| {
+            shown.keys().row(number).map(|key| proto::Key {
                 key_id: Bytes::copy_from_slice(&key.id.0),
                 public_key: Bytes::copy_from_slice(&key.public_key),
                 role: i32::from(wire::role_message(key.role)),
-                account: key.account.map_or_else(Bytes::new, |account| view.id_bytes(account.0)),
+                account: key.account.map_or_else(Bytes::new, |account| shown.id_bytes(account.0)),
                 revoked: key.revoked,
             })
         });
         let next_cursor = self.seal(List::Keys, from, listed.next);
-        Ok(proto::ListKeysResponse { keys: listed.rows, next_cursor, reflected_index: view.reflected_index() })
+        Ok(proto::ListKeysResponse { keys: listed.rows, next_cursor, reflected_index: shown.reflected_index() })
     }
 
     pub(super) fn regions(&self) -> proto::ListRegionsResponse {
-        let view = self.projection.view();
-        let code = |number: u32| view.regions.get(number as usize).map(|region| region.code.to_string());
+        let shown = self.projection.shown();
+        let code = |number: u32| shown.region(number).map(|region| region.code.to_string());
         let message = |region: &crate::ledger::Region| proto::RegionDefined {
             code: region.code.to_string(),
             parent: region.parent.and_then(code).unwrap_or_default(),
         };
-        let regions = view.regions.iter().map(message).collect();
-        proto::ListRegionsResponse { regions, reflected_index: view.reflected_index() }
+        let regions = shown.regions().iter().map(message).collect();
+        proto::ListRegionsResponse { regions, reflected_index: shown.reflected_index() }
     }
 }
 
@@ -405,12 +414,12 @@ fn check_restated(
     }
 }
 
-fn history_row(view: &View, number: u64, row: &PostingRow) -> proto::HistoryRow {
+fn history_row(shown: &Shown, number: u64, row: &PostingRow) -> proto::HistoryRow {
     proto::HistoryRow {
         event: Some(proto::EventRef { index: row.index, event: u32::from(row.event) }),
         recorded_at_ms: row.recorded_at_ms,
         kind: i32::from(row.kind),
-        counterparty: view.id_bytes(row.counterparty),
+        counterparty: shown.id_bytes(row.counterparty),
         minutes: row.minutes,
         balance_after_minutes: row.balance_after,
         held_after_minutes: row.held_after,

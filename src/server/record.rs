@@ -10,7 +10,7 @@ use super::{
     status::{ReadFailure, failure, invalid},
 };
 use crate::{
-    engine::{projection::View, store::StoredEntry},
+    engine::{projection::Shown, store::StoredEntry},
     format::{
         proto::{self, event::Kind},
         wire,
@@ -53,16 +53,16 @@ impl Service {
     fn records_at(&self, places: &[EventRef]) -> Result<(Vec<Option<proto::Record>>, u64), Status> {
         let mut log = Log::new(self);
         // What the log has and the readers' tables don't is not answered yet.
-        let size = self.projection.view().size;
+        let size = self.projection.shown().size();
         let mut originals = Vec::with_capacity(places.len());
         for at in places {
             originals.push(if at.index.0 < size { log.original(*at)? } else { None });
         }
         let (states, reflected_index) = {
-            let view = self.projection.view();
+            let shown = self.projection.shown();
             let states: Vec<_> =
-                originals.iter().map(|original| original.map(|original| view.record(original))).collect();
-            (states, view.reflected_index())
+                originals.iter().map(|original| original.map(|original| shown.record(original))).collect();
+            (states, shown.reflected_index())
         };
         let mut records = Vec::with_capacity(places.len());
         for (original, state) in originals.into_iter().zip(states) {
@@ -83,8 +83,8 @@ impl Service {
         }
         // All of one moment, so that no two rows tell two things of one record.
         let states: Vec<Option<(EventRef, bool)>> = {
-            let view: &View = &self.projection.view();
-            originals.iter().map(|original| original.map(|original| view.record(original))).collect()
+            let shown: &Shown = &self.projection.shown();
+            originals.iter().map(|original| original.map(|original| shown.record(original))).collect()
         };
         for ((row, original), state) in rows.iter_mut().zip(originals).zip(states) {
             let Some(at) = row.event.and_then(place) else { continue };

@@ -148,19 +148,18 @@ pub(super) async fn expire_holds(service: Service, key: Option<PrivateKey>) {
 fn expiry_sheet(service: &Service, key: &PrivateKey) -> Option<proto::Sheet> {
     // Where nobody knows the time, nothing is over.
     let Millis(now) = service.sequencer.now().ok()?;
-    let view = service.projection.view();
-    let over: Vec<Kind> = view
-        .holds
-        .iter()
-        .filter(|(_, hold)| hold.expires_at.0 <= now)
+    let version = service.projection.shown().version().clone();
+    let over: Vec<Kind> = version
+        .holds()
+        .run_out(Millis(now))
         .take(wire::EVENTS_MAX)
-        .map(|(at, _)| Kind::HoldExpired(proto::HoldExpired { hold: Some(wire::event_ref_message(*at)) }))
+        .map(|(at, _)| Kind::HoldExpired(proto::HoldExpired { hold: Some(wire::event_ref_message(at)) }))
         .collect();
     if over.is_empty() {
         return None;
     }
     let draft = wire::Draft {
-        origin: &view.origin,
+        origin: version.origin(),
         sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
         issued_at: Millis(now),
         valid_until: Millis(now + EXPIRY_VALIDITY_MS),

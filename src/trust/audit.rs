@@ -243,8 +243,8 @@ impl Audit {
     }
 
     /// All that it takes to resume: the state, what it began with, and where old events are kept. None before the genesis.
-    pub fn parts(&mut self) -> Option<(&Replay, &Pin, &mut Scratch)> {
-        Some((self.replay.as_ref()?, self.genesis.as_ref()?, &mut self.old))
+    pub fn parts(&mut self) -> Option<(&mut Replay, &Pin, &mut Scratch)> {
+        Some((self.replay.as_mut()?, self.genesis.as_ref()?, &mut self.old))
     }
 
     /// The tree over the entries that were found in order.

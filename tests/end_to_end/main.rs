@@ -105,14 +105,19 @@ async fn a_snapshot_of_another_past_is_set_aside_and_the_log_replayed() {
     assert!(aside.join("snapshot").exists(), "what was wrong is kept for whoever looks for the cause");
 }
 
-/// A snapshot whose digest is right, and whose tree isn't: its last hash before the history is another one.
+/// A snapshot whose checksums are right, and whose tree isn't: its last hash before the history is another one.
 fn altered(mut snapshot: Vec<u8>) -> Vec<u8> {
-    use sha2::{Digest, Sha256};
-    let end = snapshot.len() - 32;
-    let at = snapshot[..end].windows(8).rposition(|window| window.iter().all(|byte| *byte > 8)).unwrap();
-    snapshot[at] ^= 1;
-    let digest = Sha256::digest(&snapshot[..end]);
-    snapshot[end..].copy_from_slice(&digest);
+    let mut at = snapshot.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let length = |at: usize| u32::from_le_bytes(snapshot[at + 1..at + 5].try_into().unwrap()) as usize;
+    while at + 9 + length(at) < snapshot.len() {
+        at += 9 + length(at);
+    }
+    let found = snapshot[at + 9..].windows(8).rposition(|window| window.iter().all(|byte| *byte > 8)).unwrap();
+    snapshot[at + 9 + found] ^= 1;
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&snapshot[at..at + 5]);
+    checksum.update(&snapshot[at + 9..]);
+    snapshot[at + 5..at + 9].copy_from_slice(&checksum.finalize().to_le_bytes());
     snapshot
 }
 

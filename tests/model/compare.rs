@@ -57,10 +57,10 @@ fn accounts(state: &State, model: &Naive) {
         sum += posting.minutes;
     }
     assert_eq!(sum, 0, "all postings sum to zero");
-    assert_eq!(state.accounts().len(), model.accounts.len(), "accounts");
-    for account in state.accounts() {
+    assert_eq!(state.accounts().len() as usize, model.accounts.len(), "accounts");
+    for account in state.all_accounts() {
         let (id, other) = (account.id.0, &model.accounts[&account.id.0]);
-        let region = account.region.map(|number| state.regions()[number as usize].code.as_str());
+        let region = account.region.map(|number| state.region(number).unwrap().code.as_str());
         let station = account.station.map(|number| named(state, number));
         assert_eq!((kind(account.kind), station), (other.kind, other.station), "account {id:02x?}");
         assert_eq!(region.unwrap_or_default(), other.region, "region of {id:02x?}");
@@ -74,14 +74,14 @@ fn accounts(state: &State, model: &Naive) {
 }
 
 fn keys_and_regions(state: &State, model: &Naive) {
-    assert_eq!(state.keys().len(), model.keys.len(), "keys");
-    for key in state.keys() {
+    assert_eq!(state.keys().len() as usize, model.keys.len(), "keys");
+    for key in state.keys().iter() {
         let other = &model.keys[&key.id.0];
         let account = |number: Option<AccountNumber>| number.map(|number| named(state, number));
         let found = (role(key.role), account(key.account), account(key.own_account), key.revoked);
         assert_eq!(found, (other.role, other.account, other.own, other.revoked), "key {}", key.id);
     }
-    let parent = |number: u32| state.regions()[number as usize].code.as_str();
+    let parent = |number: u32| state.region(number).unwrap().code.as_str();
     let regions: BTreeMap<String, String> = state
         .regions()
         .iter()
@@ -129,7 +129,7 @@ fn records(state: &State, model: &Naive) {
     let mut found: Vec<_> = state
         .shortages()
         .iter()
-        .map(|shortage| (place(shortage.event), owed(shortage.station, shortage.volunteer, shortage.minutes)))
+        .map(|(_, shortage)| (place(shortage.event), owed(shortage.station, shortage.volunteer, shortage.minutes)))
         .collect();
     let mut expected = model.shortages.clone();
     // Of two that one event makes, neither is the first.

@@ -36,9 +36,11 @@ const KINDS: [(&str, u64, u64); 13] = [
 ];
 
 /// What is easy to get wrong, and how often it must happen.
-const SEEN: [(&str, u64); 40] = [
+const SEEN: [(&str, u64); 42] = [
     // At least a quarter of all is possible.
     ("sheet accepted", ROUNDS * SHEETS / 4),
+    ("started again", 30),
+    ("saved while sheets came", 200),
     ("sheet of several events", 500),
     ("sheet of two roles", 200),
     ("sheet of the service key", 8),
@@ -233,6 +235,11 @@ impl Coverage {
     }
 
     /// Holds the counts against what so many rounds must reach; a few rounds on a seed of their own may meet anything.
+    /// Something happened that isn't seen from a sheet.
+    pub(crate) fn saw(&mut self, what: &'static str) {
+        more(&mut self.seen, what, 1);
+    }
+
     pub(crate) fn check(&self, rounds: u64) {
         if rounds < ROUNDS {
             return;

@@ -23,12 +23,16 @@ use naive::{Naive, Place};
 use rules::{Broken, Header, Moment};
 use support::{DAY, Ledger, ORIGIN, Random};
 use timebank::{
+    engine::{projection::Projection, replay::StillReplay},
     format::{
         proto::{self, event::Kind},
         signature::PrivateKey,
         wire,
     },
-    ledger::{Facts, Millis, Refusal, SheetId, SheetOutcome},
+    ledger::{
+        AccountNumber, EventRef, Facts, LogIndex, Millis, Minutes, OlderTime, Refusal, Served, ServedTime, SheetId,
+        SheetOutcome, State,
+    },
 };
 
 const ROUNDS: u64 = 10;
@@ -46,7 +50,14 @@ struct Round {
     model: Naive,
     author: Author,
     coverage: Coverage,
+    /// A copy that is to be saved, and the state that it was taken of.
+    still: Option<(StillReplay, State)>,
+    /// When that is done: apart from what sheets are made of.
+    saving: Random,
 }
+
+/// Of so many sheets one comes after a copy of the state was taken, and one after the copy was saved.
+const SAVED_EVERY: u64 = 12;
 
 impl Round {
     fn new(seed: u64, keys: &BTreeMap<u8, PrivateKey>) -> Self {
@@ -54,7 +65,14 @@ impl Round {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let policy = world::policy(&mut random, seed.is_multiple_of(2));
         let author = Author::new(random, keys, policy);
-        Self { ledger: Ledger::unborn(), model: Naive::default(), author, coverage: Coverage::default() }
+        Self {
+            ledger: Ledger::unborn(),
+            model: Naive::default(),
+            author,
+            coverage: Coverage::default(),
+            still: None,
+            saving: Random(seed.wrapping_add(1)),
+        }
     }
 
     /// The genesis, after what is none; then places, people and keys.
@@ -92,8 +110,36 @@ impl Round {
         self.submit(header, kinds, tried, refused.as_ref());
     }
 
+    /// Takes a copy of the state, or saves the one that was taken some sheets ago, and opens it. Where nothing came between,
+    /// the ledger goes on from what was opened, as after a restart.
+    fn save(&mut self) {
+        let replay = &mut self.ledger.replay;
+        let Some((still, state)) = self.still.take() else {
+            self.still = Some((replay.still(), replay.state.clone()));
+            return;
+        };
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("projections");
+        let (projection, _) = Projection::open(&folder, ORIGIN, 0).unwrap();
+        // Only the number of times that were put away counts here: the ledger keeps them itself.
+        projection.times().keep(0, &vec![older_time(); usize::try_from(state.times_put_away()).unwrap()]).unwrap();
+        projection.save(&still, &projection.heads()).unwrap();
+        drop(projection);
+        let (_, opened) = Projection::open(&folder, ORIGIN, state.size()).unwrap();
+        assert!(opened.state == state, "what was saved while the ledger went on is of one index");
+        if state.size() == replay.state.size() {
+            *replay = opened;
+            self.coverage.saw("started again");
+        } else {
+            self.coverage.saw("saved while sheets came");
+        }
+    }
+
     /// A sheet that is made up event by event, each in view of those before it.
     fn random_sheet(&mut self) {
+        if self.saving.below(SAVED_EVERY) < 2 {
+            self.save();
+        }
         self.ledger.now = self.author.later(&self.model, self.ledger.now);
         let (now, index) = (self.ledger.now, self.ledger.replay.state.size());
         let signers = self.author.signers(&self.model, now);
@@ -186,6 +232,16 @@ impl Round {
         };
         wire::sign(draft, &keys).unwrap()
     }
+}
+
+/// Any time that was put away.
+fn older_time() -> OlderTime {
+    let (record, served) =
+        (EventRef { index: LogIndex(1), event: 0 }, Served::Interval { start: Millis(0), end: Millis(1) });
+    let (payer, credited) = (AccountNumber(0), Minutes::new(1));
+    let time = ServedTime { record, served, utc_offset_seconds: 0, payer, credited };
+    let (since, until) = (Millis(0), Millis(1));
+    OlderTime { volunteer: AccountNumber(0), time, ended: false, previous: 0, since, until }
 }
 
 /// Does what an event says, or tells which rules it breaks.

@@ -339,10 +339,8 @@ impl Ledger {
         if let Err(refusal) = self.submit(&sheet) {
             panic!("{refusal}");
         }
-        let sum: i128 = timebank::ledger::State::accounts(&self.replay.state)
-            .iter()
-            .map(|account| i128::from(account.balance.get()))
-            .sum();
+        let accounts = self.replay.state.all_accounts();
+        let sum: i128 = accounts.map(|account| i128::from(account.balance.get())).sum();
         assert_eq!(sum, 0, "all balances sum to zero");
         index
     }
@@ -361,7 +359,7 @@ impl Ledger {
         self.account(account).balance.get()
     }
 
-    pub fn account(&self, account: [u8; 16]) -> &timebank::ledger::Account {
+    pub fn account(&self, account: [u8; 16]) -> timebank::ledger::Account {
         let number = self.replay.state.account_number(timebank::ledger::AccountId(account)).unwrap();
         self.replay.state.account(number).unwrap()
     }

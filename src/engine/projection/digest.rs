@@ -3,7 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use super::{Projection, ProjectionError, rows::PostingRow};
-use crate::{ledger::AccountId, merkle::Hash};
+use crate::{
+    ledger::{AccountId, AccountNumber},
+    merkle::Hash,
+};
 
 /// Accounts of a range.
 pub const RANGE_ACCOUNTS: usize = 4_096;
@@ -59,7 +62,10 @@ impl Projection {
     /// # Errors
     /// The files can't be read.
     pub fn account_digests(&self, at_index: u64) -> Result<Vec<AccountDigest>, ProjectionError> {
-        let ids: Vec<AccountId> = self.view().accounts.iter().map(|account| account.id).collect();
+        let ids: Vec<AccountId> = {
+            let version = self.shown().version().clone();
+            (0..version.accounts().len()).filter_map(|number| version.accounts().id(AccountNumber(number))).collect()
+        };
         let id = |number: u32| ids.get(number as usize).map_or([0; 16], |id| id.0);
         let mut digests: Vec<AccountDigest> =
             ids.iter().map(|id| AccountDigest { account: *id, postings: 0, history: begin(*id) }).collect();

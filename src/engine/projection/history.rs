@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::growth::Growth;
 pub use self::page::{Page, PageRequest};
 use super::rows::{EntryRow, PostingRow, ProjectionError, RowFile, WarningRow};
+use crate::ledger::table::{Blocks, FixedRow, Rows as _};
 
 /// Base of the skip lanes: with 64, an account of less than 64 rows, which most are, needs no lane in memory, and one of
 /// a billion rows has 4. [`History::seek`] has the reads that this costs.
@@ -58,23 +59,92 @@ pub struct NewEntry {
 }
 
 /// Where an account's rows end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Head {
-    /// Number of the newest row, plus 1.
-    newest: u64,
+    /// Number of the newest row, plus 1: its lower half and its upper. In 64 bits the row would take 16 bytes.
+    newest: [u32; 2],
     /// Rows of the account: the ordinal that its next one gets.
     count: u32,
 }
 
+impl Head {
+    fn of(newest: u64, count: u32) -> Self {
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        Self { newest: [half(newest), half(newest >> 32)], count }
+    }
+
+    fn newest(&self) -> u64 {
+        let [low, high] = self.newest.map(u64::from);
+        (high << 32) | low
+    }
+}
+
+impl FixedRow for Head {
+    const LENGTH: usize = 12;
+
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.newest().to_le_bytes());
+        bytes.extend_from_slice(&self.count.to_le_bytes());
+    }
+
+    fn take(bytes: &[u8]) -> Option<Self> {
+        let (newest, count) = bytes.split_first_chunk()?;
+        Some(Self::of(u64::from_le_bytes(*newest), u32::from_le_bytes(count.try_into().ok()?)))
+    }
+}
+
+/// Heads of a page: 12 KiB, copied where a copy of all is about to be saved.
+const HEADS_PAGE: usize = 1_024;
+
 /// The newest row of every account, and of its skip lanes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryHeads {
-    heads: Vec<Head>,
+    heads: Blocks<Head, HEADS_PAGE>,
     /// For accounts of 64 rows and more: number + 1 of the newest row whose ordinal is a multiple of 64^(lane + 1).
     lanes: HashMap<u32, Vec<u64>>,
     postings: u64,
     entries: u64,
     warnings: u64,
+}
+
+/// What is saved of the heads beside their pages.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedHeads {
+    heads: u32,
+    lanes: HashMap<u32, Vec<u64>>,
+    postings: u64,
+    entries: u64,
+    warnings: u64,
+}
+
+impl HistoryHeads {
+    /// A copy that shares what isn't written to.
+    fn share(&mut self) -> Self {
+        let Self { heads, lanes, postings, entries, warnings } = self;
+        let (heads, lanes) = (heads.share(), lanes.clone());
+        Self { heads, lanes, postings: *postings, entries: *entries, warnings: *warnings }
+    }
+
+    pub(super) fn pages(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.heads.encoded()
+    }
+
+    pub(super) fn saved(&self) -> SavedHeads {
+        let Self { heads, lanes, postings, entries, warnings } = self;
+        let (heads, lanes) = (heads.len(), lanes.clone());
+        SavedHeads { heads, lanes, postings: *postings, entries: *entries, warnings: *warnings }
+    }
+
+    /// Takes the next page; nothing where it is none.
+    pub(super) fn take(&mut self, page: &[u8]) -> Option<()> {
+        self.heads.decode(page)
+    }
+
+    /// The heads that were saved; nothing where a page is missing.
+    pub(super) fn finish(self, saved: SavedHeads) -> Option<Self> {
+        let SavedHeads { heads, lanes, postings, entries, warnings } = saved;
+        (heads == self.heads.len()).then_some(Self { heads: self.heads, lanes, postings, entries, warnings })
+    }
 }
 
 /// The files and the heads.
@@ -123,19 +193,22 @@ impl History {
         Ok(files.into_iter().find_map(|(file, row)| row.map(|row| (file, Some(row)))))
     }
 
-    /// Goes back to saved heads; false where the files hold less than these say.
+    /// Whether the files hold as much as saved heads say.
+    #[must_use]
+    pub fn holds(&self, heads: &HistoryHeads) -> bool {
+        self.postings.len() >= heads.postings
+            && self.entries.len() >= heads.entries
+            && self.warnings.len() >= heads.warnings
+    }
+
+    /// Goes back to saved heads that the files hold.
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn restore(&self, heads: &HistoryHeads) -> Result<bool, ProjectionError> {
-        let enough = self.postings.len() >= heads.postings
-            && self.entries.len() >= heads.entries
-            && self.warnings.len() >= heads.warnings;
-        if enough {
-            self.cut(heads)?;
-            *self.heads.write().unwrap_or_else(PoisonError::into_inner) = heads.clone();
-        }
-        Ok(enough)
+    pub fn restore(&self, heads: &HistoryHeads) -> Result<(), ProjectionError> {
+        self.cut(heads)?;
+        *self.heads.write().unwrap_or_else(PoisonError::into_inner) = heads.clone();
+        Ok(())
     }
 
     /// Forgets everything.
@@ -158,7 +231,7 @@ impl History {
     /// The heads, to be saved after [`History::sync`].
     #[must_use]
     pub fn heads(&self) -> HistoryHeads {
-        self.published().clone()
+        self.heads.write().unwrap_or_else(PoisonError::into_inner).share()
     }
 
     /// Brings the rows to the disk.
@@ -204,13 +277,13 @@ impl History {
     }
 
     fn head(&self, account: u32) -> Option<Head> {
-        self.published().heads.get(account as usize).copied().filter(|head| head.count > 0)
+        self.published().heads.get(account).copied().filter(|head| head.count > 0)
     }
 
     /// Number and ordinal of an account's newest row.
     #[must_use]
     pub fn newest(&self, account: u32) -> Option<(u64, u32)> {
-        self.head(account).map(|head| (head.newest - 1, head.count - 1))
+        self.head(account).map(|head| (head.newest() - 1, head.count - 1))
     }
 
     /// The row that a link of row `number` leads to; none for a link of 0.

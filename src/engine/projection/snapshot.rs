@@ -1,25 +1,63 @@
 //! A saved state with the index it stands at, so that a start replays only the rest.
 //!
-//! `snapshot` = "timebank snapshot 4\n" || postcard || SHA-256 of all before. It is derived: whatever is wrong with it, the
-//! log is replayed from the beginning.
+//! `snapshot` = "timebank snapshot 5\n", then frames: a tag, the length of its bytes (u32, little endian), the CRC-32 of all
+//! three, the bytes. Tables come page by page, in order; last of all the rest, encoded by postcard. It is derived: whatever is
+//! wrong with it, the log is replayed from the beginning.
 
 use std::{
-    io::{BufWriter, Write},
+    fs::File,
+    io::{BufReader, BufWriter, ErrorKind, Read, Write},
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::{ProjectionError, history::HistoryHeads};
+use super::{
+    ProjectionError,
+    history::{HistoryHeads, SavedHeads},
+};
 use crate::{
-    engine::{replay::Replay, store::atomic_write_with},
-    ledger::State,
+    engine::{
+        replay::{Replay, StillReplay},
+        store::atomic_write_with,
+    },
+    ledger::{PagedTable, SavedPages, SavedRest},
     merkle::Frontier,
 };
 
 const NAME: &str = "snapshot";
-const MAGIC: &[u8] = b"timebank snapshot 4\n";
+const MAGIC: &[u8] = b"timebank snapshot 5\n";
+
+/// Bytes of a page, at most: 4,096 accounts of 29 bytes are 119 kB.
+const PAGE_BYTES_MAX: usize = 1_024 * 1_024;
+
+/// What a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    Table(PagedTable),
+    /// Where the histories of accounts end.
+    Heads,
+    /// All that isn't a page.
+    Rest,
+}
+
+impl Tag {
+    const ALL: [Self; 8] = [
+        Self::Table(PagedTable::Accounts),
+        Self::Table(PagedTable::Amounts),
+        Self::Table(PagedTable::Keys),
+        Self::Table(PagedTable::TimeSlots),
+        Self::Table(PagedTable::TimeOwners),
+        Self::Table(PagedTable::RecentTimes),
+        Self::Heads,
+        Self::Rest,
+    ];
+
+    fn number(self) -> u8 {
+        let place = Self::ALL.iter().position(|tag| *tag == self);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+    }
+}
 
 pub(super) struct Saved {
     pub(super) replay: Replay,
@@ -27,66 +65,133 @@ pub(super) struct Saved {
 }
 
 #[derive(Serialize)]
-struct BodyRef<'a> {
-    state: &'a State,
+struct RestRef<'a> {
+    state: &'a SavedRest,
     frontier: &'a Frontier,
-    history: HistoryHeads,
+    history: &'a SavedHeads,
 }
 
 #[derive(Deserialize)]
-struct Body {
-    state: State,
+struct Rest {
+    state: SavedRest,
     frontier: Frontier,
-    history: HistoryHeads,
+    history: SavedHeads,
 }
 
-pub(super) fn save(folder: &Path, replay: &Replay, history: HistoryHeads) -> Result<(), ProjectionError> {
+pub(super) fn save(folder: &Path, replay: &StillReplay, history: &HistoryHeads) -> Result<(), ProjectionError> {
     let path = folder.join(NAME);
-    let io = |source| ProjectionError::Io { path: path.clone(), source };
-    let body = BodyRef { state: &replay.state, frontier: &replay.frontier, history };
     let written = atomic_write_with(folder, &path, 0o600, |file| {
-        let mut writer = BufWriter::new(Hashing { file, sha256: Sha256::new() });
+        let mut writer = BufWriter::with_capacity(PAGE_BYTES_MAX, file);
         writer.write_all(MAGIC)?;
-        postcard::to_io(&body, &mut writer).map_err(std::io::Error::other)?;
-        let Hashing { file, sha256 } = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.write_all(&sha256.finalize())
+        for (table, page) in replay.state.pages() {
+            write_frame(&mut writer, Tag::Table(table), &page)?;
+        }
+        for page in history.pages() {
+            write_frame(&mut writer, Tag::Heads, &page)?;
+        }
+        let rest = RestRef { state: replay.state.rest(), frontier: &replay.frontier, history: &history.saved() };
+        write_frame(&mut writer, Tag::Rest, &postcard::to_allocvec(&rest).map_err(std::io::Error::other)?)?;
+        writer.flush()
     });
-    written.map_err(io)
+    written.map_err(|source| ProjectionError::Io { path, source })
 }
 
-/// Writes, and hashes what it writes.
-struct Hashing<'a, W> {
-    file: &'a mut W,
-    sha256: Sha256,
+fn write_frame(writer: &mut impl Write, tag: Tag, bytes: &[u8]) -> std::io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(std::io::Error::other)?;
+    writer.write_all(&[tag.number()])?;
+    writer.write_all(&length.to_le_bytes())?;
+    writer.write_all(&checksum(tag.number(), length, bytes).to_le_bytes())?;
+    writer.write_all(bytes)
 }
 
-impl<W: Write> Write for Hashing<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.sha256.update(bytes.get(..written).unwrap_or(bytes));
-        Ok(written)
-    }
+fn checksum(tag: u8, length: u32, bytes: &[u8]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&[tag]);
+    checksum.update(&length.to_le_bytes());
+    checksum.update(bytes);
+    checksum.finalize()
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+/// The next frame; nothing where it is damaged, or cut off.
+fn read_frame(reader: &mut impl Read, left: &mut u64) -> std::io::Result<Option<(Tag, Vec<u8>)>> {
+    let mut head = [0; 9];
+    if !read_whole(reader, &mut head, left)? {
+        return Ok(None);
     }
+    let [tag, length @ .., _, _, _, _] = head;
+    let [_, _, _, _, _, checksum_bytes @ ..] = head;
+    let length = u32::from_le_bytes(length);
+    // What a length claims is there, or memory isn't asked for.
+    if u64::from(length) > *left {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; length as usize];
+    if !read_whole(reader, &mut bytes, left)? {
+        return Ok(None);
+    }
+    let sound = checksum(tag, length, &bytes) == u32::from_le_bytes(checksum_bytes);
+    Ok(Tag::ALL.get(usize::from(tag)).filter(|_| sound).map(|tag| (*tag, bytes)))
+}
+
+/// Whether there was as much to read.
+fn read_whole(reader: &mut impl Read, bytes: &mut [u8], left: &mut u64) -> std::io::Result<bool> {
+    *left = left.saturating_sub(bytes.len() as u64);
+    match reader.read_exact(bytes) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is found where a snapshot would be.
+pub(super) enum Found {
+    /// No file.
+    Nothing,
+    /// One of this program's layout, whole, and of this ledger.
+    Sound(Box<Saved>),
+    /// Anything else: it says nothing.
+    Unfit,
 }
 
 /// The saved state, if there is a sound one of this ledger.
-pub(super) fn load(folder: &Path, origin: &str) -> Option<Saved> {
-    let bytes = std::fs::read(folder.join(NAME)).ok()?;
-    let saved = parse(&bytes).filter(|body| body.state.origin() == origin);
-    if saved.is_none() {
-        tracing::warn!("the snapshot is damaged or of another ledger; replaying the log from the beginning");
-    }
-    saved.map(|Body { state, frontier, history }| Saved { replay: Replay { state, frontier }, history })
+///
+/// # Errors
+/// The file can't be read just now, which says nothing about it.
+pub(super) fn load(folder: &Path, origin: &str) -> Result<Found, ProjectionError> {
+    let path = folder.join(NAME);
+    let io = |source| ProjectionError::Io { path: path.clone(), source };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) => return Err(io(error)),
+    };
+    let left = file.metadata().map_err(io)?.len();
+    let saved = read(&mut BufReader::with_capacity(PAGE_BYTES_MAX, file), left).map_err(io)?;
+    let saved = saved.filter(|saved| saved.replay.state.origin() == origin);
+    Ok(saved.map_or(Found::Unfit, |saved| Found::Sound(Box::new(saved))))
 }
 
-fn parse(bytes: &[u8]) -> Option<Body> {
-    let (rest, digest) = bytes.split_last_chunk::<32>()?;
-    if *digest != Sha256::digest(rest).as_slice() {
-        return None;
+fn read(reader: &mut impl Read, mut left: u64) -> std::io::Result<Option<Saved>> {
+    let mut magic = [0; MAGIC.len()];
+    if !read_whole(reader, &mut magic, &mut left)? || magic != MAGIC {
+        return Ok(None);
     }
-    let body: Body = postcard::from_bytes(rest.strip_prefix(MAGIC)?).ok()?;
-    (body.state.size() == body.frontier.size()).then_some(body)
+    let (mut pages, mut heads) = (SavedPages::default(), HistoryHeads::default());
+    loop {
+        let Some((tag, bytes)) = read_frame(reader, &mut left)? else { return Ok(None) };
+        let taken = match tag {
+            Tag::Table(table) => pages.take(table, &bytes),
+            Tag::Heads => heads.take(&bytes),
+            Tag::Rest => return Ok(Some(bytes).filter(|_| left == 0).and_then(|bytes| finish(pages, heads, &bytes))),
+        };
+        if taken.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+fn finish(pages: SavedPages, heads: HistoryHeads, rest: &[u8]) -> Option<Saved> {
+    let Rest { state, frontier, history } = postcard::from_bytes(rest).ok()?;
+    let (state, history) = (pages.finish(state)?, heads.finish(history)?);
+    (state.size() == frontier.size()).then(|| Saved { replay: Replay { state, frontier }, history })
 }

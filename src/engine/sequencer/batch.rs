@@ -4,8 +4,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Submission, SubmitError, TreeGrowth, TrialReply, TrialResult, answer::Reply};
 use crate::{
-    engine::{replay::Replay, store::StoredEntry},
-    ledger::SheetOutcome,
+    engine::{replay::StillReplay, store::StoredEntry},
+    ledger::{SheetOutcome, Version},
     merkle::Hash,
 };
 
@@ -30,8 +30,10 @@ pub(super) struct Batch {
     pub(super) tried: Vec<Tried>,
     pub(super) growth: TreeGrowth,
     pub(super) root: Hash,
+    /// The ledger after this batch, for readers.
+    pub(super) version: Version,
     /// State and tree after this batch, where it is time to save them.
-    pub(super) snapshot: Option<Box<Replay>>,
+    pub(super) snapshot: Option<Box<StillReplay>>,
     pub(super) bytes: usize,
 }
 
@@ -48,7 +50,7 @@ impl Batch {
         self.refused.extend(next.refused);
         self.tried.extend(next.tried);
         self.growth.hashes.extend(next.growth.hashes);
-        (self.root, self.snapshot) = (next.root, next.snapshot);
+        (self.root, self.version, self.snapshot) = (next.root, next.version, next.snapshot);
         self.bytes += next.bytes;
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::engine::{
     projection::{Committed, Projection},
-    replay::Replay,
+    replay::StillReplay,
     store::{Commit, LogStore},
 };
 
@@ -68,7 +68,7 @@ impl Committer {
                 outcome,
             })
             .collect();
-        let receipts = match self.projection.apply(&committed, batch.root) {
+        let receipts = match self.projection.apply(&committed, batch.version, batch.root) {
             Ok(receipts) => receipts,
             Err(error) => fatal(&error.to_string()),
         };
@@ -108,12 +108,12 @@ impl Committer {
     }
 
     /// Saves a state beside the commits that follow. One at a time, so that no more than two are in memory.
-    fn save(&mut self, replay: Box<Replay>) {
+    fn save(&mut self, replay: Box<StillReplay>) {
         let heads = self.projection.heads();
         self.finish_saving();
         let projection = Arc::clone(&self.projection);
         let save = move || {
-            if let Err(error) = projection.save(&replay, heads) {
+            if let Err(error) = projection.save(&replay, &heads) {
                 // A snapshot only saves time at the next start.
                 tracing::warn!("the snapshot was not saved: {error}");
             }

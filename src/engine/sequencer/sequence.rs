@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, PoisonError, mpsc::Receiver},
+    sync::{Arc, mpsc::Receiver},
 };
 
 use super::{
-    KeyBook, Submission, SubmitError, TreeGrowth, TrialResult,
+    Submission, SubmitError, TreeGrowth, TrialResult,
     batch::{Batch, Passed, Tried},
     fatal,
     slot::Slot,
@@ -21,7 +21,7 @@ use crate::{
         store::{LogStore, StoredEntry},
     },
     format::wire::{self, Decoded},
-    ledger::{AskedTimes, Change, Event, EventRef, Key, Millis, OlderTime, ServedTime, SheetOutcome},
+    ledger::{AskedTimes, Event, EventRef, Millis, OlderTime, ServedTime, Version},
     merkle::{Hash, stored_hash_count},
 };
 
@@ -37,28 +37,15 @@ pub(super) struct Sequence {
     times: Arc<TimesFile>,
     replay: Replay,
     clock: Arc<Clock>,
-    keys: KeyBook,
     recent: Recent,
     snapshot_at: u64,
 }
 
-/// Tells the verifier of new keys. A key's id is its hash, so that what is told once never changes.
-pub(super) fn learn_keys(book: &KeyBook, keys: &[Key]) {
-    let mut book = book.write().unwrap_or_else(PoisonError::into_inner);
-    book.extend(keys.iter().map(|key| (key.id, key.public_key)));
-}
-
 impl Sequence {
-    pub(super) fn new(
-        store: Arc<dyn LogStore>,
-        projection: &Projection,
-        replay: Replay,
-        clock: Arc<Clock>,
-        keys: KeyBook,
-    ) -> Self {
+    pub(super) fn new(store: Arc<dyn LogStore>, projection: &Projection, replay: Replay, clock: Arc<Clock>) -> Self {
         let snapshot_at = projection.snapshot_size() + SNAPSHOT_ENTRIES;
         let times = Arc::clone(projection.times());
-        Self { store, times, replay, clock, keys, recent: BTreeMap::new(), snapshot_at }
+        Self { store, times, replay, clock, recent: BTreeMap::new(), snapshot_at }
     }
 
     /// Until all handles are gone and everything is handed on. The last batch carries a snapshot.
@@ -81,8 +68,8 @@ impl Sequence {
             self.hand_on(&mut batch, outbox);
         }
         let mut last = self.new_batch();
-        last.snapshot = Some(Box::new(self.replay.clone()));
-        last.root = self.replay.frontier.root();
+        last.snapshot = Some(Box::new(self.replay.still()));
+        (last.root, last.version) = (self.replay.frontier.root(), self.replay.state.version().clone());
         outbox.put(last);
         outbox.close();
     }
@@ -96,6 +83,7 @@ impl Sequence {
             tried: Vec::new(),
             growth: TreeGrowth { first, hashes: Vec::new() },
             root: Hash::default(),
+            version: Version::default(),
             snapshot: None,
             bytes: 0,
         }
@@ -107,10 +95,10 @@ impl Sequence {
         if nothing && batch.refused.is_empty() && batch.tried.is_empty() {
             return;
         }
-        batch.root = self.replay.frontier.root();
+        (batch.root, batch.version) = (self.replay.frontier.root(), self.replay.state.version().clone());
         if self.replay.state.size() >= self.snapshot_at {
             self.snapshot_at = self.replay.state.size() + SNAPSHOT_ENTRIES;
-            batch.snapshot = Some(Box::new(self.replay.clone()));
+            batch.snapshot = Some(Box::new(self.replay.still()));
         }
         let durable = self.store.size();
         self.recent = self.recent.split_off(&durable);
@@ -132,7 +120,6 @@ impl Sequence {
                 };
                 batch.bytes += entry.header.len() + entry.events.iter().map(bytes::Bytes::len).sum::<usize>();
                 self.recent.insert(index, Arc::clone(&submission.decoded));
-                self.learn(&outcome);
                 batch.passed.push(Passed { entry, outcome, submission });
             }
             Ok(Judged::Repeated(index)) => batch.repeated.push((index, submission)),
@@ -154,14 +141,6 @@ impl Sequence {
             NotRecorded::Clock(clock) => SubmitError::Clock(clock),
             NotRecorded::Past(error) => fatal(&error.to_string()),
         })
-    }
-
-    fn learn(&self, outcome: &SheetOutcome) {
-        for change in &outcome.changes {
-            if let Change::EnrolKey(key) = change {
-                learn_keys(&self.keys, std::slice::from_ref(key));
-            }
-        }
     }
 
     fn try_sheets(&mut self, sheets: Vec<(Decoded, SignatureVerdict)>) -> Vec<TrialResult> {

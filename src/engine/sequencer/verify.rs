@@ -1,17 +1,17 @@
 //! Signatures, in batches, on all cores. Order is kept.
 
-use std::sync::{
-    PoisonError,
-    mpsc::{Receiver, SyncSender},
-};
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use rayon::prelude::*;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Job, KeyBook, Submission, Trial, TrialReply, fatal, slot::Slot};
+use super::{Job, Submission, Trial, TrialReply, fatal, slot::Slot};
 use crate::{
-    engine::replay::{SignatureVerdict, signature_verdicts},
+    engine::{
+        projection::Projection,
+        replay::{SignatureVerdict, signature_verdicts},
+    },
     format::wire::Decoded,
 };
 
@@ -31,7 +31,7 @@ pub(super) enum Verified {
 
 /// Takes whatever has come, verifies it, and hands it on. A small group waits for company for as long as a commit waits
 /// for the disk: it could not be committed any earlier, and a signature in a batch costs a third of one alone.
-pub(super) fn run(inbox: &Receiver<Job>, outbox: &SyncSender<Vec<Verified>>, keys: &KeyBook, commits: &Slot) {
+pub(super) fn run(inbox: &Receiver<Job>, outbox: &SyncSender<Vec<Verified>>, projection: &Projection, commits: &Slot) {
     let cores = rayon::current_num_threads();
     while let Ok(first) = inbox.recv() {
         let mut group = vec![first];
@@ -40,14 +40,14 @@ pub(super) fn run(inbox: &Receiver<Job>, outbox: &SyncSender<Vec<Verified>>, key
             commits.wait_empty();
             group.extend(inbox.try_iter().take(GROUP_SHEETS_MAX - group.len()));
         }
-        let verified = verify(group, keys, cores);
+        let verified = verify(group, projection, cores);
         if outbox.send(verified).is_err() {
             return;
         }
     }
 }
 
-fn verify(group: Vec<Job>, keys: &KeyBook, cores: usize) -> Vec<Verified> {
+fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Vec<Verified> {
     let decoded: Vec<&Decoded> = group
         .iter()
         .flat_map(|job| match job {
@@ -57,7 +57,9 @@ fn verify(group: Vec<Job>, keys: &KeyBook, cores: usize) -> Vec<Verified> {
         .collect();
     // Small groups aren't worth waking the other cores for: they still share one batch.
     let batch = decoded.len().div_ceil(cores).clamp(BATCH_SHEETS / 8, BATCH_SHEETS);
-    let lookup = |key_id| keys.read().unwrap_or_else(PoisonError::into_inner).get(&key_id).copied();
+    // A key that a sheet under way enrols is unknown here: the rules look at its signatures again.
+    let keys = projection.shown().keys().clone();
+    let lookup = |key_id| keys.public_key(key_id);
     let verdicts: Vec<Vec<SignatureVerdict>> = if decoded.len() <= batch {
         vec![signature_verdicts(&decoded, lookup)]
     } else {

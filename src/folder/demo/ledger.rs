@@ -15,7 +15,7 @@ use crate::{
         signature::PrivateKey,
         wire::{self, SALT_BYTES, StoredEntry},
     },
-    ledger::{Account, AccountId, EventRef, LogIndex, Millis, Minutes, Policy, SheetId},
+    ledger::{AccountId, EventRef, LogIndex, Millis, Minutes, Policy, SheetId},
     merkle::Hash,
     trust::audit::Pin,
 };
@@ -99,7 +99,7 @@ impl DemoLedger {
         let state = self.building.state();
         let number = state.account_number(AccountId(account));
         let account = number.and_then(|number| state.account(number));
-        account.and_then(Account::available).map_or(0, Minutes::get)
+        account.and_then(|account| account.available()).map_or(0, Minutes::get)
     }
 
     pub(super) fn operator(&self) -> PrivateKey {

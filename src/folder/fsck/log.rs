@@ -6,7 +6,7 @@ use super::{BACKUP, Findings, FsckError, OpenError, Part};
 use crate::{
     engine::{
         past::LogPast,
-        pipeline::{self, Keys, Replayed},
+        pipeline::{self, KnownKeys, Replayed},
         projection::{Committed, Projection},
         replay::Replay,
         store::{CheckpointFile, LogStore, SledStore, StoredEntry},
@@ -84,11 +84,11 @@ impl<'a> Walk<'a> {
             Ok(entries)
         };
         let mut compared = None;
-        let ended = pipeline::run(Keys::new(), read, |chunk| {
+        let ended = pipeline::run(KnownKeys::default(), read, |chunk| {
             let replayed: Vec<Replayed> =
                 chunk.into_iter().map(|prepared| self.entry(prepared, findings)).collect::<Result<_, _>>()?;
             let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-            self.own.apply(&committed, self.replay.frontier.root())?;
+            self.own.apply(&committed, self.replay.state.version().clone(), self.replay.frontier.root())?;
             progress(self.replay.state.size(), size);
             if snapshot == Some(self.replay.state.size()) {
                 compared = Some(self.compare()?);

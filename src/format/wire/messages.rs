@@ -6,8 +6,8 @@ use super::entry::StoredEntry;
 use crate::{
     format::proto,
     ledger::{
-        AccountKind, CorrectionReason, EventOutcome, EventRef, KeyRole, LogIndex, Policy, Predecessor, Price, Rounding,
-        Tariff, WarningCode,
+        AccountId, AccountKind, CorrectionReason, EventOutcome, EventRef, KeyRole, LogIndex, Policy, Predecessor,
+        Price, Rounding, Tariff, WarningCode,
     },
 };
 
@@ -66,6 +66,12 @@ pub const fn rounding_message(rounding: Rounding) -> proto::Rounding {
 #[must_use]
 pub fn warning_message(code: WarningCode, similar: proto::EventRef) -> proto::Warning {
     proto::Warning { code: code.code().to_owned(), message: code.message().to_string(), similar: Some(similar) }
+}
+
+/// An account's id as it travels; empty where there is none.
+#[must_use]
+pub fn account_bytes(account: Option<AccountId>) -> Bytes {
+    account.map_or_else(Bytes::new, |account| Bytes::copy_from_slice(&account.0))
 }
 
 /// A reference as it travels.

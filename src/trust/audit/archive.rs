@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     engine::{
-        pipeline::{self, Keys},
+        pipeline::{self, KnownKeys},
         projection::Projection,
         store::StoredEntry,
     },
@@ -142,9 +142,9 @@ fn replay(
     let ended = match ended {
         Err(Stop::Archive(damage @ ArchiveError::Damaged { .. })) => {
             // Which of the frame's entries it is, a replay may tell.
-            let mut keys: Keys = match audit.replay() {
-                Some(replay) => replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect(),
-                None => Keys::new(),
+            let mut keys: KnownKeys = match audit.replay() {
+                Some(replay) => KnownKeys::of(replay.state.version()),
+                None => KnownKeys::default(),
             };
             match audit.take(pipeline::prepare(reader.suspect().to_vec(), &mut keys), |_| Ok(None)) {
                 Err(AuditError::Found(finding)) => Err(Stop::Audit(AuditError::Found(finding))),

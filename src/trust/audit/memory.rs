@@ -344,5 +344,5 @@ fn save_state(state: &Path, own: &Projection, audit: &mut Audit) -> Result<(), M
     old.sync()?;
     atomic_write(&state.join("genesis"), genesis.to_text().as_bytes(), 0o600)?;
     atomic_write(&state.join("events-replayed"), events.to_string().as_bytes(), 0o600)?;
-    Ok(own.save(replay, own.heads())?)
+    Ok(own.save(&replay.still(), &own.heads())?)
 }

@@ -50,7 +50,9 @@ impl AuditReport {
             genesis: audit.genesis().cloned(),
             entries: audit.size(),
             events: audit.events(),
-            accounts: audit.replay().map_or(0, |replay| replay.state.accounts().len()),
+            accounts: audit
+                .replay()
+                .map_or(0, |replay| usize::try_from(replay.state.accounts().len()).unwrap_or(usize::MAX)),
             compared_at: None,
             is_pinned,
             resumed_at,

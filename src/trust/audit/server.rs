@@ -19,6 +19,7 @@ use crate::{
     engine::{
         pipeline::{self, Replayed},
         projection::{Committed, Projection},
+        replay::Replay,
         store::StoredEntry,
     },
     format::{
@@ -207,7 +208,7 @@ impl<S: Server> Auditing<'_, S> {
         let remembered = self.begin_with(begin)?;
         let frontier = remembered.replay.frontier.clone();
         let entries = self.server.entries(frontier.size())?;
-        let Replay { report, own, mut audit } = self.replay(entries, is_pinned, answers, remembered)?;
+        let Looked { report, own, mut audit } = self.replay(entries, is_pinned, answers, remembered)?;
         if report.is_other_history() {
             // The verdict stands, whether the server helps to find the entry or not.
             let entry = self.tree.first_other(&mut self.server, frontier).unwrap_or_default();
@@ -261,7 +262,7 @@ impl<S: Server> Auditing<'_, S> {
         is_pinned: bool,
         answers: &ServerAnswers,
         remembered: Remembered,
-    ) -> Result<Replay, Unaudited<S>> {
+    ) -> Result<Looked, Unaudited<S>> {
         let end = self.checkpoint.size;
         let expected = self.kept.expected(self.auditor.pin);
         let mut resumed = remembered.resume(expected, [end]).map_err(Unjudged::own_files)?;
@@ -274,14 +275,16 @@ impl<S: Server> Auditing<'_, S> {
             next += chunk.len() as u64;
             Ok(chunk)
         };
-        let check = |own: &Projection| answers.check(&own.view()).map_err(Stop::Found);
+        let check = |own: &Projection| answers.check(&own.shown()).map_err(Stop::Found);
         let looked = if start > 0 { check(&resumed.own) } else { Ok(()) };
         let ended = looked.and_then(|()| {
             self.memory.replay(&mut resumed, read, |audit, own, chunk| {
                 let replayed = audit.take(chunk, |_| Ok(None))?;
                 let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-                let root = audit.replay().map_or_else(Hash::default, |replay| replay.frontier.root());
-                own.apply(&committed, root).map_err(|error| AuditError::Io(std::io::Error::other(error)))?;
+                if let Some(Replay { state, frontier }) = audit.replay() {
+                    let applied = own.apply(&committed, state.version().clone(), frontier.root());
+                    applied.map_err(|error| AuditError::Io(std::io::Error::other(error)))?;
+                }
                 check(own)?;
                 (self.auditor.progress)(Progress::Replayed { entries: audit.size(), all: Some(end) });
                 Ok(())
@@ -298,12 +301,12 @@ impl<S: Server> Auditing<'_, S> {
             Stop::Audit(_) | Stop::Archive(_) | Stop::Source(_) | Stop::Interrupted(_) | Stop::Found(_) => stop,
         });
         let report = outcome(&audit, (is_pinned, start), ended)?;
-        Ok(Replay { report, own, audit })
+        Ok(Looked { report, own, audit })
     }
 }
 
 /// What a replay of a server's log came to.
-struct Replay {
+struct Looked {
     report: AuditReport,
     own: Projection,
     audit: Audit,

@@ -5,7 +5,7 @@ use super::{
     auditor::{Auditor, Interrupted, Progress},
 };
 use crate::{
-    engine::{pipeline::Keys, projection::Projection, replay::Replay, store::StoredEntry},
+    engine::{pipeline::KnownKeys, projection::Projection, replay::Replay, store::StoredEntry},
     format::wire,
     merkle::{Frontier, Hash, leaf_hash, root_of_leaves},
 };
@@ -28,7 +28,7 @@ pub(super) struct Resumed {
     pub(super) own: Projection,
     /// Entries that were verified before.
     pub(super) start: u64,
-    pub(super) keys: Keys,
+    pub(super) keys: KnownKeys,
 }
 
 impl Remembered {
@@ -49,7 +49,7 @@ impl Remembered {
     ) -> std::io::Result<Resumed> {
         let start = self.size();
         let Self { genesis, events, own, replay, old } = self;
-        let keys = replay.state.keys().iter().map(|key| (key.id, key.public_key)).collect();
+        let keys = KnownKeys::of(replay.state.version());
         let audit = match genesis {
             Some(genesis) => Audit::resume(genesis, (replay, events), sizes, old)?,
             None => Audit::new(expected, sizes, old),

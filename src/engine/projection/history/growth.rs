@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Head, HistoryHeads, LANE, NewEntry, NewPosting};
-use crate::engine::projection::rows::{EntryRow, PostingRow, ProjectionError, WarningRow};
+use crate::{
+    engine::projection::rows::{EntryRow, PostingRow, ProjectionError, WarningRow},
+    ledger::table::Rows as _,
+};
 
 /// An account's end after a commit. The lanes are those of [`HistoryHeads`].
 struct AccountEnd {
@@ -61,11 +64,11 @@ impl Growth {
     fn row(&mut self, heads: &HistoryHeads, entry: &NewEntry, new: &NewPosting) -> PostingRow {
         let number = self.first_posting + self.postings.len() as u64;
         let end = self.ends.entry(new.account).or_insert_with(|| AccountEnd {
-            head: heads.heads.get(new.account as usize).copied().unwrap_or_default(),
+            head: heads.heads.get(new.account).copied().unwrap_or_default(),
             lanes: heads.lanes.get(&new.account).cloned().unwrap_or_default(),
         });
-        let Head { newest: previous, count: ordinal } = end.head;
-        end.head = Head { newest: number + 1, count: ordinal + 1 };
+        let (previous, ordinal) = (end.head.newest(), end.head.count);
+        end.head = Head::of(number + 1, ordinal + 1);
         let skip = end.skip(number, ordinal);
         PostingRow {
             minutes: new.minutes,
@@ -90,11 +93,12 @@ impl Growth {
         heads.entries += self.entries.len() as u64;
         heads.warnings += self.warnings.len() as u64;
         for (account, end) in self.ends {
-            let position = account as usize;
-            if position >= heads.heads.len() {
-                heads.heads.resize(position + 1, Head::default());
+            while heads.heads.len() <= account {
+                heads.heads.push(Head::default());
             }
-            heads.heads[position] = end.head;
+            if let Some(head) = heads.heads.get_mut(account) {
+                *head = end.head;
+            }
             if !end.lanes.is_empty() {
                 heads.lanes.insert(account, end.lanes);
             }

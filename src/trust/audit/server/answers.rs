@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::{Server, ServerError, Unaudited};
 use crate::{
     engine::projection::{
-        Projection, View,
+        Projection, Shown,
         digest::{RANGE_ACCOUNTS, range_digest},
         history::PageRequest,
     },
@@ -119,14 +119,19 @@ impl ServerAnswers {
     }
 
     /// Looks at what was answered as of the last entry that was replayed.
-    pub(super) fn check(&self, view: &View) -> Result<(), Box<Discrepancy>> {
-        let index = view.reflected_index();
+    pub(super) fn check(&self, shown: &Shown) -> Result<(), Box<Discrepancy>> {
+        let index = shown.reflected_index();
         for answer in self.by_index.get(&index).into_iter().flatten() {
             match answer {
-                ServerAnswer::Account(account) => check_account(view, account)?,
-                ServerAnswer::Hold(hold) => check_hold(view, hold)?,
-                ServerAnswer::Accounts(count) => same(index, "the number of accounts", &view.accounts.len(), count)?,
-                ServerAnswer::Holds(count) => same(index, "the number of open holds", &view.holds.len(), count)?,
+                ServerAnswer::Account(account) => check_account(shown, account)?,
+                ServerAnswer::Hold(hold) => check_hold(shown, hold)?,
+                ServerAnswer::Accounts(count) => same(
+                    index,
+                    "the number of accounts",
+                    &usize::try_from(shown.accounts().len()).unwrap_or(usize::MAX),
+                    count,
+                )?,
+                ServerAnswer::Holds(count) => same(index, "the number of open holds", &shown.holds().len(), count)?,
             }
         }
         Ok(())
@@ -192,11 +197,11 @@ fn same<T: PartialEq + fmt::Display>(index: u64, what: &str, own: &T, told: &T) 
     Err(state_differs(index, message, Some((own.to_string(), told.to_string()))).into())
 }
 
-fn check_account(view: &View, told: &proto::Account) -> Result<(), Box<Discrepancy>> {
-    let index = view.reflected_index();
+fn check_account(shown: &Shown, told: &proto::Account) -> Result<(), Box<Discrepancy>> {
+    let index = shown.reflected_index();
     let name = hex::encode(&told.account);
     let id = told.account.as_ref().try_into().map(AccountId).ok();
-    let Some(own) = id.and_then(|id| view.number(id)).and_then(|number| view.account(number)) else {
+    let Some(own) = id.and_then(|id| shown.account_number(id)).and_then(|number| shown.account(number)) else {
         let message = format!("the server tells of account {name}, which the log never opened");
         return Err(state_differs(index, message, None).into());
     };
@@ -207,18 +212,18 @@ fn check_account(view: &View, told: &proto::Account) -> Result<(), Box<Discrepan
     same(index, &format!("what is available on {name}"), &none(available), &none(told.available_minutes))
 }
 
-fn check_hold(view: &View, told: &proto::Hold) -> Result<(), Box<Discrepancy>> {
-    let index = view.reflected_index();
+fn check_hold(shown: &Shown, told: &proto::Hold) -> Result<(), Box<Discrepancy>> {
+    let index = shown.reflected_index();
     let at = told.hold.unwrap_or_default();
     let name = format!("{}.{}", at.index, at.event);
     let event = u16::try_from(at.event).unwrap_or(u16::MAX);
-    let Some(own) = view.holds.get(&EventRef { index: LogIndex(at.index), event }) else {
+    let Some(own) = shown.holds().get(EventRef { index: LogIndex(at.index), event }) else {
         let message = format!("the server tells of the open hold {name}, which the log doesn't have open");
         return Err(state_differs(index, message, None).into());
     };
     same(index, &format!("the amount of hold {name}"), &own.minutes.get(), &told.minutes)?;
     same(index, &format!("the end of hold {name}"), &own.expires_at.0, &told.expires_at_ms)?;
-    let (payer, station) = (view.id_bytes(own.payer.0), view.id_bytes(own.station.0));
+    let (payer, station) = (shown.id_bytes(own.payer.0), shown.id_bytes(own.station.0));
     same(index, &format!("the payer of hold {name}"), &hex::encode(payer), &hex::encode(&told.payer))?;
     same(index, &format!("the station of hold {name}"), &hex::encode(station), &hex::encode(&told.station))
 }
@@ -230,7 +235,7 @@ fn check_rows<S: Server>(
     account: AccountId,
     index: u64,
 ) -> Result<Discrepancy, Unaudited<S>> {
-    let number = own.view().number(account).map_or(u32::MAX, |number| number.0);
+    let number = own.shown().account_number(account).map_or(u32::MAX, |number| number.0);
     let (mut cursor, mut from) = (String::new(), None);
     let mut position: u64 = 0;
     loop {
@@ -277,7 +282,7 @@ fn check_rows<S: Server>(
 }
 
 fn describe(own: &Projection, row: &crate::engine::projection::rows::PostingRow) -> String {
-    let counterparty = own.view().id_bytes(row.counterparty);
+    let counterparty = own.shown().id_bytes(row.counterparty);
     describe_told(&proto::HistoryRow {
         event: Some(proto::EventRef { index: row.index, event: u32::from(row.event) }),
         recorded_at_ms: row.recorded_at_ms,

@@ -1,0 +1,146 @@
+//! A state as it is saved: its large tables page by page, and the rest in one piece.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    account::{AMOUNTS_PAGE, Amounts, Hold, RecordNote, Shortage},
+    accounts::{ACCOUNTS_PAGE, Row as AccountRow},
+    keys::{KEYS_PAGE, Row as KeyRow},
+    policy::Policy,
+    regions::Regions,
+    state::{SheetIds, State},
+    table::{Blocks, Map, Pages, Rows},
+    times::{SavedTimes, ServiceTimes, TimesPages},
+    units::{EventRef, LogIndex, Millis},
+    version::Version,
+};
+
+/// The tables that are saved page by page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PagedTable {
+    /// Who accounts are.
+    Accounts,
+    /// What is on them.
+    Amounts,
+    /// Who may sign.
+    Keys,
+    /// Whose times are where.
+    TimeSlots,
+    /// Where the times of those who served are.
+    TimeOwners,
+    /// The times that the rules look at.
+    RecentTimes,
+}
+
+/// A state that stays as it is, to be saved while the one that it was taken of goes on.
+#[derive(Debug)]
+pub struct StillState {
+    version: Version,
+    amounts: Blocks<Amounts, AMOUNTS_PAGE>,
+    times: TimesPages,
+    rest: SavedRest,
+}
+
+/// What isn't saved page by page.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedRest {
+    origin: String,
+    size: u64,
+    recorded_at: Millis,
+    accounts: u32,
+    keys: u32,
+    policies: Map<LogIndex, Policy>,
+    regions: Regions,
+    holds: Map<EventRef, Hold>,
+    records: Map<EventRef, RecordNote>,
+    times: SavedTimes,
+    sheets: SheetIds,
+    shortages: Map<u32, Shortage>,
+}
+
+impl StillState {
+    /// Entries applied.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.rest.size
+    }
+
+    /// Every page of every large table, in the order in which [`SavedPages`] takes them.
+    pub fn pages(&self) -> impl Iterator<Item = (PagedTable, Vec<u8>)> {
+        let accounts = self.version.accounts.rows().encoded().map(|page| (PagedTable::Accounts, page));
+        let amounts = self.amounts.encoded().map(|page| (PagedTable::Amounts, page));
+        let keys = self.version.keys.rows().encoded().map(|page| (PagedTable::Keys, page));
+        let slots = self.times.slots.encoded().map(|page| (PagedTable::TimeSlots, page));
+        let owners = self.times.owners.encoded().map(|page| (PagedTable::TimeOwners, page));
+        let recent = self.times.recent.encoded().map(|page| (PagedTable::RecentTimes, page));
+        accounts.chain(amounts).chain(keys).chain(slots).chain(owners).chain(recent)
+    }
+
+    /// All else.
+    #[must_use]
+    pub const fn rest(&self) -> &SavedRest {
+        &self.rest
+    }
+}
+
+impl State {
+    /// The same state, to be saved: it shares what a copy of the version shares.
+    #[must_use]
+    pub fn still(&mut self) -> StillState {
+        let version = self.version.clone();
+        let (pages, times) = self.times.saved();
+        let rest = SavedRest {
+            origin: version.origin.clone(),
+            size: version.size,
+            recorded_at: version.recorded_at,
+            accounts: version.accounts.len(),
+            keys: version.keys.len(),
+            policies: version.policies.clone(),
+            regions: version.regions.clone(),
+            holds: version.holds.clone().into(),
+            records: version.records.clone(),
+            times,
+            sheets: self.sheets.clone(),
+            shortages: self.shortages.clone(),
+        };
+        StillState { version, amounts: self.amounts.rows_mut().share(), times: pages, rest }
+    }
+}
+
+/// The pages of a saved state on their way back.
+#[derive(Debug, Default)]
+pub struct SavedPages {
+    accounts: Pages<AccountRow, ACCOUNTS_PAGE>,
+    amounts: Blocks<Amounts, AMOUNTS_PAGE>,
+    keys: Pages<KeyRow, KEYS_PAGE>,
+    times: TimesPages,
+}
+
+impl SavedPages {
+    /// Takes the next page of a table. Nothing where it is none.
+    #[must_use]
+    pub fn take(&mut self, table: PagedTable, page: &[u8]) -> Option<()> {
+        match table {
+            PagedTable::Accounts => self.accounts.decode(page),
+            PagedTable::Amounts => self.amounts.decode(page),
+            PagedTable::Keys => self.keys.decode(page),
+            PagedTable::TimeSlots => self.times.slots.decode(page),
+            PagedTable::TimeOwners => self.times.owners.decode(page),
+            PagedTable::RecentTimes => self.times.recent.decode(page),
+        }
+    }
+
+    /// The state that they were saved of. Nothing where a page is missing.
+    #[must_use]
+    pub fn finish(self, rest: SavedRest) -> Option<State> {
+        let Self { accounts, amounts, keys, times: pages } = self;
+        let whole = [accounts.len(), amounts.len(), keys.len()] == [rest.accounts, rest.accounts, rest.keys];
+        let SavedRest {
+            origin, size, recorded_at, policies, regions, holds, records, times, sheets, shortages, ..
+        } = rest;
+        let (accounts, keys, holds) = (accounts.into(), keys.into(), holds.into());
+        let version = Version { origin, size, recorded_at, policies, accounts, keys, regions, holds, records };
+        let times = ServiceTimes::of_saved(pages, times)?;
+        whole.then(|| State { version, amounts: amounts.into(), times, sheets, shortages })
+    }
+}
