@@ -60,7 +60,7 @@ pub use policy::{Policy, Price, Rounding, Tariff};
 pub use refusal::Refusal;
 pub use regions::Regions;
 pub use rejection::{Rejection, StatusCode};
-pub use saved::{PagedTable, SavedPages, SavedRest, StillState};
+pub use saved::{PagedTable, SavedPages, SavedRest, StillState, Work};
 pub use served::{AskedTimes, OlderTime, ServedTime};
 pub use sheet::Sheet;
 pub use state::State;

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::{AMOUNTS_PAGE, Amounts, Hold, RecordNote, Shortage},
-    accounts::{ACCOUNTS_PAGE, Row as AccountRow},
-    keys::{KEYS_PAGE, Row as KeyRow},
+    accounts::{ACCOUNTS_PAGE, Accounts, Row as AccountRow},
+    keys::{KEYS_PAGE, Keys, Row as KeyRow},
     policy::Policy,
     regions::Regions,
     state::{SheetIds, State},
@@ -24,9 +24,7 @@ pub enum PagedTable {
     Amounts,
     /// Who may sign.
     Keys,
-    /// Whose times are where.
-    TimeSlots,
-    /// Where the times of those who served are.
+    /// Where whose times are.
     TimeOwners,
     /// The times that the rules look at.
     RecentTimes,
@@ -70,10 +68,9 @@ impl StillState {
         let accounts = self.version.accounts.rows().encoded().map(|page| (PagedTable::Accounts, page));
         let amounts = self.amounts.encoded().map(|page| (PagedTable::Amounts, page));
         let keys = self.version.keys.rows().encoded().map(|page| (PagedTable::Keys, page));
-        let slots = self.times.slots.encoded().map(|page| (PagedTable::TimeSlots, page));
         let owners = self.times.owners.encoded().map(|page| (PagedTable::TimeOwners, page));
         let recent = self.times.recent.encoded().map(|page| (PagedTable::RecentTimes, page));
-        accounts.chain(amounts).chain(keys).chain(slots).chain(owners).chain(recent)
+        accounts.chain(amounts).chain(keys).chain(owners).chain(recent)
     }
 
     /// All else.
@@ -107,6 +104,9 @@ impl State {
     }
 }
 
+/// Something to be done, on any thread.
+pub type Work<T> = Box<dyn FnOnce() -> T + Send>;
+
 /// The pages of a saved state on their way back.
 #[derive(Debug, Default)]
 pub struct SavedPages {
@@ -124,21 +124,27 @@ impl SavedPages {
             PagedTable::Accounts => self.accounts.decode(page),
             PagedTable::Amounts => self.amounts.decode(page),
             PagedTable::Keys => self.keys.decode(page),
-            PagedTable::TimeSlots => self.times.slots.decode(page),
             PagedTable::TimeOwners => self.times.owners.decode(page),
             PagedTable::RecentTimes => self.times.recent.decode(page),
         }
     }
 
-    /// The state that they were saved of. Nothing where a page is missing.
+    /// The state that they were saved of. Nothing where a page is missing. `both` does both of two things, on as many
+    /// processors as there are.
     #[must_use]
-    pub fn finish(self, rest: SavedRest) -> Option<State> {
+    pub fn finish(
+        self,
+        rest: SavedRest,
+        both: impl FnOnce(Work<Accounts>, Work<Keys>) -> (Accounts, Keys),
+    ) -> Option<State> {
         let Self { accounts, amounts, keys, times: pages } = self;
         let whole = [accounts.len(), amounts.len(), keys.len()] == [rest.accounts, rest.accounts, rest.keys];
         let SavedRest {
             origin, size, recorded_at, policies, regions, holds, records, times, sheets, shortages, ..
         } = rest;
-        let (accounts, keys, holds) = (accounts.into(), keys.into(), holds.into());
+        // Finding names again is most of the work, and these two have nothing in common.
+        let (accounts, keys) = both(Box::new(|| accounts.into()), Box::new(|| keys.into()));
+        let holds = holds.into();
         let version = Version { origin, size, recorded_at, policies, accounts, keys, regions, holds, records };
         let times = ServiceTimes::of_saved(pages, times)?;
         whole.then(|| State { version, amounts: amounts.into(), times, sheets, shortages })

@@ -30,17 +30,19 @@ fn encoded<T: FixedRow>(rows: &[T]) -> Vec<u8> {
     bytes
 }
 
-/// Adds rows behind a full page.
-fn decode<R: Rows<Row: FixedRow>, const PAGE: usize>(rows: &mut R, bytes: &[u8]) -> Option<()> {
-    let new = bytes.chunks_exact(R::Row::LENGTH);
-    let full = usize::try_from(rows.len()).ok()?.checked_rem(PAGE)? == 0;
-    if !full || !new.remainder().is_empty() || new.len() > PAGE {
+/// The rows of one page, filled up with rows that aren't in use, and how many are. Nothing where the bytes are none.
+fn decoded<T: FixedRow + Clone + Default>(bytes: &[u8], page: usize) -> Option<(Vec<T>, u32)> {
+    let rows = bytes.chunks_exact(T::LENGTH);
+    if !rows.remainder().is_empty() || rows.len() > page {
         return None;
     }
-    for row in new {
-        rows.push(R::Row::take(row)?);
+    let used = u32::try_from(rows.len()).ok()?;
+    let mut decoded = Vec::with_capacity(page);
+    for row in rows {
+        decoded.push(T::take(row)?);
     }
-    Some(())
+    decoded.resize(page, T::default());
+    Some((decoded, used))
 }
 
 /// Rows by number, from 0.
@@ -151,5 +153,70 @@ impl<R: Rows> Table<R> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests stop at the first surprise")]
+mod tests {
+    use super::*;
+
+    impl FixedRow for u16 {
+        const LENGTH: usize = 2;
+
+        fn put(&self, bytes: &mut Vec<u8>) {
+            bytes.extend_from_slice(&self.to_le_bytes());
+        }
+
+        /// 999 stands for what is no row.
+        fn take(bytes: &[u8]) -> Option<Self> {
+            bytes.try_into().ok().map(Self::from_le_bytes).filter(|row| *row != 999)
+        }
+    }
+
+    #[test]
+    fn rows_come_back_page_by_page_and_only_in_their_order() {
+        let (mut pages, mut blocks) = (Pages::<u16, 4>::default(), Blocks::<u16, 4>::default());
+        for row in 0..600 {
+            pages.push(row);
+            blocks.push(row);
+            if row % 7 == 3 {
+                let (mut other_pages, mut other_blocks) = (Pages::<u16, 4>::default(), Blocks::<u16, 4>::default());
+                pages.encoded().for_each(|page| other_pages.decode(&page).unwrap());
+                blocks.encoded().for_each(|block| other_blocks.decode(&block).unwrap());
+                assert!(other_pages == pages && other_blocks == blocks);
+                // They are written to like any.
+                assert_eq!((other_pages.push(row), other_blocks.push(row)), (pages.len(), blocks.len()));
+                assert_eq!((other_pages.pop(), other_blocks.pop()), (Some(row), Some(row)));
+            }
+        }
+        let full = [[1_u8, 0]; 4].concat();
+        let wrong = [&full[..7], &[&full[..], &full[..2]].concat(), &[0xe7, 3]];
+        let refused = |pages: &mut Pages<u16, 4>, bytes: &[u8]| pages.decode(bytes).is_none();
+        for bytes in wrong {
+            assert!(refused(&mut Pages::default(), bytes) && Blocks::<u16, 4>::default().decode(bytes).is_none());
+        }
+        let mut half = Pages::default();
+        assert!(!refused(&mut half, &full[..4]) && refused(&mut half, &full));
+    }
+
+    #[test]
+    fn a_table_takes_back_what_was_not_settled() {
+        let mut table: Table<Pages<u16, 4>> = Table::default();
+        for row in 0..10 {
+            table.push(row);
+        }
+        table.settle();
+        let before = table.clone();
+        for row in 0..5 {
+            table.change(row, |row| *row += 100);
+            table.change(row, |row| *row += 100);
+            table.push(row.try_into().unwrap());
+        }
+        assert_eq!(table.change(99, |row| *row), None);
+        let mut taken = Vec::new();
+        table.roll_back(|number, row| taken.push((number, row)));
+        assert!(table == before);
+        assert_eq!(taken, [(14, 4), (13, 3), (12, 2), (11, 1), (10, 0)]);
     }
 }

@@ -6,7 +6,7 @@
 
 mod rows;
 
-use self::rows::{Link, OwnerRow, RecentRow, Slot};
+use self::rows::{Link, OwnerRow, RecentRow};
 use super::{
     decision::Dated,
     event::Service,
@@ -21,15 +21,13 @@ use super::{
 const RECENT_MAX: usize = 32;
 
 /// Rows of a page: where a copy is about to be saved, some kilobytes are copied at a write.
-const SLOTS_PAGE: usize = 1_024;
 const OWNERS_PAGE: usize = 512;
 const RECENT_PAGE: usize = 256;
 
 /// When volunteers served, as far as it isn't put away.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ServiceTimes {
-    /// By the number of an account: its owner's row, plus 1. Nobody beyond the last has any.
-    slots: Table<Blocks<Slot, SLOTS_PAGE>>,
+    /// By the number of an account. Nobody beyond the last has any times.
     owners: Table<Blocks<OwnerRow, OWNERS_PAGE>>,
     /// Those that the state holds: chains by volunteer, the latest first; and a chain of free rows.
     recent: Table<Blocks<RecentRow, RECENT_PAGE>>,
@@ -48,7 +46,6 @@ pub(super) struct ServiceTimes {
 /// The tables of service times as they are saved.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TimesPages {
-    pub(super) slots: Blocks<Slot, SLOTS_PAGE>,
     pub(super) owners: Blocks<OwnerRow, OWNERS_PAGE>,
     pub(super) recent: Blocks<RecentRow, RECENT_PAGE>,
 }
@@ -56,7 +53,7 @@ pub(super) struct TimesPages {
 /// What is saved of service times beside their pages.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct SavedTimes {
-    lengths: [u32; 3],
+    lengths: [u32; 2],
     free: Link,
     put_away: u64,
     dated: Map<AccountNumber, Dated>,
@@ -65,19 +62,19 @@ pub(super) struct SavedTimes {
 impl ServiceTimes {
     /// The tables, to be saved page by page, and the rest.
     pub(super) fn saved(&mut self) -> (TimesPages, SavedTimes) {
-        let (slots, owners, recent) = (self.slots.rows_mut(), self.owners.rows_mut(), self.recent.rows_mut());
-        let lengths = [slots.len(), owners.len(), recent.len()];
-        let pages = TimesPages { slots: slots.share(), owners: owners.share(), recent: recent.share() };
+        let (owners, recent) = (self.owners.rows_mut(), self.recent.rows_mut());
+        let lengths = [owners.len(), recent.len()];
+        let pages = TimesPages { owners: owners.share(), recent: recent.share() };
         (pages, SavedTimes { lengths, free: self.free, put_away: self.put_away, dated: self.dated.clone() })
     }
 
     /// The way back. Nothing where a page is missing.
     pub(super) fn of_saved(pages: TimesPages, rest: SavedTimes) -> Option<Self> {
-        let TimesPages { slots, owners, recent } = pages;
+        let TimesPages { owners, recent } = pages;
         let SavedTimes { lengths, free, put_away, dated } = rest;
-        let whole = lengths == [slots.len(), owners.len(), recent.len()];
-        let (slots, owners, recent) = (slots.into(), owners.into(), recent.into());
-        whole.then(|| Self { slots, owners, recent, free, put_away, dated, ..Self::default() })
+        let whole = lengths == [owners.len(), recent.len()];
+        let (owners, recent) = (owners.into(), recent.into());
+        whole.then(|| Self { owners, recent, free, put_away, dated, ..Self::default() })
     }
 
     /// Rows put away up to now: the number of the next one.
@@ -86,7 +83,7 @@ impl ServiceTimes {
     }
 
     fn owner(&self, volunteer: AccountNumber) -> Option<&OwnerRow> {
-        self.owners.get(self.slots.get(volunteer.0)?.0.checked_sub(1)?)
+        self.owners.get(volunteer.0)
     }
 
     /// The times of a volunteer that the state holds, the latest first, with their rows.
@@ -171,16 +168,10 @@ impl ServiceTimes {
     }
 
     fn change_owner(&mut self, volunteer: AccountNumber, change: impl FnOnce(&mut OwnerRow)) {
-        while self.slots.rows().len() <= volunteer.0 {
-            self.slots.push(Slot::default());
+        while self.owners.rows().len() <= volunteer.0 {
+            self.owners.push(OwnerRow::default());
         }
-        let slot = self.slots.get(volunteer.0).and_then(|slot| slot.0.checked_sub(1));
-        let number = slot.unwrap_or_else(|| {
-            let number = self.owners.push(OwnerRow::default());
-            self.slots.change(volunteer.0, |slot| slot.0 = number.saturating_add(1));
-            number
-        });
-        self.owners.change(number, change);
+        self.owners.change(volunteer.0, change);
     }
 
     /// Takes a time away that counts no more: from those at hand, or in front of those that were put away.
@@ -211,7 +202,6 @@ impl ServiceTimes {
 
     /// Takes the changes back.
     pub(super) fn roll_back(&mut self) {
-        self.slots.roll_back(|_, _| ());
         self.owners.roll_back(|_, _| ());
         self.recent.roll_back(|_, _| ());
         self.dated.roll_back();
@@ -233,7 +223,6 @@ impl ServiceTimes {
         }
         // So that the list keeps its memory.
         self.touched = touched;
-        self.slots.settle();
         self.owners.settle();
         self.recent.settle();
         self.dated.settle();

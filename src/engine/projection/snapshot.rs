@@ -42,11 +42,10 @@ enum Tag {
 }
 
 impl Tag {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 7] = [
         Self::Table(PagedTable::Accounts),
         Self::Table(PagedTable::Amounts),
         Self::Table(PagedTable::Keys),
-        Self::Table(PagedTable::TimeSlots),
         Self::Table(PagedTable::TimeOwners),
         Self::Table(PagedTable::RecentTimes),
         Self::Heads,
@@ -192,6 +191,6 @@ fn read(reader: &mut impl Read, mut left: u64) -> std::io::Result<Option<Saved>>
 
 fn finish(pages: SavedPages, heads: HistoryHeads, rest: &[u8]) -> Option<Saved> {
     let Rest { state, frontier, history } = postcard::from_bytes(rest).ok()?;
-    let (state, history) = (pages.finish(state)?, heads.finish(history)?);
+    let (state, history) = (pages.finish(state, rayon::join)?, heads.finish(history)?);
     (state.size() == frontier.size()).then(|| Saved { replay: Replay { state, frontier }, history })
 }

@@ -160,7 +160,15 @@ impl<T: FixedRow + Clone + Default, const BLOCK: usize> Blocks<T, BLOCK> {
     /// Adds a block of bytes behind the others. Nothing where they are no rows, or the block before isn't full.
     #[must_use]
     pub fn decode(&mut self, bytes: &[u8]) -> Option<()> {
-        super::decode::<_, BLOCK>(self, bytes)
+        let (block, row) = place::<BLOCK>(self.length);
+        let (rows, used) = super::decoded(bytes, BLOCK)?;
+        // Behind a full block, and in nobody's place.
+        if row != 0 || self.blocks.len() != block {
+            return None;
+        }
+        self.blocks.push(Block::Own(rows.into()));
+        self.length = self.length.checked_add(used)?;
+        Some(())
     }
 }
 

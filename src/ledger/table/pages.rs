@@ -130,7 +130,20 @@ impl<T: FixedRow + Clone + Default, const PAGE: usize> Pages<T, PAGE> {
     /// Adds a page of bytes behind the others. Nothing where they are no rows, or the page before isn't full.
     #[must_use]
     pub fn decode(&mut self, bytes: &[u8]) -> Option<()> {
-        super::decode::<_, PAGE>(self, bytes)
+        let (branch, page, row) = place::<PAGE>(self.length);
+        let (rows, used) = super::decoded(bytes, PAGE)?;
+        let branches = Arc::make_mut(&mut self.branches);
+        if branches.len() == branch {
+            branches.push(Arc::default());
+        }
+        let pages = Arc::make_mut(branches.get_mut(branch)?);
+        // Behind a full page, and in nobody's place.
+        if row != 0 || pages.len() != page {
+            return None;
+        }
+        pages.push(rows.into());
+        self.length = self.length.checked_add(used)?;
+        Some(())
     }
 }
 

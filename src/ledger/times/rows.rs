@@ -195,19 +195,3 @@ impl FixedRow for OwnerRow {
         Some(Self { recent: *recent, older: *older, since: *since, until: until.try_into().ok()? })
     }
 }
-
-/// A link of an account's number to its owner's row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::ledger) struct Slot(pub(super) u32);
-
-impl FixedRow for Slot {
-    const LENGTH: usize = 4;
-
-    fn put(&self, bytes: &mut Vec<u8>) {
-        bytes.extend_from_slice(&self.0.to_le_bytes());
-    }
-
-    fn take(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(u32::from_le_bytes).map(Self)
-    }
-}
