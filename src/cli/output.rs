@@ -205,16 +205,14 @@ pub(crate) fn table(header: &[Text], right: &[usize], rows: impl IntoIterator<It
 /// Columns that each cell of a column may take, without the spaces around it: what its short words need; where there is room,
 /// amounts on one line, and then longer words whole; and of what is left the column gets most whose text is longest.
 fn widths(header: &[String], right: &[usize], rows: &[Vec<String>]) -> Vec<u16> {
-    let cells = |column: usize| {
-        let cell = move |row: &'_ Vec<String>| row.get(column).cloned();
-        header.get(column).cloned().into_iter().chain(rows.iter().filter_map(cell))
-    };
-    let longest_line = |cell: String| cell.lines().map(columns).max().unwrap_or(0);
+    let cells =
+        |column: usize| header.get(column).into_iter().chain(rows.iter().filter_map(move |row| row.get(column)));
+    let longest_line = |cell: &String| cell.lines().map(columns).max().unwrap_or(0);
     let whole: Vec<u16> = (0..header.len()).map(|column| cells(column).map(longest_line).max().unwrap_or(0)).collect();
-    let amount_word = |cell: String| cell.split_whitespace().map(columns).max().unwrap_or(0);
+    let amount_word = |cell: &str| cell.split_whitespace().map(columns).max().unwrap_or(0);
     let longest = |column| {
         let words =
-            cells(column).map(|cell| if right.contains(&column) { amount_word(cell) } else { longest_word(&cell) });
+            cells(column).map(|cell| if right.contains(&column) { amount_word(cell) } else { longest_word(cell) });
         words.max().unwrap_or(0).min(WORD_MAX)
     };
     let words: Vec<u16> = (0..header.len()).map(longest).collect();

@@ -28,7 +28,7 @@ fn begins_with(id: AccountId, digits: &str) -> bool {
 }
 
 impl Service {
-    /// Accounts whose ids begin with what somebody typed of one. All ids of one version are looked at: 37 million in some 0.5 s, 2.3 times what it takes to touch them.
+    /// Accounts whose ids begin with what somebody typed of one. All ids of one version are looked at.
     pub(super) async fn accounts_beginning_with(
         &self,
         request: proto::FindAccountsRequest,

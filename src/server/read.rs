@@ -190,7 +190,12 @@ impl Service {
         let station = from.station.map(|id| named(&shown, id)).transpose()?;
         let first = AccountNumber(u32::try_from(from.next).unwrap_or(u32::MAX));
         let rows: Box<dyn Iterator<Item = AccountNumber>> = match station {
-            Some(station) => Box::new(shown.accounts().of_station(station, first, LIST_SCANNED_MAX + 1).into_iter()),
+            Some(station) => {
+                // Where any kind is wanted, all that are looked at are shown.
+                let any = kind == proto::AccountKind::Unspecified;
+                let most = if any { size } else { LIST_SCANNED_MAX };
+                Box::new(shown.accounts().of_station(station, first, most + 1).into_iter())
+            }
             None => Box::new((first.0..shown.accounts().len()).map(AccountNumber)),
         };
         let listed = list(rows.map(|number| (u64::from(number.0), number)), size, |number| {
