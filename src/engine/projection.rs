@@ -81,7 +81,7 @@ impl Projection {
     /// Opens the projections of a ledger in a folder, and the state that they stand at: a saved one, or none at all.
     ///
     /// # Errors
-    /// The folder can't be read or written. A damaged snapshot is no error: it is left aside.
+    /// The folder can't be read or written. A damaged snapshot is no error: it is set aside with all that was derived.
     pub fn open(folder: &Path, origin: &str, log_size: u64) -> Result<(Self, Replay), ProjectionError> {
         let io = |source| ProjectionError::Io { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(io)?;

@@ -1,13 +1,10 @@
 //! The table of accounts: who they are. What is on them changes always, and is a table of its own.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::Arc;
 
 use super::{
     account::{AccountIdentity, AccountKind},
-    table::{FixedRow, Index, Pages, Rows, Table},
+    table::{FixedRow, Index, Members, Pages, Rows, Table},
     units::{AccountId, AccountNumber, Minutes},
 };
 
@@ -59,46 +56,21 @@ impl Row {
         }
     }
 
+    /// The station that serves the account.
+    fn station(&self) -> Option<u32> {
+        let serves = self.kind.is_some_and(AccountKind::serves);
+        Some(self.place).filter(|place| serves && *place != NOWHERE)
+    }
+
     fn identity(&self) -> Option<AccountIdentity> {
         let kind = self.kind?;
-        let place = Some(self.place).filter(|place| *place != NOWHERE);
         Some(AccountIdentity {
             id: AccountId(self.id),
             kind,
-            region: place.filter(|_| !kind.serves()),
-            station: place.filter(|_| kind.serves()).map(AccountNumber),
+            region: Some(self.place).filter(|place| !kind.serves() && *place != NOWHERE),
+            station: self.station().map(AccountNumber),
             floor: Some(Minutes::new(self.floor)).filter(|_| kind != AccountKind::Issuance),
         })
-    }
-}
-
-/// Numbers that belong to another one, ascending: the accounts of a station, the later keys of an account. As an [`Index`] it
-/// has no versions.
-#[derive(Debug, Default)]
-pub(super) struct Members(RwLock<HashMap<u32, Vec<u32>>>);
-
-impl Members {
-    pub(super) fn add(&self, owner: u32, number: u32) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).entry(owner).or_default().push(number);
-    }
-
-    /// Takes the newest one away.
-    pub(super) fn take(&self, owner: u32) {
-        let mut lists = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(list) = lists.get_mut(&owner) {
-            list.pop();
-            if list.is_empty() {
-                lists.remove(&owner);
-            }
-        }
-    }
-
-    /// At most so many of them, from a number on and below an end.
-    pub(super) fn page(&self, owner: u32, from: u32, end: u32, most: usize) -> Vec<u32> {
-        let lists = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let list = lists.get(&owner).map_or(&[][..], Vec::as_slice);
-        let first = list.partition_point(|number| *number < from);
-        list.iter().skip(first).take_while(|number| **number < end).take(most).copied().collect()
     }
 }
 
@@ -180,8 +152,8 @@ impl Accounts {
         let Some(row) = self.rows.get(number) else { return };
         let hash_of = |number| self.rows.get(number).map_or(0, |row| self.index.hash(&row.id));
         self.index.insert(self.index.hash(&row.id), number, hash_of);
-        if let Some(station) = row.identity().and_then(|account| account.station) {
-            self.of_station.add(station.0, number);
+        if let Some(station) = row.station() {
+            self.of_station.add(station, number);
         }
     }
 
@@ -193,8 +165,8 @@ impl Accounts {
         let Self { rows, index, of_station } = self;
         rows.roll_back(|number, row| {
             index.remove(index.hash(&row.id), number);
-            if let Some(station) = row.identity().and_then(|account| account.station) {
-                of_station.take(station.0);
+            if let Some(station) = row.station() {
+                of_station.take(station);
             }
         });
     }
@@ -202,5 +174,39 @@ impl Accounts {
     /// The same with an index of its own: for a second history that goes on otherwise.
     pub(super) fn apart(&self) -> Self {
         Self::from(self.rows.rows().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_that_are_taken_back_leave_no_name() {
+        let mut accounts = Accounts::default();
+        let account = |number: u8, kind: AccountKind, place: u32| {
+            let station = kind.serves().then_some(AccountNumber(place));
+            let region = (!kind.serves()).then_some(place);
+            AccountIdentity { id: AccountId([number; 16]), kind, region, station, floor: Some(Minutes::new(-5)) }
+        };
+        accounts.open(&account(0, AccountKind::Station, 0));
+        for number in 1..20 {
+            accounts.open(&account(number, AccountKind::Resident, 0));
+        }
+        accounts.settle();
+        let sound = accounts.of_station(AccountNumber(0), AccountNumber(0), 99);
+        for _ in 0..3 {
+            for number in 20..40 {
+                accounts.open(&account(number, AccountKind::Resident, u32::from(number % 2)));
+            }
+            accounts.set_floor(AccountNumber(3), Minutes::new(-9));
+            assert_eq!(accounts.index.names(), 40);
+            accounts.roll_back();
+            assert_eq!((accounts.len(), accounts.index.names()), (20, 20));
+            assert_eq!(accounts.of_station(AccountNumber(0), AccountNumber(0), 99), sound);
+            assert_eq!(accounts.of_station(AccountNumber(1), AccountNumber(0), 99), []);
+        }
+        assert_eq!(accounts.identity(AccountNumber(3)), Some(account(3, AccountKind::Resident, 0)));
+        assert_eq!(accounts.identity(AccountNumber(0)), Some(account(0, AccountKind::Station, 0)));
     }
 }

@@ -64,8 +64,7 @@ impl State {
         if let Some(author) = sheet.signers.first() {
             self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size()));
         }
-        self.settle();
-        outcome.put_away = self.times.settle();
+        outcome.put_away = self.settle();
         self.version.size = self.size().saturating_add(1);
         self.version.recorded_at = now;
         Ok(outcome)

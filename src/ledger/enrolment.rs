@@ -13,7 +13,7 @@ use super::{
 
 /// Most regions of a ledger: China has 3,000 counties and 40,000 townships; a ledger serves a city with its streets and
 /// communities, and the list of regions is one answer.
-const REGIONS_MAX: u32 = 10_000;
+const REGIONS_MAX: usize = 10_000;
 
 const OPERATOR: Text = Text::new("an operator", "管理员");
 
@@ -126,8 +126,8 @@ impl State {
         ensure(context.signers.operator(), "", || Rejection::NotPermitted { who: OPERATOR })?;
         let parent = parent.map(|parent| self.named_region("parent", parent)).transpose()?;
         ensure(self.region_number(code).is_none(), "code", || Rejection::RegionExists)?;
-        let room = self.regions().len() < REGIONS_MAX;
-        ensure(room, "code", || Rejection::TooManyRegions { max: usize::try_from(REGIONS_MAX).unwrap_or(usize::MAX) })?;
+        let room = usize::try_from(self.regions().len()).is_ok_and(|regions| regions < REGIONS_MAX);
+        ensure(room, "code", || Rejection::TooManyRegions { max: REGIONS_MAX })?;
         decision.changes.push(Change::DefineRegion(Region { code: code.clone(), parent }));
         Ok(())
     }

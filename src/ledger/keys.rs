@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::{
     account::{Key, KeyRole},
-    accounts::Members,
-    table::{FixedRow, Index, Pages, Rows, Table},
+    table::{FixedRow, Index, Members, Pages, Rows, Table},
     units::{AccountNumber, KeyId},
 };
 
-/// Keys of a page: what a version copies of the table when a commit enrols or revokes some, 64 KiB.
+/// Keys of a page: what a version copies of the table when a commit enrols or revokes some, 60 KiB.
 pub const KEYS_PAGE: usize = 1_024;
 
 /// No account.
@@ -246,5 +245,42 @@ impl Keys {
     /// The same with indexes of its own: for a second history that goes on otherwise.
     pub(super) fn apart(&self) -> Self {
         Self::from(self.rows.rows().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_taken_back_leave_no_name_and_no_operator() {
+        let mut keys = Keys::default();
+        let key = |number: u8, role: KeyRole, account: Option<u32>| Key {
+            id: KeyId([number; 16]),
+            public_key: [number; 32],
+            role,
+            account: account.map(AccountNumber),
+            own_account: None,
+            revoked: false,
+        };
+        keys.enrol(&key(0, KeyRole::Operator, None));
+        keys.enrol(&key(1, KeyRole::Operator, None));
+        keys.enrol(&key(2, KeyRole::Resident, Some(7)));
+        keys.settle();
+        for _ in 0..3 {
+            keys.revoke(KeyId([1; 16]));
+            keys.enrol(&key(3, KeyRole::Operator, None));
+            keys.enrol(&key(4, KeyRole::Resident, Some(7)));
+            keys.enrol(&key(5, KeyRole::Staff, Some(8)));
+            keys.enrol(&key(6, KeyRole::Resident, Some(7)));
+            keys.revoke(KeyId([0; 16]));
+            assert_eq!((keys.operators_in_force(), keys.index.names(), keys.first_of.names()), (1, 7, 2));
+            assert_eq!(keys.of_account(AccountNumber(7), 0, 99), [2, 4, 6]);
+            keys.roll_back();
+            assert_eq!((keys.operators_in_force(), keys.index.names(), keys.first_of.names()), (2, 3, 1));
+            assert_eq!(keys.of_account(AccountNumber(7), 0, 99), [2]);
+            assert!(keys.of_account(AccountNumber(8), 0, 99).is_empty());
+            assert_eq!(keys.get(KeyId([1; 16])), Some(key(1, KeyRole::Operator, None)));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use super::{
     account::{AMOUNTS_PAGE, Account, Amounts, Shortage},
     decision::{Applied, Change, Decision},
+    served::OlderTime,
     table::{Blocks, Map, Table},
     times::ServiceTimes,
     units::{AccountNumber, KeyId, LogIndex, SheetId},
@@ -155,11 +156,12 @@ impl State {
         }
     }
 
-    /// Everything since the last time is there to stay, but for what the caller settles itself: the times.
-    pub(super) fn settle(&mut self) {
+    /// Everything since the last time is there to stay. What comes back are the times that were put away for it.
+    pub(super) fn settle(&mut self) -> Vec<OlderTime> {
         self.version.settle();
         self.amounts.settle();
         self.shortages.settle();
+        self.times.settle()
     }
 
     /// Takes back everything since it was settled last.

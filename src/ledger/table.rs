@@ -6,9 +6,10 @@
 mod blocks;
 mod index;
 mod map;
+mod members;
 mod pages;
 
-pub use self::{blocks::Blocks, index::Index, map::Map, pages::Pages};
+pub use self::{blocks::Blocks, index::Index, map::Map, members::Members, pages::Pages};
 
 /// A row that is kept in a fixed number of bytes.
 pub trait FixedRow: Sized {

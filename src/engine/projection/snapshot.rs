@@ -28,8 +28,8 @@ use crate::{
 const NAME: &str = "snapshot";
 const MAGIC: &[u8] = b"timebank snapshot 5\n";
 
-/// Bytes of a page, at most: 4,096 accounts of 29 bytes are 119 kB.
-const PAGE_BYTES_MAX: usize = 1_024 * 1_024;
+/// Bytes that are read or written at once: eight of the largest pages, those of 4,096 accounts.
+const BUFFER_BYTES: usize = 1_024 * 1_024;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ struct Rest {
 pub(super) fn save(folder: &Path, replay: &StillReplay, history: &HistoryHeads) -> Result<(), ProjectionError> {
     let path = folder.join(NAME);
     let written = atomic_write_with(folder, &path, 0o600, |file| {
-        let mut writer = BufWriter::with_capacity(PAGE_BYTES_MAX, file);
+        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         writer.write_all(MAGIC)?;
         for (table, page) in replay.state.pages() {
             write_frame(&mut writer, Tag::Table(table), &page)?;
@@ -165,7 +165,7 @@ pub(super) fn load(folder: &Path, origin: &str) -> Result<Found, ProjectionError
         Err(error) => return Err(io(error)),
     };
     let left = file.metadata().map_err(io)?.len();
-    let saved = read(&mut BufReader::with_capacity(PAGE_BYTES_MAX, file), left).map_err(io)?;
+    let saved = read(&mut BufReader::with_capacity(BUFFER_BYTES, file), left).map_err(io)?;
     let saved = saved.filter(|saved| saved.replay.state.origin() == origin);
     Ok(saved.map_or(Found::Unfit, |saved| Found::Sound(Box::new(saved))))
 }

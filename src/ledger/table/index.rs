@@ -78,6 +78,12 @@ impl Index {
         }
     }
 
+    /// How many names there are.
+    #[cfg(test)]
+    pub(in crate::ledger) fn names(&self) -> usize {
+        self.shards.read().unwrap_or_else(PoisonError::into_inner).tables.iter().map(HashTable::len).sum()
+    }
+
     /// Takes a number away.
     pub fn remove(&self, hash: u64, number: u32) {
         let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);

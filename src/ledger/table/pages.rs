@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{FixedRow, Rows};
 
-/// Pages of a branch. With 4,096 rows a page, 37 million rows are 143 branches: what a writer copies of a shared tree
-/// besides the page, some 1.7 kB.
+/// Pages of a branch. With 4,096 rows a page, 37 million rows are 143 branches: a writer to a shared tree copies the page, the
+/// 64 references of its branch and those 143, some 2 kB.
 const BRANCH: usize = 64;
 
 type Page<T> = Arc<[T]>;

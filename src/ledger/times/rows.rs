@@ -19,7 +19,6 @@ fn link(bytes: [u8; 4]) -> Link {
 }
 
 /// A number below 2^40, more than a log ever has entries, or times.
-#[allow(clippy::expect_used, reason = "a number that is wrong must stop us")]
 fn put_40(number: u64) -> [u8; 5] {
     let [low @ .., a, b, c] = number.to_le_bytes();
     assert!([a, b, c] == [0; 3], "fewer than 2^40");
@@ -159,6 +158,7 @@ impl OwnerRow {
     pub(super) fn older(&self) -> Option<(u64, Millis, Millis)> {
         let newest = Some(from_40(self.older)).filter(|newest| *newest > 0)?;
         let ms = |days: u16| i64::from(days).saturating_mul(DAY_MS);
+        // A day later than the last that fits is taken for that one, which is earlier.
         let since = match u16::from_le_bytes(self.since) {
             0 => i64::MIN,
             days => ms(days),
@@ -173,8 +173,7 @@ impl OwnerRow {
     pub(super) fn set_older(&mut self, newest: u64, since: Millis, until: Millis) {
         let day = |ms: i64| u16::try_from(ms.div_euclid(DAY_MS).max(0)).unwrap_or(u16::MAX);
         self.older = put_40(newest);
-        // The day before the last stands for itself alone.
-        self.since = day(since.0).min(u16::MAX.saturating_sub(1)).to_le_bytes();
+        self.since = day(since.0).to_le_bytes();
         self.until = day(until.0.saturating_add(DAY_MS.saturating_sub(1))).to_le_bytes();
     }
 }
