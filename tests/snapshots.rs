@@ -19,7 +19,6 @@ fn saved(folder: &Path) -> Replay {
     ledger.accept(&[&alice], vec![transfer(ALICE, BOB, 20), hold(ALICE, 30, expires)]);
     let (projection, empty) = Projection::open(folder, ORIGIN, 0).unwrap();
     assert_eq!(empty.state.size(), 0);
-    projection.times().keep(0, &[]).unwrap();
     projection.save(&ledger.replay.still(), &projection.heads()).unwrap();
     ledger.replay
 }

@@ -48,6 +48,38 @@ pub(crate) fn same(ledger: &Ledger, model: &Naive) {
     keys_and_regions(state, model);
     holds(state, model);
     records(state, model);
+    found_as_looked_for(state);
+}
+
+/// What is found by account and by station is what a look at all rows finds, page by page too.
+fn found_as_looked_for(state: &State) {
+    let all = usize::MAX;
+    for number in (0..state.accounts().len()).map(AccountNumber) {
+        let keys: Vec<u32> =
+            (0..state.keys().len()).filter(|key| state.keys().row(*key).unwrap().account == Some(number)).collect();
+        assert_eq!(state.keys().of_account(number, 0, all), keys, "keys of {number:?}");
+        for (place, first) in keys.iter().enumerate() {
+            assert_eq!(state.keys().of_account(number, *first, 2), keys[place..keys.len().min(place + 2)]);
+        }
+        let served: Vec<AccountNumber> = (0..state.accounts().len())
+            .map(AccountNumber)
+            .filter(|account| state.identity(*account).unwrap().station == Some(number))
+            .collect();
+        assert_eq!(state.accounts().of_station(number, AccountNumber(0), all), served, "accounts of {number:?}");
+        for (place, first) in served.iter().enumerate() {
+            assert_eq!(state.accounts().of_station(number, *first, 2), served[place..served.len().min(place + 2)]);
+        }
+        let concerns = |hold: &ledger::Hold| hold.payer == number || hold.station == number;
+        let holds: Vec<_> =
+            state.holds().iter().map(|(at, hold)| (*at, *hold)).filter(|(_, hold)| concerns(hold)).collect();
+        let first = EventRef { index: ledger::LogIndex(0), event: 0 };
+        assert_eq!(state.holds().of_account(number, first).collect::<Vec<_>>(), holds, "holds of {number:?}");
+    }
+    let mut by_end: Vec<_> = state.holds().iter().map(|(at, hold)| (hold.expires_at, *at)).collect();
+    by_end.sort_unstable();
+    let middle = by_end.get(by_end.len() / 2).map_or(ledger::Millis(0), |(end, _)| *end);
+    let over: Vec<_> = by_end.iter().filter(|(end, _)| *end <= middle).map(|(_, at)| *at).collect();
+    assert_eq!(state.holds().run_out(middle).map(|(at, _)| at).collect::<Vec<_>>(), over, "holds that ran out");
 }
 
 fn accounts(state: &State, model: &Naive) {
