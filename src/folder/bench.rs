@@ -108,32 +108,44 @@ pub fn grow(
     opened: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Growth, BenchError> {
     let (ledger, _) = open(&options(folder))?;
-    let operator = KeyFile::read(&folder.join("operator.key"))?;
-    let author = Author { origin: operator.origin, key: operator.key };
-    let mut growth = Growth::default();
-    let stations = numbers.start.div_ceil(RESIDENTS_OF_STATION)..numbers.end.div_ceil(RESIDENTS_OF_STATION);
-    let region = (numbers.start == 0)
-        .then(|| Kind::RegionDefined(proto::RegionDefined { code: REGION.to_owned(), ..Default::default() }));
-    let places = region.into_iter().chain(stations.map(open_station));
-    feed(&ledger, &author, SHEET_EVENTS, places, &mut growth, &mut |_| true)?;
-    let begun = Instant::now();
-    feed(&ledger, &author, SHEET_EVENTS, numbers.clone().map(open_resident), &mut growth, opened)?;
-    (growth.took, growth.opened) = (begun.elapsed(), numbers.end - numbers.start);
-    let origin = author.origin.clone();
-    let keys =
-        numbers.clone().filter(|number| is_chosen(*number, shares.keys)).map(move |number| enrol(&origin, number));
-    feed(&ledger, &author, SHEET_EVENTS, keys, &mut growth, &mut |_| true)?;
-    let today = jiff::Timestamp::now().as_millisecond().div_euclid(DAY_MS) * DAY_MS;
-    for day in (1..=RECORD_DAYS).rev().map(|ago| today - ago * DAY_MS) {
-        let serving = numbers.clone().filter(|number| is_chosen(*number, shares.records));
-        let records = serving.map(|number| record(number, day));
-        feed(&ledger, &author, SHEET_RECORDS, records, &mut growth, &mut |_| true)?;
-    }
-    growth.resident_bytes = resident_bytes();
+    let grown = fill(&ledger, folder, numbers, shares, opened);
+    // Whatever came of it: what is under way is written before the folder may go.
     let Ledger { sequencer, threads, .. } = ledger;
     sequencer.close();
     drop(sequencer);
     threads.join();
+    grown
+}
+
+fn fill(
+    ledger: &Ledger,
+    folder: &Path,
+    numbers: Range<u64>,
+    shares: Shares,
+    opened: &mut dyn FnMut(u64) -> bool,
+) -> Result<Growth, BenchError> {
+    let operator = KeyFile::read(&folder.join("operator.key"))?;
+    let author = Author { origin: operator.origin, key: operator.key };
+    let (mut growth, count) = (Growth::default(), numbers.end - numbers.start);
+    let stations = numbers.start.div_ceil(RESIDENTS_OF_STATION)..numbers.end.div_ceil(RESIDENTS_OF_STATION);
+    let region = (numbers.start == 0)
+        .then(|| Kind::RegionDefined(proto::RegionDefined { code: REGION.to_owned(), ..Default::default() }));
+    let places = region.into_iter().chain(stations.map(open_station));
+    feed(ledger, &author, SHEET_EVENTS, places, &mut growth, &mut |_| opened(0))?;
+    let begun = Instant::now();
+    feed(ledger, &author, SHEET_EVENTS, numbers.clone().map(open_resident), &mut growth, opened)?;
+    (growth.took, growth.opened) = (begun.elapsed(), count);
+    let origin = author.origin.clone();
+    let keys =
+        numbers.clone().filter(|number| is_chosen(*number, shares.keys)).map(move |number| enrol(&origin, number));
+    feed(ledger, &author, SHEET_EVENTS, keys, &mut growth, &mut |_| opened(count))?;
+    let today = jiff::Timestamp::now().as_millisecond().div_euclid(DAY_MS) * DAY_MS;
+    for day in (1..=RECORD_DAYS).rev().map(|ago| today - ago * DAY_MS) {
+        let serving = numbers.clone().filter(|number| is_chosen(*number, shares.records));
+        let records = serving.map(|number| record(number, day));
+        feed(ledger, &author, SHEET_RECORDS, records, &mut growth, &mut |_| opened(count))?;
+    }
+    growth.resident_bytes = resident_bytes();
     Ok(growth)
 }
 
@@ -220,7 +232,8 @@ fn feed(
                 }
             }
         });
-        runtime.block_on(async {
+        // It takes the receiving end with it: who makes sheets has to hear when no more are wanted.
+        runtime.block_on(async move {
             let (mut under_way, mut done): (VecDeque<(Answer, Instant, u64)>, u64) = (VecDeque::new(), 0);
             let mut last = Instant::now();
             loop {

@@ -20,6 +20,35 @@ fn a_bench_measures_what_it_grew_and_leaves_nothing() {
 }
 
 #[test]
+fn a_bench_that_is_asked_to_end_ends_and_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().to_str().unwrap();
+    let mut bench = timebank(&["bench", "--accounts", "5000000", "--folder", folder]);
+    let mut bench = Running(bench.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let log =
+        || fs::read_dir(place.path()).unwrap().find(|made| made.as_ref().unwrap().path().join("checkpoint").exists());
+    let begun = std::time::Instant::now();
+    while log().is_none() {
+        assert!(begun.elapsed() < PATIENCE, "it begins");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // In the midst of it: a first commit was published, and millions of accounts are left.
+    let pid = bench.0.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = loop {
+        if let Some(status) = bench.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it ends");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let mut error = String::new();
+    bench.0.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert_eq!((ended.code(), error.trim()), (Some(2), "error: interrupted"));
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "the folder is removed");
+}
+
+#[test]
 fn what_can_not_be_measured_is_a_wrong_usage() {
     let wrong: [(&[&str], &str); 5] = [
         (&["--accounts", "4"], "--accounts 4: a slope needs 5 accounts or more"),
