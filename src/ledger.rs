@@ -27,6 +27,7 @@ mod holds;
 mod keys;
 mod language;
 mod policy;
+mod put_away;
 mod refusal;
 mod regions;
 mod rejection;
@@ -34,6 +35,7 @@ mod saved;
 mod served;
 mod service;
 mod sheet;
+mod sheets;
 mod state;
 pub mod table;
 mod times;
@@ -41,7 +43,8 @@ mod units;
 mod version;
 
 pub use account::{
-    AMOUNTS_PAGE, Account, AccountIdentity, AccountKind, Amounts, Hold, Key, KeyRole, RecordNote, Region, Shortage,
+    AMOUNTS_PAGE, Account, AccountIdentity, AccountKind, Amounts, Hold, Key, KeyRole, Owed, RecordNote, Region,
+    Shortage,
 };
 pub use accounts::{ACCOUNTS_PAGE, Accounts};
 pub use alone::check_alone;
@@ -57,6 +60,7 @@ pub use holds::Holds;
 pub use keys::{KEYS_PAGE, Keys};
 pub use language::{Language, Said, Say, Text};
 pub use policy::{Policy, Price, Rounding, Tariff};
+pub use put_away::{OlderNote, OlderSheet, PutAway, PutAwayCounts};
 pub use refusal::Refusal;
 pub use regions::Regions;
 pub use rejection::{Rejection, StatusCode};

@@ -168,7 +168,7 @@ fn run(seed: u64, sheets: i64, ascending: bool) -> (u64, [u64; 4]) {
             (result, wanted) => unreachable!("sheet {number}: {result:?}, expected {wanted:?}"),
         }
     }
-    (ledger.replay.state.times_put_away(), seen)
+    (ledger.replay.state.put_away().times, seen)
 }
 
 type Warned = Vec<(u16, EventRef)>;

@@ -1,22 +1,22 @@
-//! What replays look up that the state doesn't hold: in the log, and among the times that were put away.
+//! What replays look up that the state doesn't hold: in the log, and among what was put away.
 
 use crate::{
     engine::{
-        projection::{ProjectionError, TimesFile},
+        projection::{ProjectionError, PutAwayFiles},
         replay::Past,
         store::{LogStore, StoreError},
     },
     format::wire,
-    ledger::{AskedTimes, Event, EventRef, OlderTime, ServedTime},
+    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, SheetId},
 };
 
-/// A log that can be read anywhere, and the times of its projections.
+/// A log that can be read anywhere, and what the state of its projections has put away.
 #[derive(Clone, Copy)]
 pub struct LogPast<'a> {
     /// Where the events of old entries are read.
     pub store: &'a dyn LogStore,
-    /// Where times that were put away are read, and more are kept.
-    pub times: &'a TimesFile,
+    /// Where what was put away is read, and more is kept.
+    pub put_away: &'a PutAwayFiles,
 }
 
 /// Why something can't be looked up.
@@ -25,9 +25,9 @@ pub enum PastError {
     /// The log can't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The times can't be read or written.
+    /// What was put away can't be read, or more not be written.
     #[error(transparent)]
-    Times(#[from] ProjectionError),
+    PutAway(#[from] ProjectionError),
 }
 
 impl Past for LogPast<'_> {
@@ -39,10 +39,18 @@ impl Past for LogPast<'_> {
     }
 
     fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
-        Ok(self.times.times(asked)?)
+        Ok(self.put_away.times(asked)?)
     }
 
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), PastError> {
-        Ok(self.times.keep(first, times)?)
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, PastError> {
+        Ok(self.put_away.sheet(author, id)?)
+    }
+
+    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, PastError> {
+        Ok(self.put_away.note(record, u64::MAX)?)
+    }
+
+    fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
+        Ok(self.put_away.keep(put_away)?)
     }
 }

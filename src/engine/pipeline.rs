@@ -8,9 +8,7 @@ use rayon::prelude::*;
 use crate::{
     engine::{
         projection::Committed,
-        replay::{
-            Divergence, Past, Replay, SignatureVerdict, enrolled_keys, keep_times, resolve_facts, signature_verdicts,
-        },
+        replay::{Divergence, Past, Replay, SignatureVerdict, enrolled_keys, keep, resolve_facts, signature_verdicts},
         store::StoredEntry,
     },
     format::wire::{self, Decoded},
@@ -144,7 +142,7 @@ pub fn replay<P: Past>(
     let facts = resolve_facts(&replay.state, &decoded.sheet, past).map_err(ReplayError::Past)?;
     let place = (entry.index, Millis(entry.recorded_at_ms));
     let outcome = replay.replay(place, &decoded, verdict, &facts, stored)?;
-    keep_times(&replay.state, &outcome, past).map_err(ReplayError::Past)?;
+    keep(&outcome, past).map_err(ReplayError::Past)?;
     Ok(Replayed { entry, decoded, outcome })
 }
 

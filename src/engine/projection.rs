@@ -5,7 +5,9 @@
 
 pub mod digest;
 pub mod history;
+mod put_away;
 pub mod rows;
+mod runs;
 mod shown;
 mod snapshot;
 mod times;
@@ -21,11 +23,11 @@ use self::history::{History, HistoryHeads, NewEntry, NewPosting};
 pub use self::rows::ProjectionError;
 use self::rows::WarningRow;
 use self::snapshot::{Found, Saved};
-pub use self::{shown::Shown, times::TimesFile};
+pub use self::{put_away::PutAwayFiles, shown::Shown};
 use crate::{
     engine::replay::{Replay, StillReplay},
     format::{proto, wire},
-    ledger::{Event, EventKind, Sheet, SheetOutcome, State, Version, WarningCode},
+    ledger::{Event, EventKind, EventRef, RecordNote, Sheet, SheetOutcome, State, Version, WarningCode},
     merkle::Hash,
 };
 
@@ -44,9 +46,6 @@ pub struct Committed<'a> {
     /// What it did.
     pub outcome: &'a SheetOutcome,
 }
-
-/// The file of service times.
-const TIMES: &str = "times";
 
 /// What is added to the name of projections that don't agree with the log: the newest ones are kept, for whoever looks for the
 /// cause.
@@ -72,7 +71,7 @@ pub struct Projection {
     folder: PathBuf,
     shown: RwLock<Shown>,
     history: History,
-    times: Arc<TimesFile>,
+    put_away: Arc<PutAwayFiles>,
     durable: watch::Sender<u64>,
     snapshot_size: std::sync::atomic::AtomicU64,
 }
@@ -86,10 +85,10 @@ impl Projection {
         let io = |source| ProjectionError::Io { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(io)?;
         let found = snapshot::load(folder, origin)?;
-        let (mut history, mut times) = (History::open(folder)?, TimesFile::open(&folder.join(TIMES))?);
+        let (mut history, mut put_away) = (History::open(folder)?, PutAwayFiles::open(folder)?);
         let fits = |saved: &Saved| {
             let state = &saved.replay.state;
-            state.size() <= log_size && times.len() >= state.times_put_away() && history.holds(&saved.history)
+            state.size() <= log_size && put_away.holds(state.put_away()) && history.holds(&saved.history)
         };
         let replay = match found {
             Found::Sound(saved) if fits(&saved) => {
@@ -101,7 +100,7 @@ impl Projection {
                 Replay::new(origin)
             }
             Found::Sound(_) | Found::Unfit => {
-                drop((history, times));
+                drop((history, put_away));
                 let aside = set_aside(folder)?;
                 tracing::warn!(
                     "the snapshot is damaged, of another layout or ledger, or ahead of the log: replaying the log from the \
@@ -109,11 +108,11 @@ impl Projection {
                     aside.display()
                 );
                 std::fs::create_dir_all(folder).map_err(io)?;
-                (history, times) = (History::open(folder)?, TimesFile::open(&folder.join(TIMES))?);
+                (history, put_away) = (History::open(folder)?, PutAwayFiles::open(folder)?);
                 Replay::new(origin)
             }
         };
-        times.truncate(replay.state.times_put_away())?;
+        put_away.truncate(replay.state.put_away())?;
         let size = replay.state.size();
         let shown = RwLock::new(Shown::of(&replay));
         let durable = watch::Sender::new(size);
@@ -122,7 +121,7 @@ impl Projection {
                 folder: folder.to_owned(),
                 shown,
                 history,
-                times: Arc::new(times),
+                put_away: Arc::new(put_away),
                 durable,
                 snapshot_size: size.into(),
             },
@@ -160,10 +159,21 @@ impl Projection {
         &self.history
     }
 
-    /// Service times that the state has put away.
+    /// What the state has put away.
     #[must_use]
-    pub const fn times(&self) -> &Arc<TimesFile> {
-        &self.times
+    pub const fn put_away(&self) -> &Arc<PutAwayFiles> {
+        &self.put_away
+    }
+
+    /// What became of a record in a version that readers were shown, if anything did.
+    ///
+    /// # Errors
+    /// The files can't be read.
+    pub fn note(&self, version: &Version, record: EventRef) -> Result<Option<RecordNote>, ProjectionError> {
+        match version.records().get(&record) {
+            Some(note) => Ok(Some(*note)),
+            None => self.put_away.note(record, version.size()),
+        }
     }
 
     /// The first row of other projections that isn't these ones', by file; no row where it is the heads.
@@ -174,7 +184,7 @@ impl Projection {
         if let Some(found) = self.history.first_difference(&other.history)? {
             return Ok(Some(found));
         }
-        Ok(self.times.first_difference(&other.times)?.map(|row| ("times", Some(row))))
+        self.put_away.first_difference(&other.put_away)
     }
 
     /// Number of durable entries, now and as it grows.
@@ -233,10 +243,10 @@ impl Projection {
     /// The files can't be written.
     pub fn save(&self, replay: &StillReplay, heads: &HistoryHeads) -> Result<(), ProjectionError> {
         self.history.sync()?;
-        self.times.sync()?;
+        self.put_away.sync()?;
         snapshot::save(&self.folder, replay, heads)?;
         self.snapshot_size.store(replay.state.size(), std::sync::atomic::Ordering::Relaxed);
-        Ok(())
+        self.put_away.merge(replay.state.put_away())
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
         wire::{self, Decoded},
     },
     ledger::{
-        AskedTimes, Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, Refusal, Rejection, ServedTime, Sheet,
-        SheetOutcome, State, StillState,
+        AskedTimes, Event, EventRef, Facts, KeyId, LogIndex, Millis, PutAway, RecordNote, Refusal, Rejection,
+        ServedTime, Sheet, SheetId, SheetOutcome, State, StillState,
     },
     merkle::{Frontier, Hash, leaf_hash},
 };
@@ -168,14 +168,15 @@ impl Replay {
         stored: impl FnMut(Hash),
     ) -> Result<Judged, NotRecorded<S::Error>> {
         self.check_signatures(decoded, verdict).map_err(NotRecorded::Refused)?;
-        if let Some(index) = self.same_sheet(decoded, shell).map_err(NotRecorded::Past)? {
+        let facts = facts_of_id(&self.state, &decoded.sheet, shell).map_err(NotRecorded::Past)?;
+        if let Some(index) = self.same_sheet(decoded, &facts, shell).map_err(NotRecorded::Past)? {
             return Ok(Judged::Repeated(index));
         }
         let recorded_at = shell.now().map_err(NotRecorded::Clock)?.max(self.state.recorded_at());
-        let facts = resolve_facts(&self.state, &decoded.sheet, shell).map_err(NotRecorded::Past)?;
+        let facts = add_facts(&self.state, &decoded.sheet, facts, shell).map_err(NotRecorded::Past)?;
         let outcome = self.append(decoded, recorded_at, &facts, stored).map_err(NotRecorded::Refused)?;
         // Ahead of the commit: the next sheet may ask for them, and a start cuts what was never durable.
-        keep_times(&self.state, &outcome, shell).map_err(NotRecorded::Past)?;
+        keep(&outcome, shell).map_err(NotRecorded::Past)?;
         Ok(Judged::Passed(recorded_at, outcome))
     }
 
@@ -193,10 +194,8 @@ impl Replay {
     }
 
     /// The entry that holds this very sheet: same author, same id, same header and, by its root, same events.
-    fn same_sheet<S: Shell>(&self, decoded: &Decoded, shell: &mut S) -> Result<Option<u64>, S::Error> {
-        let author = decoded.sheet.signers.first();
-        let used = author.and_then(|author| self.state.sheet(*author, decoded.sheet.sheet_id));
-        let Some(LogIndex(index)) = used else { return Ok(None) };
+    fn same_sheet<S: Shell>(&self, decoded: &Decoded, facts: &Facts, shell: &mut S) -> Result<Option<u64>, S::Error> {
+        let Some(LogIndex(index)) = decoded.sheet.recorded_in(&self.state, facts) else { return Ok(None) };
         Ok(shell.header_hash(index)?.filter(|hash| *hash == decoded.header_hash).map(|_| index))
     }
 
@@ -298,11 +297,23 @@ pub trait Past {
     /// They can't be read.
     fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, Self::Error>;
 
-    /// Keeps times under ascending numbers from `first` on.
+    /// The entry that used the id of a sheet, if one did that was put away.
     ///
     /// # Errors
-    /// They can't be written.
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), Self::Error>;
+    /// It can't be read.
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, Self::Error>;
+
+    /// What had become of a record, if that was put away: of several the last.
+    ///
+    /// # Errors
+    /// It can't be read.
+    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, Self::Error>;
+
+    /// Keeps what a state puts away.
+    ///
+    /// # Errors
+    /// It can't be written.
+    fn keep(&mut self, put_away: &PutAway) -> Result<(), Self::Error>;
 }
 
 /// What extends a log knows besides its past: the time, and what was recorded under a name before.
@@ -324,18 +335,32 @@ pub trait Shell: Past {
 ///
 /// # Errors
 /// Those of `past`.
-pub(super) fn keep_times<P: Past>(state: &State, outcome: &SheetOutcome, past: &mut P) -> Result<(), P::Error> {
-    let times = &outcome.put_away;
-    if times.is_empty() { Ok(()) } else { past.keep_times(state.times_put_away() - times.len() as u64, times) }
+pub(super) fn keep<P: Past>(outcome: &SheetOutcome, past: &mut P) -> Result<(), P::Error> {
+    if outcome.put_away.is_empty() { Ok(()) } else { past.keep(&outcome.put_away) }
 }
 
-/// The facts of a sheet: events it refers to, and times that were put away.
+/// What was put away of a sheet's id, where the rules ask for it.
+fn facts_of_id<P: Past>(state: &State, sheet: &Sheet, past: &mut P) -> Result<Facts, P::Error> {
+    let mut facts = Facts::default();
+    if let Some((author, id)) = sheet.asks_for_id(state) {
+        facts.insert_id(past.sheet(author, id)?);
+    }
+    Ok(facts)
+}
+
+/// The facts of a sheet: events it refers to, and what was put away of times, records and its own id.
 ///
 /// # Errors
 /// Those of `past`.
 pub fn resolve_facts<P: Past>(state: &State, sheet: &Sheet, past: &mut P) -> Result<Facts, P::Error> {
-    let mut facts = Facts::default();
-    for at in sheet.references(state) {
+    add_facts(state, sheet, facts_of_id(state, sheet, past)?, past)
+}
+
+fn add_facts<P: Past>(state: &State, sheet: &Sheet, mut facts: Facts, past: &mut P) -> Result<Facts, P::Error> {
+    for record in sheet.asked_notes(state) {
+        facts.insert_note(record, past.note(record)?);
+    }
+    for at in sheet.references(state, &facts) {
         if let Some(event) = past.event(at)? {
             facts.insert(at, event);
         }

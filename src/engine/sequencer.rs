@@ -10,6 +10,7 @@
 mod answer;
 mod batch;
 mod commit;
+mod expired;
 mod publish;
 mod sequence;
 mod slot;
@@ -48,6 +49,7 @@ pub use answer::Desk;
 pub use publish::Published;
 
 use answer::Reply;
+use expired::Expired;
 
 /// Bytes of sheets that may wait or be under way: 64 MiB, 256 of the largest sheets or 200,000 of the smallest, two
 /// seconds of work at the rates this is built for. Beyond it callers are told to come again.
@@ -143,6 +145,7 @@ pub struct Sequencer {
     published: watch::Receiver<Published>,
     closed: Arc<AtomicBool>,
     clock: Arc<Clock>,
+    expired: Arc<Expired>,
 }
 
 impl std::fmt::Debug for Sequencer {
@@ -183,6 +186,7 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let shared = Arc::clone(&clock);
     let sequencer = sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, shared);
     let verified_against = Arc::clone(&parts.projection);
+    let expired = Arc::new(Expired { store: parts.store.clone(), projection: Arc::clone(&parts.projection) });
     let committer = commit::Committer::new(parts.store, parts.projection, committed);
     let threads = vec![
         spawn("verify", move || verify::run(&verify_inbox, &verified, &verified_against, &commits))?,
@@ -191,7 +195,8 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
         spawn("publish", move || publisher.run(&publish_inbox))?,
     ];
     let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
-    Ok((Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock }, Threads(threads)))
+    let sequencer = Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock, expired };
+    Ok((sequencer, Threads(threads)))
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
@@ -266,9 +271,28 @@ impl Sequencer {
         }
         let (waiting, answer) = oneshot::channel();
         let reply = Reply { waiting, desk: self.desk.clone(), permit };
-        let submission = Submission { sheet, decoded: Arc::new(decoded), published, reply };
-        self.jobs.send(Job::Submit(Box::new(submission))).map_err(|_gone| SubmitError::ShuttingDown)?;
+        let submission = Box::new(Submission { sheet, decoded: Arc::new(decoded), published, reply });
+        let now = self.clock.now();
+        if now.is_ok_and(|now| self.expired.may_have(&submission.decoded, now)) {
+            let sequencer = self.clone();
+            tokio::task::spawn_blocking(move || sequencer.look_up(submission));
+        } else {
+            self.jobs.send(Job::Submit(submission)).map_err(|_gone| SubmitError::ShuttingDown)?;
+        }
         Ok(answer)
+    }
+
+    /// Answers a sheet past its validity, or hands it to the writer, who says what is wrong.
+    fn look_up(&self, submission: Box<Submission>) {
+        let checkpoint = submission.published.then(|| self.published.borrow().clone());
+        match self.expired.answer(&submission.decoded, checkpoint.as_ref()) {
+            Ok(Some(outcome)) => submission.reply.send(outcome),
+            Ok(None) | Err(_) => {
+                if let Err(mpsc::SendError(Job::Submit(submission))) = self.jobs.send(Job::Submit(submission)) {
+                    submission.reply.send(Err(SubmitError::ShuttingDown));
+                }
+            }
+        }
     }
 
     /// Says what would become of sheets, one after another, and the last entry taken into account.

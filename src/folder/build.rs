@@ -14,7 +14,7 @@ use crate::{
         store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, atomic_write, sync_folder, unnamed},
     },
     format::checkpoint::VerifierKey,
-    ledger::{AskedTimes, Event, EventRef, OlderTime, ServedTime, State},
+    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, SheetId, State},
     merkle::{Hash, stored_hash_count},
     trust::audit::Pin,
 };
@@ -158,7 +158,7 @@ impl Building {
     /// # Errors
     /// Those of [`pipeline::replay`]; it is of no use then.
     pub(crate) fn push(&mut self, prepared: Prepared) -> Result<(), ReplayError<PastError>> {
-        let log = LogPast { store: &self.store, times: self.projection.times() };
+        let log = LogPast { store: &self.store, put_away: self.projection.put_away() };
         let mut past = PendingPast { log, first: self.store.size(), pending: &self.pending };
         let tree_hashes = &mut self.tree_hashes;
         let replayed = pipeline::replay(&mut self.replay, prepared, &mut past, |hash| tree_hashes.push(hash))?;
@@ -222,7 +222,15 @@ impl Past for PendingPast<'_> {
         self.log.times(asked)
     }
 
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), PastError> {
-        self.log.keep_times(first, times)
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, PastError> {
+        self.log.sheet(author, id)
+    }
+
+    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, PastError> {
+        self.log.note(record)
+    }
+
+    fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
+        self.log.keep(put_away)
     }
 }

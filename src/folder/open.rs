@@ -264,7 +264,7 @@ impl From<ReplayError<PastError>> for OpenError {
             ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
             ReplayError::Diverged(divergence) => Self::Diverged(divergence),
             ReplayError::Past(PastError::Store(error)) => Self::Store(error),
-            ReplayError::Past(PastError::Times(error)) => Self::Projection(error),
+            ReplayError::Past(PastError::PutAway(error)) => Self::Projection(error),
         }
     }
 }
@@ -426,7 +426,7 @@ fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) 
         Ok(entries)
     };
     let keys = KnownKeys::of(replay.state.version());
-    let mut past = LogPast { store, times: projection.times() };
+    let mut past = LogPast { store, put_away: projection.put_away() };
     pipeline::run(keys, read, |chunk| {
         let mut replayed = Vec::with_capacity(chunk.len());
         for prepared in chunk {

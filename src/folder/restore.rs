@@ -158,7 +158,7 @@ impl From<PastError> for RestoreError {
     fn from(error: PastError) -> Self {
         match error {
             PastError::Store(error) => Self::Store(error),
-            PastError::Times(error) => Self::Projection(error),
+            PastError::PutAway(error) => Self::Projection(error),
         }
     }
 }

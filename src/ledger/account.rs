@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     table::FixedRow,
-    units::{AccountId, AccountNumber, Code, EventRef, KeyId, Millis, Minutes},
+    units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes},
 };
 
 /// What kind of owner an account has.
@@ -220,6 +220,8 @@ pub struct Hold {
 /// What became of a record that isn't plain: corrected, reversed, or credited beyond a cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordNote {
+    /// The entry that made it so: whoever sees less of the ledger sees the note before it.
+    pub noted_at: LogIndex,
     /// The event that holds its newest version.
     pub latest: EventRef,
     /// Minutes of the newest version that went to a pool because of the cap.

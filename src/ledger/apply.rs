@@ -5,9 +5,9 @@ use super::{
     check::{Context, Verdict},
     decision::{Applied, Decision, Warning},
     facts::Facts,
+    put_away::PutAway,
     refusal::Refusal,
     rejection::Rejection,
-    served::OlderTime,
     sheet::Sheet,
     state::State,
     units::{AccountId, DAY_MS, LogIndex, Millis},
@@ -23,8 +23,8 @@ pub struct SheetOutcome {
     pub postings: Vec<(u16, Applied)>,
     /// Warnings with the number of their event, in order.
     pub warnings: Vec<(u16, Warning)>,
-    /// Times that the state put away, to be kept under ascending numbers up to [`State::times_put_away`].
-    pub put_away: Vec<OlderTime>,
+    /// What the state put away for it, to be kept before the next sheet.
+    pub put_away: PutAway,
 }
 
 /// What one event of a trial did or would have done.
@@ -44,7 +44,7 @@ impl State {
     /// # Errors
     /// The first rule that it breaks, by event and by the order of [`Rejection`].
     pub fn apply_sheet(&mut self, sheet: &Sheet, now: Millis, facts: &Facts) -> Result<SheetOutcome, Refusal> {
-        let signers = self.check_sheet(sheet, now)?;
+        let signers = self.check_sheet(sheet, now, facts)?;
         self.look_ahead(sheet);
         let events = sheet.events.len();
         // Two postings an event: most lists grow no further.
@@ -61,10 +61,11 @@ impl State {
             outcome.postings.extend(applied.drain(..).map(|applied| (event_number, applied)));
             outcome.warnings.extend(decision.warnings.drain(..).map(|warning| (event_number, warning)));
         }
-        if let Some(author) = sheet.signers.first() {
-            self.sheets.insert((*author, sheet.sheet_id), LogIndex(self.size()));
+        // The genesis enrols its author.
+        if let Some(author) = sheet.signers.first().and_then(|author| self.version.keys.number(*author)) {
+            self.sheets.add(author, sheet.sheet_id, LogIndex(self.size()), sheet.valid_until);
         }
-        outcome.put_away = self.settle();
+        outcome.put_away = self.settle(now);
         self.version.size = self.size().saturating_add(1);
         self.version.recorded_at = now;
         Ok(outcome)
@@ -82,7 +83,7 @@ impl State {
         let size = self.size();
         for sheet in sheets {
             let facts = facts(self, sheet);
-            let result = self.check_sheet(sheet, now);
+            let result = self.check_sheet(sheet, now, &facts);
             all.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts)));
             // So that references between sheets of one trial mean what they would mean.
             self.version.size = self.size().saturating_add(1);
@@ -135,10 +136,10 @@ impl State {
     }
 
     /// The rules for a sheet as a whole.
-    fn check_sheet(&self, sheet: &Sheet, now: Millis) -> Result<Vec<Key>, Refusal> {
+    fn check_sheet(&self, sheet: &Sheet, now: Millis, facts: &Facts) -> Result<Vec<Key>, Refusal> {
         sheet.check_ledger(self)?;
         let signers = sheet.signing_keys(self)?;
-        if let Some(index) = signers.first().and_then(|author| self.sheet(author.id, sheet.sheet_id)) {
+        if let Some(index) = sheet.recorded_in(self, facts) {
             return Err(Refusal::sheet("header.sheet_id", Rejection::SheetExistsWithDifferentBytes { index }));
         }
         if now > sheet.valid_until {

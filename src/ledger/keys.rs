@@ -172,7 +172,8 @@ impl Keys {
         self.operators_in_force
     }
 
-    fn number(&self, id: KeyId) -> Option<u32> {
+    /// The number of a key, in the order of enrolment.
+    pub(super) fn number(&self, id: KeyId) -> Option<u32> {
         let is_it = |number| self.rows.get(number).is_some_and(|row| row.id == id.0);
         self.index.find(self.index.hash(&id.0), is_it)
     }

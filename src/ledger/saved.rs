@@ -7,8 +7,10 @@ use super::{
     accounts::{ACCOUNTS_PAGE, Accounts, Row as AccountRow},
     keys::{KEYS_PAGE, Keys, Row as KeyRow},
     policy::Policy,
+    put_away::PutAwayCounts,
     regions::Regions,
-    state::{SheetIds, State},
+    sheets::{Sheets, SheetsPages, SheetsRest},
+    state::State,
     table::{Blocks, Map, Pages, Rows},
     times::{SavedTimes, ServiceTimes, TimesPages},
     units::{EventRef, LogIndex, Millis},
@@ -28,6 +30,8 @@ pub enum PagedTable {
     TimeOwners,
     /// The times that the rules look at.
     RecentTimes,
+    /// Ids of sheets.
+    Sheets,
 }
 
 /// A state that stays as it is, to be saved while the one that it was taken of goes on.
@@ -36,6 +40,7 @@ pub struct StillState {
     version: Version,
     amounts: Blocks<Amounts, AMOUNTS_PAGE>,
     times: TimesPages,
+    sheets: SheetsPages,
     rest: SavedRest,
 }
 
@@ -52,7 +57,8 @@ pub struct SavedRest {
     holds: Map<EventRef, Hold>,
     records: Map<EventRef, RecordNote>,
     times: SavedTimes,
-    sheets: SheetIds,
+    sheets: SheetsRest,
+    notes_put_away: u64,
     shortages: Map<u32, Shortage>,
 }
 
@@ -70,7 +76,15 @@ impl StillState {
         let keys = self.version.keys.rows().encoded().map(|page| (PagedTable::Keys, page));
         let owners = self.times.owners.encoded().map(|page| (PagedTable::TimeOwners, page));
         let recent = self.times.recent.encoded().map(|page| (PagedTable::RecentTimes, page));
-        accounts.chain(amounts).chain(keys).chain(owners).chain(recent)
+        let sheets = self.sheets.encoded().map(|page| (PagedTable::Sheets, page));
+        accounts.chain(amounts).chain(keys).chain(owners).chain(recent).chain(sheets)
+    }
+
+    /// Rows put away up to now.
+    #[must_use]
+    pub const fn put_away(&self) -> PutAwayCounts {
+        let (times, sheets) = (self.rest.times.put_away(), self.rest.sheets.put_away());
+        PutAwayCounts { times, sheets, notes: self.rest.notes_put_away }
     }
 
     /// All else.
@@ -86,6 +100,7 @@ impl State {
     pub fn still(&mut self) -> StillState {
         let version = self.version.clone();
         let (pages, times) = self.times.saved();
+        let (sheets_pages, sheets) = self.sheets.saved();
         let rest = SavedRest {
             origin: version.origin.clone(),
             size: version.size,
@@ -97,10 +112,12 @@ impl State {
             holds: version.holds.clone().into(),
             records: version.records.clone(),
             times,
-            sheets: self.sheets.clone(),
+            sheets,
+            notes_put_away: self.notes_put_away,
             shortages: self.shortages.clone(),
         };
-        StillState { version, amounts: self.amounts.rows_mut().share(), times: pages, rest }
+        let amounts = self.amounts.rows_mut().share();
+        StillState { version, amounts, times: pages, sheets: sheets_pages, rest }
     }
 }
 
@@ -114,6 +131,7 @@ pub struct SavedPages {
     amounts: Blocks<Amounts, AMOUNTS_PAGE>,
     keys: Pages<KeyRow, KEYS_PAGE>,
     times: TimesPages,
+    sheets: SheetsPages,
 }
 
 impl SavedPages {
@@ -126,6 +144,7 @@ impl SavedPages {
             PagedTable::Keys => self.keys.decode(page),
             PagedTable::TimeOwners => self.times.owners.decode(page),
             PagedTable::RecentTimes => self.times.recent.decode(page),
+            PagedTable::Sheets => self.sheets.decode(page),
         }
     }
 
@@ -137,16 +156,28 @@ impl SavedPages {
         rest: SavedRest,
         both: impl FnOnce(Work<Accounts>, Work<Keys>) -> (Accounts, Keys),
     ) -> Option<State> {
-        let Self { accounts, amounts, keys, times: pages } = self;
+        let Self { accounts, amounts, keys, times: pages, sheets: sheets_pages } = self;
         let whole = [accounts.len(), amounts.len(), keys.len()] == [rest.accounts, rest.accounts, rest.keys];
         let SavedRest {
-            origin, size, recorded_at, policies, regions, holds, records, times, sheets, shortages, ..
+            origin,
+            size,
+            recorded_at,
+            policies,
+            regions,
+            holds,
+            records,
+            times,
+            sheets,
+            notes_put_away,
+            shortages,
+            ..
         } = rest;
         // Finding names again is most of the work, and these two have nothing in common.
         let (accounts, keys) = both(Box::new(|| accounts.into()), Box::new(|| keys.into()));
         let holds = holds.into();
         let version = Version { origin, size, recorded_at, policies, accounts, keys, regions, holds, records };
         let times = ServiceTimes::of_saved(pages, times)?;
-        whole.then(|| State { version, amounts: amounts.into(), times, sheets, shortages })
+        let sheets = Sheets::of_saved(sheets_pages, sheets)?;
+        whole.then(|| State { version, amounts: amounts.into(), times, sheets, notes_put_away, shortages })
     }
 }

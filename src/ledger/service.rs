@@ -7,6 +7,7 @@ use super::{
     credit::{credited_minutes, served_ms},
     decision::{Change, Dated, Decision, Posting, Warning, WarningCode},
     event::{Event, Served, Service, ServiceCorrected, ServiceRecorded},
+    facts::Facts,
     language::Text,
     policy::Policy,
     rejection::Rejection,
@@ -40,6 +41,7 @@ impl Found {
 /// A record: where it stands, its newest version, and what went to a pool because of the cap.
 struct LiveRecord<'a> {
     at: EventRef,
+    latest: EventRef,
     service: &'a Service,
     overflow: Option<(AccountNumber, Minutes)>,
     owed: Option<Owed>,
@@ -94,7 +96,8 @@ impl State {
         });
         Self::post_credit(decision, parties.volunteer.0, split, Some(parties.payer.0));
         if split.1.is_some() {
-            let note = RecordNote { latest: context.at(), overflow: split.1, owed: None, reversed: false };
+            let (noted_at, latest) = (context.index, context.at());
+            let note = RecordNote { noted_at, latest, overflow: split.1, owed: None, reversed: false };
             decision.changes.push(Change::NoteRecord(context.at(), note));
         }
         self.warn_of_duplicate(context, service, &parties, decision);
@@ -173,8 +176,8 @@ impl State {
         let shortage = self.post_net(context, &net, old, Some(parties.payer.0), decision)?;
         self.forget_times(record.at, record.service, old, decision);
         Self::keep_times(record.at, service, parties, decision);
-        let note =
-            RecordNote { latest: context.at(), overflow: split.1, owed: add_owed(owed, shortage), reversed: false };
+        let (noted_at, latest, owed) = (context.index, context.at(), add_owed(owed, shortage));
+        let note = RecordNote { noted_at, latest, overflow: split.1, owed, reversed: false };
         decision.changes.push(Change::NoteRecord(record.at, note));
         Ok(())
     }
@@ -192,7 +195,8 @@ impl State {
         let net = on("record", Self::reversed(&record, &old))?;
         self.post_net(context, &net, &old, None, decision)?;
         self.forget_times(record.at, record.service, &old, decision);
-        let note = RecordNote { latest: self.latest_version(record.at), overflow: None, owed: None, reversed: true };
+        let (noted_at, latest) = (context.index, record.latest);
+        let note = RecordNote { noted_at, latest, overflow: None, owed: None, reversed: true };
         decision.changes.push(Change::NoteRecord(record.at, note));
         Ok(())
     }
@@ -266,18 +270,32 @@ impl State {
         Some(Parties { volunteer, station, payer })
     }
 
+    /// What became of a record, at hand or put away.
+    fn note<'a>(&'a self, record: EventRef, facts: &'a Facts) -> Option<&'a RecordNote> {
+        self.records().get(&record).or_else(|| facts.note(record))
+    }
+
+    /// The event that holds a record's newest version: its own, if nothing corrected it.
+    pub(super) fn latest_version(&self, record: EventRef, facts: &Facts) -> EventRef {
+        self.note(record, facts).map_or(record, |note| note.latest)
+    }
+
     /// A record, which must not be reversed.
     fn live_record<'a>(&self, context: &Context<'a>, broken: &mut Broken, record: EventRef) -> Option<LiveRecord<'a>> {
         let at = context.resolve(record);
-        let note = self.records().get(&at);
+        let note = self.note(at, context.facts);
+        // Whoever made the facts has asked for what `Sheet::asked_notes` names.
+        let is_asked = self.notes_put_away == 0 || at.index == context.index || context.facts.note_is_asked(at);
+        assert!(note.is_some() || is_asked, "a record is looked for among the older ones");
         let is_record = matches!(context.event_at(at), Some(Event::ServiceRecorded(_)));
-        let newest = context.event_at(note.map_or(at, |note| note.latest)).filter(|_| is_record);
+        let latest = note.map_or(at, |note| note.latest);
+        let newest = context.event_at(latest).filter(|_| is_record);
         let service = newest.and_then(Event::service).ok_or(("record", Rejection::RecordUnknown { record: at }));
         let service = broken.ask(service)?;
         let reversed = note.is_some_and(|note| note.reversed);
         broken.unless(!reversed, "record", || Rejection::RecordReversed { record: at });
         let (overflow, owed) = (note.and_then(|note| note.overflow), note.and_then(|note| note.owed));
-        Some(LiveRecord { at, service, overflow, owed, reversed })
+        Some(LiveRecord { at, latest, service, overflow, owed, reversed })
     }
 
     /// The hold that a record settles, and what it reserves.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     account::{Key, KeyRole},
     event::Event,
+    facts::Facts,
     language::Text,
     refusal::Refusal,
     rejection::Rejection,
@@ -31,15 +32,44 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// Old events that the rules will ask for, as the state stands now: each record's newest version, and the places
-    /// where holds should be.
+    /// The author and the sheet's own id, where the rules will ask for what was put away of it.
     #[must_use]
-    pub fn references(&self, state: &State) -> Vec<EventRef> {
+    pub fn asks_for_id(&self, state: &State) -> Option<(KeyId, SheetId)> {
+        let author = self.signers.first().filter(|_| state.put_away().sheets > 0)?;
+        state.sheet(*author, self.sheet_id).is_none().then_some((*author, self.sheet_id))
+    }
+
+    /// The entry that holds a sheet with this id of the same author.
+    ///
+    /// # Panics
+    /// `facts` doesn't have what [`Sheet::asks_for_id`] names.
+    #[must_use]
+    pub fn recorded_in(&self, state: &State, facts: &Facts) -> Option<LogIndex> {
+        let is_asked = facts.id_is_asked() || self.asks_for_id(state).is_none();
+        assert!(is_asked, "an id is looked for among the older ones");
+        let author = self.signers.first()?;
+        state.sheet(*author, self.sheet_id).or(facts.used_in())
+    }
+
+    /// Old records of which the rules will ask for what was put away.
+    #[must_use]
+    pub fn asked_notes(&self, state: &State) -> Vec<EventRef> {
+        if state.put_away().notes == 0 {
+            return Vec::new();
+        }
+        let named = self.events.iter().filter_map(Event::record);
+        named.filter(|record| record.index != LogIndex(0) && state.records().get(record).is_none()).collect()
+    }
+
+    /// Old events that the rules will ask for, as the state stands now: each record's newest version, and the places
+    /// where holds should be. `facts` has what was put away of the records.
+    #[must_use]
+    pub fn references(&self, state: &State, facts: &Facts) -> Vec<EventRef> {
         let (mut wanted, mut holds) = (Vec::new(), BTreeSet::new());
         for event in &self.events {
             // One that is open now may have ended when a second event of this sheet comes to it.
             let hold = event.hold().filter(|hold| state.holds().get(*hold).is_none() || !holds.insert(*hold));
-            let versions = event.record().map(|record| [record, state.latest_version(record)]);
+            let versions = event.record().map(|record| [record, state.latest_version(record, facts)]);
             wanted.extend(versions.into_iter().flatten().chain(hold));
         }
         wanted.retain(|at| at.index != LogIndex(0));

@@ -5,19 +5,13 @@ use std::ops::Deref;
 use super::{
     account::{AMOUNTS_PAGE, Account, Amounts, Shortage},
     decision::{Applied, Change, Decision},
-    served::OlderTime,
+    put_away::{OlderNote, PUT_AWAY_AT_ONCE, PutAway, PutAwayCounts},
+    sheets::Sheets,
     table::{Blocks, Map, Table},
     times::ServiceTimes,
-    units::{AccountNumber, KeyId, LogIndex, SheetId},
+    units::{AccountNumber, KeyId, LogIndex, Millis, SheetId},
     version::Version,
 };
-
-/// Tables are looked into a dozen times an event. The hash is keyed, so that nobody can aim at collisions, and made for short
-/// keys.
-type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
-
-/// The entries that hold the sheets of authors.
-pub(super) type SheetIds = HashMap<(KeyId, SheetId), LogIndex>;
 
 /// Everything the rules need to know of the past, except the contents of old records, which come as
 /// [`Facts`](super::Facts): a version of the ledger, and what only they look at.
@@ -27,7 +21,9 @@ pub struct State {
     /// What is on the accounts, by number.
     pub(super) amounts: Table<Blocks<Amounts, AMOUNTS_PAGE>>,
     pub(super) times: ServiceTimes,
-    pub(super) sheets: SheetIds,
+    pub(super) sheets: Sheets,
+    /// Notes of records put away up to now.
+    pub(super) notes_put_away: u64,
     /// Minutes that stations owe, in the order in which they came to.
     pub(super) shortages: Map<u32, Shortage>,
 }
@@ -50,6 +46,7 @@ impl Clone for State {
             amounts: self.amounts.clone(),
             times: self.times.clone(),
             sheets: self.sheets.clone(),
+            notes_put_away: self.notes_put_away,
             shortages: self.shortages.clone(),
         }
     }
@@ -91,16 +88,17 @@ impl State {
         (0..self.version.accounts.len()).filter_map(|number| self.account(AccountNumber(number)))
     }
 
-    /// The entry that holds the sheet with this id of this author.
+    /// The entry that holds the sheet with this id of this author, unless it is put away.
     #[must_use]
     pub fn sheet(&self, author: KeyId, id: SheetId) -> Option<LogIndex> {
-        self.sheets.get(&(author, id)).copied()
+        self.sheets.get(self.version.keys.number(author)?, id)
     }
 
-    /// Rows put away up to now: the number of the next one.
+    /// Rows put away up to now.
     #[must_use]
-    pub const fn times_put_away(&self) -> u64 {
-        self.times.put_away()
+    pub const fn put_away(&self) -> PutAwayCounts {
+        let (times, sheets) = (self.times.put_away(), self.sheets.put_away());
+        PutAwayCounts { times, sheets, notes: self.notes_put_away }
     }
 
     /// Applies what was decided; `applied` is added to.
@@ -156,12 +154,32 @@ impl State {
         }
     }
 
-    /// Everything since the last time is there to stay. What comes back are the times that were put away for it.
-    pub(super) fn settle(&mut self) -> Vec<OlderTime> {
+    /// Everything since the last time is there to stay. What comes back is put away for it.
+    pub(super) fn settle(&mut self, now: Millis) -> PutAway {
+        let first = self.put_away();
+        let notes = self.put_notes_away();
         self.version.settle();
         self.amounts.settle();
         self.shortages.settle();
-        self.times.settle()
+        let sheets = self.sheets.put_away_before(now, &self.version.keys);
+        PutAway { first, times: self.times.settle(), sheets, notes }
+    }
+
+    /// A batch of notes, those that are longest as they are, once there are two.
+    fn put_notes_away(&mut self) -> Vec<OlderNote> {
+        let records = &mut self.version.records;
+        if records.len() < PUT_AWAY_AT_ONCE.saturating_mul(2) {
+            return Vec::new();
+        }
+        let mut notes: Vec<OlderNote> =
+            records.iter().map(|(record, note)| OlderNote { record: *record, note: *note }).collect();
+        notes.sort_unstable_by_key(|older| (older.note.noted_at, older.record));
+        notes.truncate(PUT_AWAY_AT_ONCE);
+        for older in &notes {
+            records.set(older.record, None);
+            self.notes_put_away = self.notes_put_away.saturating_add(1);
+        }
+        notes
     }
 
     /// Takes back everything since it was settled last.

@@ -7,6 +7,7 @@ mod blocks;
 mod index;
 mod map;
 mod members;
+pub(super) mod packed;
 mod pages;
 
 pub use self::{blocks::Blocks, index::Index, map::Map, members::Members, pages::Pages};

@@ -6,13 +6,13 @@
 
 mod rows;
 
-use self::rows::{Link, OwnerRow, RecentRow};
+use self::rows::{OwnerRow, RecentRow};
 use super::{
     decision::Dated,
     event::Service,
     facts::Facts,
     served::{AskedTimes, OlderTime, ServedTime, reach},
-    table::{Blocks, Map, Rows, Table},
+    table::{Blocks, Map, Rows, Table, packed::Link},
     units::{AccountNumber, EventRef},
 };
 
@@ -57,6 +57,12 @@ pub(super) struct SavedTimes {
     free: Link,
     put_away: u64,
     dated: Map<AccountNumber, Dated>,
+}
+
+impl SavedTimes {
+    pub(super) const fn put_away(&self) -> u64 {
+        self.put_away
+    }
 }
 
 impl ServiceTimes {

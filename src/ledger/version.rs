@@ -95,7 +95,7 @@ impl Version {
         &self.holds
     }
 
-    /// What became of records that aren't plain any more.
+    /// What became of records that aren't plain any more, as far as it isn't put away.
     #[must_use]
     pub const fn records(&self) -> &Map<EventRef, RecordNote> {
         &self.records
@@ -129,18 +129,6 @@ impl Version {
     #[must_use]
     pub fn region(&self, number: u32) -> Option<&Region> {
         self.regions.get(number)
-    }
-
-    /// Where the newest version of a record stands, and whether the record was taken back.
-    #[must_use]
-    pub fn record(&self, record: EventRef) -> (EventRef, bool) {
-        self.records.get(&record).map_or((record, false), |note| (note.latest, note.reversed))
-    }
-
-    /// The event that holds a record's newest version: its own, if nothing corrected it.
-    #[must_use]
-    pub fn latest_version(&self, record: EventRef) -> EventRef {
-        self.record(record).0
     }
 
     pub(super) fn settle(&mut self) {

@@ -10,12 +10,12 @@ use super::{
     status::{ReadFailure, failure, invalid},
 };
 use crate::{
-    engine::{projection::Shown, store::StoredEntry},
+    engine::store::StoredEntry,
     format::{
         proto::{self, event::Kind},
         wire,
     },
-    ledger::{EventRef, LogIndex},
+    ledger::{EventRef, LogIndex, Version},
 };
 
 /// Places of one call: as many as a sheet has events, so that an entry is read once for all of its records. At worst, of as
@@ -58,12 +58,8 @@ impl Service {
         for at in places {
             originals.push(if at.index.0 < size { log.original(*at)? } else { None });
         }
-        let (states, reflected_index) = {
-            let shown = self.projection.shown();
-            let states: Vec<_> =
-                originals.iter().map(|original| original.map(|original| shown.record(original))).collect();
-            (states, shown.reflected_index())
-        };
+        let version = self.projection.shown().version().clone();
+        let states = self.record_states(&version, &originals)?;
         let mut records = Vec::with_capacity(places.len());
         for (original, state) in originals.into_iter().zip(states) {
             records.push(match original.zip(state) {
@@ -71,7 +67,7 @@ impl Service {
                 None => None,
             });
         }
-        Ok((records, reflected_index))
+        Ok((records, version.reflected_index()))
     }
 
     /// Puts to each row what its event says. Rows of one entry that follow each other read it once.
@@ -82,17 +78,31 @@ impl Service {
             originals.push(row.event.and_then(place).map(|at| log.original(at)).transpose()?.flatten());
         }
         // All of one moment, so that no two rows tell two things of one record.
-        let states: Vec<Option<(EventRef, bool)>> = {
-            let shown: &Shown = &self.projection.shown();
-            originals.iter().map(|original| original.map(|original| shown.record(original))).collect()
-        };
+        let version = self.projection.shown().version().clone();
+        let states = self.record_states(&version, &originals)?;
         for ((row, original), state) in rows.iter_mut().zip(originals).zip(states) {
             let Some(at) = row.event.and_then(place) else { continue };
             row.details = log.details(at, original.zip(state))?;
         }
         Ok(())
     }
+
+    /// Where the newest versions of records stand in a version of the ledger, and whether the records were taken back.
+    fn record_states(
+        &self,
+        version: &Version,
+        originals: &[Option<EventRef>],
+    ) -> Result<Vec<Option<RecordState>>, Status> {
+        let state = |record: EventRef| {
+            let note = self.projection.note(version, record).map_err(ReadFailure::from)?;
+            Ok(note.map_or((record, false), |note| (note.latest, note.reversed)))
+        };
+        originals.iter().map(|original| original.map(state).transpose()).collect()
+    }
 }
+
+/// The place of a record's newest version, and whether the record was taken back.
+type RecordState = (EventRef, bool);
 
 fn place(at: proto::EventRef) -> Option<EventRef> {
     Some(EventRef { index: LogIndex(at.index), event: u16::try_from(at.event).ok()? })
@@ -166,7 +176,7 @@ impl<'a> Log<'a> {
     fn details(
         &mut self,
         at: EventRef,
-        record: Option<(EventRef, (EventRef, bool))>,
+        record: Option<(EventRef, RecordState)>,
     ) -> Result<Option<proto::HistoryDetails>, Status> {
         let mut details = proto::HistoryDetails::default();
         match self.event(at)? {

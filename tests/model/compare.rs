@@ -47,7 +47,7 @@ pub(crate) fn same(ledger: &Ledger, model: &Naive) {
     accounts(state, model);
     keys_and_regions(state, model);
     holds(state, model);
-    records(state, model);
+    records(ledger, model);
     found_as_looked_for(state);
 }
 
@@ -137,7 +137,8 @@ fn holds(state: &State, model: &Naive) {
     assert_eq!(found, expected, "open holds");
 }
 
-fn records(state: &State, model: &Naive) {
+fn records(ledger: &Ledger, model: &Naive) {
+    let state = &ledger.replay.state;
     let owed = |station, volunteer, minutes: ledger::Minutes| {
         let (station, volunteer) = (named(state, station), named(state, volunteer));
         Owed { station, volunteer, minutes: minutes.get() }
@@ -145,7 +146,7 @@ fn records(state: &State, model: &Naive) {
     let mut noted = 0;
     for (&at, record) in &model.records {
         let index = ledger::LogIndex(at.0);
-        let note = state.records().get(&EventRef { index, event: u16::try_from(at.1).unwrap() });
+        let note = ledger.note(EventRef { index, event: u16::try_from(at.1).unwrap() });
         let found = note.map(|note| {
             let overflow = note.overflow.map(|(pool, minutes)| (named(state, pool), minutes.get()));
             let owed = note.owed.map(|other| owed(other.station, other.volunteer, other.minutes));
@@ -157,7 +158,7 @@ fn records(state: &State, model: &Naive) {
         noted += usize::from(note.is_some());
         assert_eq!(found, expected, "record {at:?}");
     }
-    assert_eq!(state.records().len(), noted, "notes of records that are none");
+    assert_eq!(ledger.noted(), noted, "notes of records that are none");
     let mut found: Vec<_> = state
         .shortages()
         .iter()

@@ -36,11 +36,13 @@ const KINDS: [(&str, u64, u64); 13] = [
 ];
 
 /// What is easy to get wrong, and how often it must happen.
-const SEEN: [(&str, u64); 42] = [
+const SEEN: [(&str, u64); 44] = [
     // At least a quarter of all is possible.
     ("sheet accepted", ROUNDS * SHEETS / 4),
     ("started again", 30),
     ("saved while sheets came", 200),
+    ("record put away is named", 5),
+    ("id put away is used again", 3),
     ("sheet of several events", 500),
     ("sheet of two roles", 200),
     ("sheet of the service key", 8),

@@ -30,8 +30,8 @@ use timebank::{
         wire,
     },
     ledger::{
-        AccountNumber, EventRef, Facts, LogIndex, Millis, Minutes, OlderTime, Refusal, Served, ServedTime, SheetId,
-        SheetOutcome, State,
+        AccountNumber, EventRef, Facts, KeyId, LogIndex, Millis, Minutes, OlderNote, OlderSheet, OlderTime, PutAway,
+        PutAwayCounts, RecordNote, Refusal, Served, ServedTime, SheetId, SheetOutcome, State,
     },
 };
 
@@ -121,8 +121,8 @@ impl Round {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("projections");
         let (projection, _) = Projection::open(&folder, ORIGIN, 0).unwrap();
-        // Only the number of times that were put away counts here: the ledger keeps them itself.
-        projection.times().keep(0, &vec![older_time(); usize::try_from(state.times_put_away()).unwrap()]).unwrap();
+        // Only the numbers of what was put away count here: the ledger keeps it itself.
+        projection.put_away().keep(&as_many(state.put_away())).unwrap();
         projection.save(&still, &projection.heads()).unwrap();
         drop(projection);
         let (_, opened) = Projection::open(&folder, ORIGIN, state.size()).unwrap();
@@ -212,6 +212,12 @@ impl Round {
     fn try_out(&mut self, sheet: &proto::Sheet, refused: Option<&Expected>) {
         let decoded = wire::decode(sheet).unwrap();
         let facts: Facts = self.ledger.facts(&decoded.sheet);
+        let [record, id] = self.ledger.asks_for_older(&decoded.sheet);
+        for (seen, what) in [(record, "record put away is named"), (id, "id put away is used again")] {
+            if seen {
+                self.coverage.saw(what);
+            }
+        }
         let now = Millis(self.ledger.now);
         let tried = self.ledger.replay.state.try_sheets(slice::from_ref(&decoded.sheet), now, |_, _| facts.clone());
         let first = match &tried[0] {
@@ -231,6 +237,20 @@ impl Round {
             events: kinds.to_vec(),
         };
         wire::sign(draft, &keys).unwrap()
+    }
+}
+
+/// So many rows of any content.
+fn as_many(counts: PutAwayCounts) -> PutAway {
+    let count = |number: u64| usize::try_from(number).unwrap();
+    let (author, record) = (KeyId([1; 16]), EventRef { index: LogIndex(1), event: 0 });
+    let sheet = OlderSheet { author, id: SheetId([1; 16]), index: LogIndex(1) };
+    let note = RecordNote { noted_at: LogIndex(2), latest: record, overflow: None, owed: None, reversed: true };
+    PutAway {
+        times: vec![older_time(); count(counts.times)],
+        sheets: vec![sheet; count(counts.sheets)],
+        notes: vec![OlderNote { record, note }; count(counts.notes)],
+        ..PutAway::default()
     }
 }
 

@@ -10,6 +10,8 @@
     reason = "each test uses its part, and a test stops at the first surprise"
 )]
 
+use std::collections::BTreeMap;
+
 use timebank::{
     engine::{
         clock::ClockImplausible,
@@ -21,8 +23,8 @@ use timebank::{
         wire::{self, Decoded},
     },
     ledger::{
-        AskedTimes, Event, EventRef, Facts, Millis, OlderTime, Policy, Refusal, ServedTime, Sheet, SheetId,
-        SheetOutcome,
+        AskedTimes, Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, Policy, PutAway, RecordNote, Refusal,
+        ServedTime, Sheet, SheetId, SheetOutcome,
     },
 };
 
@@ -96,6 +98,8 @@ pub struct Ledger {
 struct Memory {
     sheets: Vec<Decoded>,
     times: Vec<OlderTime>,
+    ids: BTreeMap<(KeyId, SheetId), LogIndex>,
+    notes: BTreeMap<EventRef, RecordNote>,
     now: i64,
 }
 
@@ -112,9 +116,20 @@ impl Past for Memory {
         Ok(asked.resolve(row)?.unwrap())
     }
 
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), Self::Error> {
-        assert_eq!(first, self.times.len() as u64, "times are numbered without a gap");
-        self.times.extend(times);
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, Self::Error> {
+        Ok(self.ids.get(&(author, id)).copied())
+    }
+
+    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, Self::Error> {
+        Ok(self.notes.get(&record).copied())
+    }
+
+    fn keep(&mut self, put_away: &PutAway) -> Result<(), Self::Error> {
+        assert_eq!(put_away.first.times, self.times.len() as u64, "times are numbered without a gap");
+        self.times.extend(&put_away.times);
+        assert_eq!(put_away.first.sheets, self.ids.len() as u64, "no id is put away twice");
+        self.ids.extend(put_away.sheets.iter().map(|older| ((older.author, older.id), older.index)));
+        self.notes.extend(put_away.notes.iter().map(|older| (older.record, older.note)));
         Ok(())
     }
 }
@@ -297,6 +312,26 @@ impl Ledger {
 
     pub fn new() -> Self {
         Self::with(&Policy::default())
+    }
+
+    /// What became of a record, at hand or put away.
+    pub fn note(&self, record: EventRef) -> Option<RecordNote> {
+        self.replay.state.records().get(&record).or(self.past.notes.get(&record)).copied()
+    }
+
+    /// Whether what a sheet asks for was put away: what became of a record, or its own id.
+    pub fn asks_for_older(&self, sheet: &Sheet) -> [bool; 2] {
+        let state = &self.replay.state;
+        let mut records = sheet.events.iter().filter_map(Event::record);
+        let is_older = |record| state.records().get(&record).is_none() && self.past.notes.contains_key(&record);
+        let id = sheet.signers.first().is_some_and(|author| self.past.ids.contains_key(&(*author, sheet.sheet_id)));
+        [records.any(is_older), id]
+    }
+
+    /// How many records that is known of.
+    pub fn noted(&self) -> usize {
+        let records = self.replay.state.records();
+        records.len() + self.past.notes.keys().filter(|record| records.get(record).is_none()).count()
     }
 
     /// Signs events as a sheet that is valid now.

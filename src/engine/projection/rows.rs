@@ -481,3 +481,51 @@ row! {
         checksum: u32,
     }
 }
+
+row! {
+    /// The id of a sheet that the state has put away, as [`crate::ledger::OlderSheet`] has it.
+    SheetRow, 44, {
+        /// The id, its first byte the highest.
+        id: u128,
+        /// The id of the author's key, its first byte the highest.
+        author: u128,
+        /// Log index of the sheet.
+        index: u64,
+        /// CRC-32 of the row with a zero here.
+        checksum: u32,
+    }
+}
+
+row! {
+    /// What had become of a record that the state has put away, as [`crate::ledger::OlderNote`] has it.
+    NoteRow, 64, {
+        /// Log index of the record.
+        record_index: u64,
+        /// Log index of its newest version.
+        latest_index: u64,
+        /// Log index of the entry that made it so.
+        noted_at: u64,
+        /// Minutes that went to a pool because of the cap; 0: none did.
+        overflow: i64,
+        /// Minutes that the station gave in the volunteer's stead; 0: none.
+        owed: i64,
+        /// Dense number of the pool; 0: none.
+        pool: u32,
+        /// Dense number of the station that is owed; 0: none.
+        station: u32,
+        /// Dense number of the volunteer in whose stead; 0: none.
+        volunteer: u32,
+        /// Number of the record's event.
+        record_event: u16,
+        /// Number of its newest version's event.
+        latest_event: u16,
+        /// 1: it was taken back.
+        reversed: u8,
+        /// 0: with the next field makes the row 64 bytes, a multiple of 8.
+        reserved: u8,
+        /// 0, as the field before.
+        reserved_too: u16,
+        /// CRC-32 of the row with a zero here.
+        checksum: u32,
+    }
+}

@@ -13,14 +13,14 @@ const ON_DATE: u8 = 2;
 
 /// Rows of fixed length, numbered from 0 in the order in which times were put away.
 #[derive(Debug)]
-pub struct TimesFile(RowFile<TimeRow>);
+pub(super) struct TimesFile(RowFile<TimeRow>);
 
 impl TimesFile {
     /// Opens or creates it.
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn open(path: &Path) -> Result<Self, ProjectionError> {
+    pub(super) fn open(path: &Path) -> Result<Self, ProjectionError> {
         RowFile::open(path).map(Self)
     }
 
@@ -28,7 +28,7 @@ impl TimesFile {
     ///
     /// # Errors
     /// It can't be made.
-    pub fn temporary() -> std::io::Result<Self> {
+    pub(super) fn temporary() -> std::io::Result<Self> {
         Ok(Self(RowFile::temporary(tempfile::tempfile()?)))
     }
 
@@ -36,7 +36,7 @@ impl TimesFile {
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn keep(&self, first: u64, times: &[OlderTime]) -> Result<(), ProjectionError> {
+    pub(super) fn keep(&self, first: u64, times: &[OlderTime]) -> Result<(), ProjectionError> {
         let rows: Vec<TimeRow> = times.iter().map(row).collect();
         self.0.append(first, &rows)
     }
@@ -45,21 +45,15 @@ impl TimesFile {
     ///
     /// # Errors
     /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`].
-    pub fn times(&self, asked: &AskedTimes) -> Result<Vec<ServedTime>, ProjectionError> {
+    pub(super) fn times(&self, asked: &AskedTimes) -> Result<Vec<ServedTime>, ProjectionError> {
         let found = asked.resolve(|number| time(&self.0.read(number)?).ok_or_else(|| self.0.corrupt(number)))?;
         found.ok_or_else(|| self.0.corrupt(asked.newest.saturating_sub(1)))
     }
 
     /// Times that it holds.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.0.len()
-    }
-
-    /// Whether no time was put away yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     pub(super) fn truncate(&self, length: u64) -> Result<(), ProjectionError> {

@@ -109,7 +109,8 @@ impl Publisher {
         }
         let mut answers = Answers::default();
         for Waiter { receipt, reply } in waiters.drain(..) {
-            let publication = self.publication(receipt.index).unwrap_or_else(|error| fatal(&error.to_string()));
+            let publication = publication(self.store.as_ref(), &self.published.borrow(), receipt.index);
+            let publication = publication.unwrap_or_else(|error| fatal(&error.to_string()));
             answers.add(reply, Ok(Accepted { receipt, publication: Some(publication) }));
         }
         answers.deliver();
@@ -122,13 +123,19 @@ impl Publisher {
         self.last = Some(Instant::now());
         Ok(())
     }
+}
 
-    fn publication(&self, index: u64) -> Result<proto::Publication, StoreError> {
-        let Published { size, note } = self.published.borrow().clone();
-        let proof = inclusion_proof(index, size, |level, at| self.store.node(level, at))?;
-        Ok(proto::Publication {
-            checkpoint: note,
-            inclusion_proof: proof.into_iter().map(|hash| hash.to_vec().into()).collect(),
-        })
-    }
+/// A checkpoint, and the proof that it covers an entry.
+///
+/// # Errors
+/// A hash can't be read.
+pub(super) fn publication(
+    store: &dyn LogStore,
+    checkpoint: &Published,
+    index: u64,
+) -> Result<proto::Publication, StoreError> {
+    let Published { size, note } = checkpoint;
+    let proof = inclusion_proof(index, *size, |level, at| store.node(level, at))?;
+    let inclusion_proof = proof.into_iter().map(|hash| hash.to_vec().into()).collect();
+    Ok(proto::Publication { checkpoint: note.clone(), inclusion_proof })
 }

@@ -16,12 +16,12 @@ use crate::{
     engine::{
         clock::{Clock, ClockImplausible},
         past::{LogPast, PastError},
-        projection::{Projection, TimesFile},
+        projection::{Projection, PutAwayFiles},
         replay::{Judged, NotRecorded, Past, Replay, Shell, SignatureVerdict, resolve_facts},
         store::{LogStore, StoredEntry},
     },
     format::wire::{self, Decoded},
-    ledger::{AskedTimes, Event, EventRef, Millis, OlderTime, ServedTime, Version},
+    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, Millis, PutAway, RecordNote, ServedTime, SheetId, Version},
     merkle::{Hash, stored_hash_count},
 };
 
@@ -34,7 +34,7 @@ type Recent = BTreeMap<u64, Arc<Decoded>>;
 /// The sequencing thread's own.
 pub(super) struct Sequence {
     store: Arc<dyn LogStore>,
-    times: Arc<TimesFile>,
+    put_away: Arc<PutAwayFiles>,
     replay: Replay,
     clock: Arc<Clock>,
     recent: Recent,
@@ -44,8 +44,8 @@ pub(super) struct Sequence {
 impl Sequence {
     pub(super) fn new(store: Arc<dyn LogStore>, projection: &Projection, replay: Replay, clock: Arc<Clock>) -> Self {
         let snapshot_at = projection.snapshot_size() + SNAPSHOT_ENTRIES;
-        let times = Arc::clone(projection.times());
-        Self { store, times, replay, clock, recent: BTreeMap::new(), snapshot_at }
+        let put_away = Arc::clone(projection.put_away());
+        Self { store, put_away, replay, clock, recent: BTreeMap::new(), snapshot_at }
     }
 
     /// Until all handles are gone and everything is handed on. The last batch carries a snapshot.
@@ -133,8 +133,8 @@ impl Sequence {
         verdict: SignatureVerdict,
         stored: &mut Vec<Hash>,
     ) -> Result<Judged, SubmitError> {
-        let Self { store, times, recent, clock, replay, .. } = self;
-        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), times }, recent, clock };
+        let Self { store, put_away, recent, clock, replay, .. } = self;
+        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), put_away }, recent, clock };
         let judged = replay.accept(&submission.decoded, verdict, &mut shell, |hash| stored.push(hash));
         judged.map_err(|reason| match reason {
             NotRecorded::Refused(refusal) => SubmitError::Refused(refusal),
@@ -160,8 +160,8 @@ impl Sequence {
         }
         let count = passing.len() + refused.len();
         let (numbers, passing): (Vec<usize>, Vec<_>) = passing.into_iter().unzip();
-        let Self { store, times, recent, clock, replay, .. } = self;
-        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), times }, recent, clock };
+        let Self { store, put_away, recent, clock, replay, .. } = self;
+        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), put_away }, recent, clock };
         let tried = replay.state.try_sheets(&passing, now, |state, sheet| {
             resolve_facts(state, sheet, &mut shell).unwrap_or_else(|error| fatal(&error.to_string()))
         });
@@ -195,8 +195,16 @@ impl Past for SequencerShell<'_> {
         self.log.times(asked)
     }
 
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> Result<(), PastError> {
-        self.log.keep_times(first, times)
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, PastError> {
+        self.log.sheet(author, id)
+    }
+
+    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, PastError> {
+        self.log.note(record)
+    }
+
+    fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
+        self.log.keep(put_away)
     }
 }
 

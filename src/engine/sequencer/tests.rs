@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use super::*;
-use crate::engine::clock::SystemTimeSource;
+use crate::engine::{clock::SystemTimeSource, store::MemoryStore};
 
 /// A sheet of the right shape for its place in the queue; nobody gets to look at its signature.
 fn sheet() -> proto::Sheet {
@@ -28,7 +28,10 @@ fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let published = watch::channel(Published::default()).1;
     let clock = Clock::start(Box::new(SystemTimeSource::default()), None, None).unwrap();
     let clock = Arc::new(clock);
-    (Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock }, inbox)
+    let folder = tempfile::tempdir().unwrap();
+    let (projection, _) = Projection::open(folder.path(), "timebank.example/test", 0).unwrap();
+    let expired = Arc::new(Expired { store: Arc::new(MemoryStore::default()), projection: Arc::new(projection) });
+    (Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock, expired }, inbox)
 }
 
 #[tokio::test]

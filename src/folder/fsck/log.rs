@@ -122,8 +122,11 @@ impl<'a> Walk<'a> {
         let store = self.store;
         let index = prepared.entry.index;
         let mut number = stored_hash_count(index);
-        let replayed =
-            pipeline::replay(&mut self.replay, prepared, &mut LogPast { store, times: self.own.times() }, |hash| {
+        let replayed = pipeline::replay(
+            &mut self.replay,
+            prepared,
+            &mut LogPast { store, put_away: self.own.put_away() },
+            |hash| {
                 let problem = match store.tree_hash(number) {
                     Ok(Some(kept)) if kept == hash => None,
                     Ok(Some(_)) => Some("it is not that of the entries".to_owned()),
@@ -134,7 +137,8 @@ impl<'a> Walk<'a> {
                     findings.add(Part::Tree, format!("tree hash {number}, of entry {index}"), &problem, BACKUP);
                 }
                 number += 1;
-            })?;
+            },
+        )?;
         let (size, root) = (index + 1, self.replay.frontier.root());
         if store.commit_root(size)?.is_some_and(|kept| kept != root) && size < store.size() {
             let problem = "it is not that of the entries";

@@ -3,31 +3,12 @@
 use crate::ledger::{
     event::Served,
     served::ServedTime,
-    table::FixedRow,
+    table::{
+        FixedRow,
+        packed::{Link, from_40, link, put_40, put_link},
+    },
     units::{AccountNumber, DAY_MS, EventRef, LogIndex, Millis, Minutes},
 };
-
-/// A number of a row, or none.
-pub(super) type Link = Option<u32>;
-
-fn put_link(link: Link) -> [u8; 4] {
-    link.map_or(0, |number| number.saturating_add(1)).to_le_bytes()
-}
-
-fn link(bytes: [u8; 4]) -> Link {
-    u32::from_le_bytes(bytes).checked_sub(1)
-}
-
-/// A number below 2^40, more than a log ever has entries, or times.
-fn put_40(number: u64) -> [u8; 5] {
-    let [low @ .., a, b, c] = number.to_le_bytes();
-    assert!([a, b, c] == [0; 3], "fewer than 2^40");
-    low
-}
-
-fn from_40(bytes: [u8; 5]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| (number << 8_u8) | u64::from(*byte))
-}
 
 /// Clock times.
 const INTERVAL: u8 = 1;

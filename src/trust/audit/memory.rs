@@ -327,7 +327,7 @@ fn open_state(state: &Path, origin: &str) -> Result<Remembered, MemoryFileError>
     // Without these there is nothing that the saved state could be of.
     let log_size = if genesis.is_some() && events.is_some() { u64::MAX } else { 0 };
     let (own, replay) = Projection::open(&state.join("projections"), origin, log_size)?;
-    let old = Scratch::open(state, replay.state.size(), Arc::clone(own.times()))?;
+    let old = Scratch::open(state, replay.state.size(), Arc::clone(own.put_away()))?;
     let begun = replay.state.size() > 0;
     Ok(Remembered {
         genesis: genesis.filter(|_| begun),

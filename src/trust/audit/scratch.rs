@@ -10,20 +10,20 @@ use std::{
 
 use super::TreeFile;
 use crate::{
-    engine::{projection::TimesFile, replay::Past, store::StoredEntry},
+    engine::{projection::PutAwayFiles, replay::Past, store::StoredEntry},
     format::wire,
-    ledger::{AskedTimes, Event, EventRef, OlderTime, ServedTime},
+    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, SheetId},
     merkle::Hash,
 };
 
-/// Four files: every entry's events with their lengths, where each entry's end, the hashes of the tree, and times that were put
-/// away. Reading an event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
+/// Four files: every entry's events with their lengths, where each entry's end, the hashes of the tree, and what
+/// the state has put away. Reading an event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
 #[derive(Debug)]
 pub struct Scratch {
     events: BufWriter<File>,
     ends: BufWriter<File>,
     tree: TreeFile,
-    times: Arc<TimesFile>,
+    put_away: Arc<PutAwayFiles>,
     /// Bytes of events so far.
     length: u64,
     flushed: bool,
@@ -43,15 +43,15 @@ impl Scratch {
     /// They can't be made.
     pub fn new() -> io::Result<Self> {
         let file = || tempfile::tempfile().map(buffered);
-        let (tree, times) = (TreeFile::temporary()?, Arc::new(TimesFile::temporary()?));
-        Ok(Self { events: file()?, ends: file()?, tree, times, length: 0, flushed: true })
+        let (tree, put_away) = (TreeFile::temporary()?, Arc::new(PutAwayFiles::temporary()?));
+        Ok(Self { events: file()?, ends: file()?, tree, put_away, length: 0, flushed: true })
     }
 
-    /// The files of a folder, cut to so many entries, and the times of projections that stand there.
+    /// The files of a folder, cut to so many entries, and what was put away by the state that stands there.
     ///
     /// # Errors
     /// They can't be opened, or hold less.
-    pub fn open(folder: &Path, entries: u64, times: Arc<TimesFile>) -> io::Result<Self> {
+    pub fn open(folder: &Path, entries: u64, put_away: Arc<PutAwayFiles>) -> io::Result<Self> {
         let open =
             |name: &str| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(folder.join(name));
         let (mut events, mut ends) = (open("events")?, open("ends")?);
@@ -71,7 +71,7 @@ impl Scratch {
         events.seek(SeekFrom::End(0))?;
         ends.seek(SeekFrom::End(0))?;
         let tree = TreeFile::open(&folder.join("tree"), entries)?;
-        Ok(Self { events: buffered(events), ends: buffered(ends), tree, times, length, flushed: true })
+        Ok(Self { events: buffered(events), ends: buffered(ends), tree, put_away, length, flushed: true })
     }
 
     /// Keeps an entry that was replayed, and the tree's hashes that it completed.
@@ -136,11 +136,19 @@ impl Past for Scratch {
     type Error = io::Error;
 
     fn times(&mut self, asked: &AskedTimes) -> io::Result<Vec<ServedTime>> {
-        self.times.times(asked).map_err(io::Error::other)
+        self.put_away.times(asked).map_err(io::Error::other)
     }
 
-    fn keep_times(&mut self, first: u64, times: &[OlderTime]) -> io::Result<()> {
-        self.times.keep(first, times).map_err(io::Error::other)
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> io::Result<Option<LogIndex>> {
+        self.put_away.sheet(author, id).map_err(io::Error::other)
+    }
+
+    fn note(&mut self, record: EventRef) -> io::Result<Option<RecordNote>> {
+        self.put_away.note(record, u64::MAX).map_err(io::Error::other)
+    }
+
+    fn keep(&mut self, put_away: &PutAway) -> io::Result<()> {
+        self.put_away.keep(put_away).map_err(io::Error::other)
     }
 
     fn event(&mut self, at: EventRef) -> io::Result<Option<Event>> {

@@ -1,0 +1,234 @@
+//! One run: a file of rows in the order of their names, and its filter beside it.
+
+use std::{
+    fs::File,
+    io::ErrorKind,
+    ops::{Range, RangeInclusive},
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::{NamedRow, filter::Filter};
+use crate::engine::{
+    projection::rows::{ProjectionError, RowFile},
+    store::sync_folder,
+};
+
+/// Rows that are read or written at once: some 200 kB.
+pub(super) const ROWS_AT_ONCE: u64 = 4_096;
+
+/// Ends the name of a file that isn't finished.
+const UNFINISHED: &str = ".unfinished";
+/// Ends the name of a filter.
+const FILTER: &str = ".filter";
+
+/// Rows that were put away side by side, in the order of their names; those of one name as they were put away.
+#[derive(Debug)]
+pub(super) struct Run<R: NamedRow> {
+    numbers: Range<u64>,
+    rows: RowFile<R>,
+    /// Its first name and its last.
+    names: RangeInclusive<R::Name>,
+    filter: Option<Filter>,
+    /// Where its filter is kept, if it is.
+    filter_path: Option<PathBuf>,
+    synced: AtomicBool,
+}
+
+/// Where the files of runs are.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// None: in files that have no name.
+    pub(super) folder: Option<PathBuf>,
+    /// How their names begin.
+    pub(super) name: &'static str,
+}
+
+impl Place {
+    fn path(&self, numbers: &Range<u64>, end: &str) -> Option<PathBuf> {
+        let name = format!("{}.{}-{}{end}", self.name, numbers.start, numbers.end);
+        self.folder.as_ref().map(|folder| folder.join(name))
+    }
+
+    /// The numbers of the rows of those whose files are there.
+    pub(super) fn found(&self) -> Result<Vec<Range<u64>>, ProjectionError> {
+        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let io = |source| ProjectionError::Io { path: folder.clone(), source };
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(io)? {
+            let file = entry.map_err(io)?.file_name();
+            let numbers =
+                file.to_str().and_then(|file| file.strip_prefix(self.name)?.strip_prefix('.')?.split_once('-'));
+            let numbers = numbers.and_then(|(first, end)| Some(first.parse().ok()?..end.parse().ok()?));
+            found.extend(numbers.filter(|numbers| !numbers.is_empty()));
+        }
+        Ok(found)
+    }
+
+    /// Removes the files of all runs but some, and what isn't finished.
+    pub(super) fn remove_others(&self, kept: &[Range<u64>]) -> Result<(), ProjectionError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let io = |source| ProjectionError::Io { path: folder.clone(), source };
+        let kept: Vec<PathBuf> =
+            kept.iter().flat_map(|numbers| ["", FILTER].map(|end| self.path(numbers, end))).flatten().collect();
+        let begins = format!("{}.", self.name);
+        for entry in std::fs::read_dir(folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            if entry.file_name().to_string_lossy().starts_with(&begins) && !kept.contains(&entry.path()) {
+                std::fs::remove_file(entry.path()).map_err(io)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the files of a run, if they are there.
+    pub(super) fn remove(&self, numbers: &Range<u64>) -> Result<(), ProjectionError> {
+        for path in [FILTER, UNFINISHED, ""].iter().filter_map(|end| self.path(numbers, end)) {
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != ErrorKind::NotFound => {
+                    return Err(ProjectionError::Io { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn file<R: NamedRow>(&self, numbers: &Range<u64>, end: &str) -> Result<RowFile<R>, ProjectionError> {
+        match self.path(numbers, end) {
+            Some(path) => RowFile::open(&path),
+            None => match tempfile::tempfile() {
+                Ok(file) => Ok(RowFile::temporary(file)),
+                Err(source) => Err(ProjectionError::Io { path: std::env::temp_dir(), source }),
+            },
+        }
+    }
+
+    /// What was written to a file without its name gets it, and the name of the whole run is there before those of its parts
+    /// go.
+    fn finish(&self, numbers: &Range<u64>) -> Result<(), ProjectionError> {
+        let paths = self.path(numbers, UNFINISHED).zip(self.path(numbers, ""));
+        let Some(((unfinished, path), folder)) = paths.zip(self.folder.as_ref()) else { return Ok(()) };
+        let named = std::fs::rename(&unfinished, &path).and_then(|()| sync_folder(folder));
+        named.map_err(|source| ProjectionError::Io { path, source })
+    }
+}
+
+impl<R: NamedRow> Run<R> {
+    pub(super) fn numbers(&self) -> Range<u64> {
+        self.numbers.clone()
+    }
+
+    pub(super) const fn rows(&self) -> u64 {
+        self.numbers.end - self.numbers.start
+    }
+
+    /// Opens one; nothing where it isn't whole.
+    pub(super) fn open(place: &Place, numbers: Range<u64>) -> Result<Option<Self>, ProjectionError> {
+        let rows = place.file(&numbers, "")?;
+        let whole = rows.len() == numbers.end - numbers.start;
+        whole.then(|| Self::over(place, numbers, rows, true)).transpose()
+    }
+
+    /// Writes one, in the order of its names.
+    pub(super) fn write(place: &Place, first: u64, rows: &[R]) -> Result<Self, ProjectionError> {
+        let numbers = first..first + rows.len() as u64;
+        place.remove(&numbers)?;
+        let file = place.file(&numbers, "")?;
+        file.append(0, rows)?;
+        Self::over(place, numbers, file, false)
+    }
+
+    /// One of rows that `write` puts into a file in the order of their names, synced before it has its name.
+    pub(super) fn made(
+        place: &Place,
+        numbers: Range<u64>,
+        write: impl FnOnce(&RowFile<R>) -> Result<(), ProjectionError>,
+    ) -> Result<Self, ProjectionError> {
+        place.remove(&numbers)?;
+        let file = place.file(&numbers, UNFINISHED)?;
+        write(&file)?;
+        let run = Self::over(place, numbers.clone(), file, false)?;
+        run.sync()?;
+        place.finish(&numbers)?;
+        Ok(run)
+    }
+
+    fn over(place: &Place, numbers: Range<u64>, rows: RowFile<R>, synced: bool) -> Result<Self, ProjectionError> {
+        let names = rows.read(0)?.name()..=rows.read(rows.len() - 1)?.name();
+        let path = place.path(&numbers, FILTER);
+        // Without a sound one it is made again.
+        let kept = path.as_ref().filter(|_| synced).and_then(|path| Filter::from_bytes(&std::fs::read(path).ok()?));
+        let is_kept = kept.is_some();
+        let mut run = Self { numbers, rows, names, filter: kept, filter_path: path, synced: AtomicBool::new(is_kept) };
+        if !is_kept {
+            run.make_filter()?;
+        }
+        Ok(run)
+    }
+
+    fn make_filter(&mut self) -> Result<(), ProjectionError> {
+        let mut marks = Vec::new();
+        for first in (0..self.rows.len()).step_by(usize::try_from(ROWS_AT_ONCE).unwrap_or(1)) {
+            let rows = self.rows.read_range(first..self.rows.len().min(first + ROWS_AT_ONCE))?;
+            marks.extend(rows.iter().map(|row| R::mark(&row.name())));
+        }
+        self.filter = Filter::of(marks);
+        match self.filter.as_ref().zip(self.filter_path.as_ref()) {
+            Some((filter, path)) => {
+                let kept = std::fs::write(path, filter.to_bytes());
+                kept.map_err(|source| ProjectionError::Io { path: path.clone(), source })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Rows side by side, each as it was written.
+    pub(super) fn read(&self, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
+        let first = numbers.start;
+        let rows = self.rows.read_range(numbers)?;
+        match (first..).zip(&rows).find(|(_, row)| !row.is_sound()) {
+            Some((damaged, _)) => Err(self.rows.corrupt(damaged)),
+            None => Ok(rows),
+        }
+    }
+
+    /// Adds the rows of a name.
+    pub(super) fn find(&self, name: &R::Name, mark: u64, found: &mut Vec<R>) -> Result<(), ProjectionError> {
+        let may_have = || self.filter.as_ref().is_none_or(|filter| filter.may_have(mark));
+        if !self.names.contains(name) || !may_have() {
+            return Ok(());
+        }
+        let Range { mut start, mut end } = 0..self.rows.len();
+        while start < end {
+            let middle = start + (end - start) / 2;
+            let row = self.read(middle..middle + 1)?;
+            if row.iter().all(|row| row.name() < *name) { start = middle + 1 } else { end = middle }
+        }
+        while start < self.rows.len() {
+            let rows = self.read(start..start + 1)?;
+            let own = rows.into_iter().filter(|row| row.name() == *name);
+            let before = found.len();
+            found.extend(own);
+            if found.len() == before {
+                break;
+            }
+            start += 1;
+        }
+        Ok(())
+    }
+
+    /// Brings it to the disk. A filter of other rows would deny those that there are, so it is synced as well.
+    pub(super) fn sync(&self) -> Result<(), ProjectionError> {
+        if self.synced.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.rows.sync()?;
+        if let Some(path) = self.filter_path.as_ref().filter(|_| self.filter.is_some()) {
+            let synced = File::open(path).and_then(|file| file.sync_all());
+            synced.map_err(|source| ProjectionError::Io { path: path.clone(), source })?;
+        }
+        self.synced.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}

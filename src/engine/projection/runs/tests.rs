@@ -1,0 +1,144 @@
+#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use super::*;
+use crate::engine::projection::rows::WarningRow;
+
+/// Any row of fixed length will do: its name is what an event is similar to, its event what tells it from others.
+impl NamedRow for WarningRow {
+    type Name = u64;
+
+    fn name(&self) -> u64 {
+        self.similar_index
+    }
+
+    fn mark(name: &u64) -> u64 {
+        *name
+    }
+
+    fn is_sound(&self) -> bool {
+        self.code == 1
+    }
+}
+
+const BATCH: u64 = 16;
+
+fn row(name: u64, event: u16) -> WarningRow {
+    WarningRow { similar_index: name, similar_event: 0, event, code: 1, reserved: 0, reserved_too: 0 }
+}
+
+/// Names go up and down, and each comes again seven batches later.
+fn batch(number: u64) -> Vec<WarningRow> {
+    let name = |row: u64| (number % 7) * 1_000 + (row * 7) % BATCH;
+    (0..BATCH).map(|number_in| row(name(number_in), u16::try_from(number * BATCH + number_in).unwrap())).collect()
+}
+
+fn keep(runs: &Runs<WarningRow>, batches: std::ops::Range<u64>) {
+    batches.for_each(|number| runs.keep(number * BATCH, batch(number)).unwrap());
+}
+
+/// Each name has its rows of the first `batches`, in their order.
+fn check(runs: &Runs<WarningRow>, batches: u64) {
+    assert!(runs.holds(batches * BATCH) && !runs.holds((batches + 1) * BATCH));
+    for name in (0..8).flat_map(|group| (0..=BATCH).map(move |number| group * 1_000 + number)) {
+        let all = (0..batches).flat_map(batch).filter(|row| row.similar_index == name);
+        assert_eq!(runs.find(&name).unwrap(), all.collect::<Vec<_>>(), "{name}");
+    }
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| !name.ends_with(".filter")).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn rows_are_found_by_name_while_runs_are_merged_and_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path(), "names").unwrap();
+    check(&runs, 0);
+    keep(&runs, 0..20);
+    check(&runs, 20);
+    // No more than a snapshot has.
+    runs.merge(15 * BATCH).unwrap();
+    check(&runs, 20);
+    assert_eq!((files(folder.path()).len(), files(folder.path())[0].as_str()), (1 + 12, "names.0-128"));
+    runs.sync().unwrap();
+    drop(runs);
+    let runs = Runs::open(folder.path(), "names").unwrap();
+    check(&runs, 20);
+    keep(&runs, 20..64);
+    runs.merge(64 * BATCH).unwrap();
+    assert_eq!(files(folder.path()), ["names.0-1024"]);
+    check(&runs, 64);
+    let other = Runs::temporary("names");
+    keep(&other, 0..64);
+    assert_eq!(other.first_difference(&runs).unwrap(), None);
+    keep(&other, 63..64);
+    keep(&other, 64..65);
+    assert!(runs.first_difference(&other).unwrap().is_some() && other.first_difference(&runs).unwrap().is_some());
+}
+
+#[test]
+fn what_is_ahead_of_a_snapshot_is_cut_and_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path(), "names").unwrap();
+    keep(&runs, 0..10);
+    runs.truncate(7 * BATCH).unwrap();
+    check(&runs, 7);
+    assert_eq!(files(folder.path()).len(), 7);
+    keep(&runs, 7..12);
+    keep(&runs, 9..10);
+    check(&runs, 10);
+    drop(runs);
+    // A gap ends them, as does a run that isn't whole; so does the part of one that a kill has left of a merge.
+    std::fs::write(folder.path().join("names.0-128.unfinished"), b"half").unwrap();
+    let cut = std::fs::OpenOptions::new().write(true).open(folder.path().join("names.80-96")).unwrap();
+    cut.set_len(15 * 16).unwrap();
+    let runs: Runs<WarningRow> = Runs::open(folder.path(), "names").unwrap();
+    check(&runs, 5);
+    runs.truncate(5 * BATCH).unwrap();
+    assert_eq!(files(folder.path()).len(), 5);
+}
+
+#[test]
+fn parts_that_a_kill_left_beside_a_merged_run_are_not_read_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path(), "names").unwrap();
+    keep(&runs, 0..9);
+    let parts: Vec<(String, Vec<u8>)> = files(folder.path())
+        .into_iter()
+        .map(|name| (name.clone(), std::fs::read(folder.path().join(name)).unwrap()))
+        .collect();
+    runs.merge(9 * BATCH).unwrap();
+    for (name, bytes) in &parts {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let runs: Runs<WarningRow> = Runs::open(folder.path(), "names").unwrap();
+    check(&runs, 9);
+    runs.truncate(9 * BATCH).unwrap();
+    assert_eq!(files(folder.path()), ["names.0-128", "names.128-144"]);
+}
+
+#[test]
+fn a_filter_that_is_damaged_or_gone_is_made_again_and_a_damaged_row_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::open(folder.path(), "names").unwrap();
+    keep(&runs, 0..3);
+    drop(runs);
+    let path = |name: &str| folder.path().join(name);
+    let whole = std::fs::read(path("names.0-16.filter")).unwrap();
+    for bytes in [&whole[..whole.len() - 1], b"", &[&whole[..], b"x"].concat()] {
+        std::fs::write(path("names.0-16.filter"), bytes).unwrap();
+        check(&Runs::open(folder.path(), "names").unwrap(), 3);
+        assert_eq!(std::fs::read(path("names.0-16.filter")).unwrap(), whole);
+    }
+    std::fs::remove_file(path("names.16-32.filter")).unwrap();
+    check(&Runs::open(folder.path(), "names").unwrap(), 3);
+    let mut rows = std::fs::read(path("names.0-16")).unwrap();
+    rows[8 * 16 + 12] = 9;
+    std::fs::write(path("names.0-16"), rows).unwrap();
+    let runs: Runs<WarningRow> = Runs::open(folder.path(), "names").unwrap();
+    assert!(matches!(runs.find(&8), Err(ProjectionError::Corrupt { row: 8, .. })));
+    assert_eq!(runs.find(&1_000).unwrap().len(), 1);
+}
