@@ -218,12 +218,7 @@ impl LedgerService for Service {
         if !request.details {
             return self.history(&request).and_then(answer);
         }
-        self.beside(move |service| {
-            let mut page = service.history(&request)?;
-            service.add_details(&mut page.rows)?;
-            Ok(page)
-        })
-        .await
+        self.beside(move |service| service.history(&request)).await
     }
 
     async fn list_holds(&self, request: Request<proto::ListHoldsRequest>) -> Answer<proto::ListHoldsResponse> {

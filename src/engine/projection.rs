@@ -27,7 +27,7 @@ pub use self::{put_away::PutAwayFiles, shown::Shown};
 use crate::{
     engine::replay::{Replay, StillReplay},
     format::{proto, wire},
-    ledger::{Event, EventKind, EventRef, RecordNote, Sheet, SheetOutcome, State, Version, WarningCode},
+    ledger::{Event, EventKind, EventRef, LogIndex, RecordNote, Sheet, SheetOutcome, State, Version, WarningCode},
     merkle::Hash,
 };
 
@@ -246,7 +246,11 @@ impl Projection {
         self.put_away.sync()?;
         snapshot::save(&self.folder, replay, heads)?;
         self.snapshot_size.store(replay.state.size(), std::sync::atomic::Ordering::Relaxed);
-        self.put_away.merge(replay.state.put_away())
+        if let Err(error) = self.put_away.merge(replay.state.put_away()) {
+            // They are found all the same.
+            tracing::warn!("what was put away was not put in order: {error}");
+        }
+        Ok(())
     }
 }
 
@@ -256,19 +260,19 @@ fn new_entry(committed: &Committed<'_>) -> NewEntry {
     let postings = outcome
         .postings
         .iter()
-        .map(|(event, applied)| NewPosting {
-            account: applied.posting.account.0,
-            minutes: applied.posting.minutes.get(),
-            balance_after: applied.balance_after.get(),
-            held_after: applied.held_after.get(),
-            event: *event,
-            kind: committed
-                .sheet
-                .events
-                .get(usize::from(*event))
-                .and_then(Event::shown_as)
-                .map_or(0, EventKind::number),
-            counterparty: applied.posting.counterparty.map_or(NOBODY, |account| account.0),
+        .map(|(number, applied)| {
+            let event = committed.sheet.events.get(usize::from(*number));
+            let at = EventRef { index: LogIndex(committed.index), event: *number };
+            NewPosting {
+                account: applied.posting.account.0,
+                minutes: applied.posting.minutes.get(),
+                balance_after: applied.balance_after.get(),
+                held_after: applied.held_after.get(),
+                event: *number,
+                kind: event.and_then(Event::shown_as).map_or(0, EventKind::number),
+                counterparty: applied.posting.counterparty.map_or(NOBODY, |account| account.0),
+                record: event.and_then(|event| record_of(event, at)),
+            }
         })
         .collect();
     let warnings = outcome
@@ -285,6 +289,12 @@ fn new_entry(committed: &Committed<'_>) -> NewEntry {
         .collect();
     let events = u16::try_from(committed.sheet.events.len()).unwrap_or(u16::MAX);
     NewEntry { index: committed.index, recorded_at_ms: committed.recorded_at_ms, events, postings, warnings }
+}
+
+/// The record that an event at a place is about.
+fn record_of(event: &Event, at: EventRef) -> Option<EventRef> {
+    let own = matches!(event, Event::ServiceRecorded(_)).then_some(at);
+    own.or_else(|| Some(event.record()?.named_in(at.index)))
 }
 
 const fn warning_number(code: WarningCode) -> u8 {

@@ -63,7 +63,7 @@ impl<'a> Context<'a> {
 
     /// A reference with its own sheet's index filled in.
     pub(super) fn resolve(&self, at: EventRef) -> EventRef {
-        if at.index == LogIndex(0) { EventRef { index: self.index, event: at.event } } else { at }
+        at.named_in(self.index)
     }
 
     /// The event at a resolved place: earlier in this sheet, or among the facts.

@@ -163,6 +163,14 @@ pub struct EventRef {
     pub event: u16,
 }
 
+impl EventRef {
+    /// A place as an event of an entry names it, in full: index 0 means the entry itself.
+    #[must_use]
+    pub fn named_in(self, index: LogIndex) -> Self {
+        if self.index == LogIndex(0) { Self { index, ..self } } else { self }
+    }
+}
+
 impl fmt::Display for EventRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.index, self.event)

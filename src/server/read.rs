@@ -280,8 +280,14 @@ impl Service {
         let next_cursor = page.next.map_or_else(String::new, |ordinal| {
             cursor::seal(&self.identity.cursor_key, List::History, &HistoryCursor { ordinal, ..asked })
         });
-        let shown = self.projection.shown();
-        let rows = page.rows.iter().map(|(number, row)| history_row(&shown, *number, row)).collect();
+        let mut rows: Vec<_> = {
+            let shown = self.projection.shown();
+            page.rows.iter().map(|(number, row)| history_row(&shown, *number, row)).collect()
+        };
+        if request.details {
+            let records: Vec<_> = page.rows.iter().map(|(_, row)| row.record()).collect();
+            self.add_details(&mut rows, &records)?;
+        }
         Ok(proto::ListHistoryResponse { rows, next_cursor, reflected_index })
     }
 

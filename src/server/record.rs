@@ -70,16 +70,17 @@ impl Service {
         Ok((records, version.reflected_index()))
     }
 
-    /// Puts to each row what its event says. Rows of one entry that follow each other read it once.
-    pub(super) fn add_details(&self, rows: &mut [proto::HistoryRow]) -> Result<(), Status> {
+    /// Puts to each row what its event says; `originals` are the records that they are about. Rows of one entry that follow
+    /// each other read it once.
+    pub(super) fn add_details(
+        &self,
+        rows: &mut [proto::HistoryRow],
+        originals: &[Option<EventRef>],
+    ) -> Result<(), Status> {
         let mut log = Log::new(self);
-        let mut originals = Vec::with_capacity(rows.len());
-        for row in rows.iter() {
-            originals.push(row.event.and_then(place).map(|at| log.original(at)).transpose()?.flatten());
-        }
         // All of one moment, so that no two rows tell two things of one record.
         let version = self.projection.shown().version().clone();
-        let states = self.record_states(&version, &originals)?;
+        let states = self.record_states(&version, originals)?;
         for ((row, original), state) in rows.iter_mut().zip(originals).zip(states) {
             let Some(at) = row.event.and_then(place) else { continue };
             row.details = log.details(at, original.zip(state))?;
@@ -129,7 +130,7 @@ impl<'a> Log<'a> {
     /// The hold that an event ends without service.
     fn ended_hold(&mut self, at: EventRef) -> Result<Option<EventRef>, Status> {
         let event = self.bytes(at)?.and_then(|bytes| wire::decode_event(&bytes).ok());
-        Ok(event.and_then(|event| event.hold()).map(|hold| absolute(hold, at)))
+        Ok(event.and_then(|event| event.hold()).map(|hold| hold.named_in(at.index)))
     }
 
     fn bytes(&mut self, at: EventRef) -> Result<Option<Bytes>, Status> {
@@ -146,7 +147,7 @@ impl<'a> Log<'a> {
     /// The record that an event recorded, corrected or reversed.
     fn original(&mut self, at: EventRef) -> Result<Option<EventRef>, Status> {
         let kind = self.event(at)?;
-        let named = |record: Option<proto::EventRef>| record.and_then(place).map(|record| absolute(record, at));
+        let named = |record: Option<proto::EventRef>| record.and_then(place).map(|record| record.named_in(at.index));
         Ok(match kind {
             Some(Kind::ServiceRecorded(_)) => Some(at),
             Some(Kind::ServiceCorrected(corrected)) => named(corrected.record),
@@ -157,7 +158,7 @@ impl<'a> Log<'a> {
 
     fn record(&mut self, record: EventRef, newest: EventRef, reversed: bool) -> Result<Option<proto::Record>, Status> {
         let Some(Kind::ServiceRecorded(recorded)) = self.event(record)? else { return Ok(None) };
-        let hold = recorded.hold.and_then(place).map(|hold| wire::event_ref_message(absolute(hold, record)));
+        let hold = recorded.hold.and_then(place).map(|hold| wire::event_ref_message(hold.named_in(record.index)));
         let service = if newest == record { recorded.service } else { self.stated(newest)? };
         let (record, newest) = (Some(wire::event_ref_message(record)), Some(wire::event_ref_message(newest)));
         Ok(Some(proto::Record { record, newest, service, reversed, hold }))
@@ -215,9 +216,4 @@ impl<'a> Log<'a> {
         }
         Ok(())
     }
-}
-
-/// A reference as it stands in an event: index 0 means the sheet of the event itself.
-fn absolute(named: EventRef, at: EventRef) -> EventRef {
-    if named.index == LogIndex(0) { EventRef { index: at.index, ..named } } else { named }
 }

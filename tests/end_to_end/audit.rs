@@ -78,7 +78,7 @@ async fn a_row_of_history_that_was_changed_on_the_disk_is_named() {
     let rows = ledger.folder.path().join("projections").join("postings");
     let mut contents = fs::read(&rows).unwrap();
     // The third row's minutes, the first field of 72 bytes.
-    contents[2 * 72] ^= 1;
+    contents[2 * 96] ^= 1;
     fs::write(&rows, contents).unwrap();
     let (code, report) = audit(&["--server", &ledger.url]).await;
     let finding = &report["finding"];

@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use self::growth::Growth;
 pub use self::page::{Page, PageRequest};
 use super::rows::{EntryRow, PostingRow, ProjectionError, RowFile, WarningRow};
-use crate::ledger::table::{Blocks, FixedRow, Rows as _};
+use crate::ledger::{
+    EventRef,
+    table::{Blocks, FixedRow, Rows as _},
+};
 
 /// Base of the skip lanes: with 64, an account of less than 64 rows, which most are, needs no lane in memory, and one of
 /// a billion rows has 4. [`History::seek`] has the reads that this costs.
@@ -41,6 +44,8 @@ pub struct NewPosting {
     pub kind: u8,
     /// Dense number of the other account; `u32::MAX`: none.
     pub counterparty: u32,
+    /// The record that it is about.
+    pub record: Option<EventRef>,
 }
 
 /// What one entry leaves.

@@ -10,6 +10,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use crate::ledger::{EventRef, LogIndex};
+
 /// Rows compared at a time: about a megabyte.
 const COMPARED_ROWS: usize = 16_384;
 
@@ -249,6 +251,45 @@ macro_rules! row {
     };
 }
 
+/// A number below 2^40, as log indexes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct U40([u8; 5]);
+
+impl U40 {
+    /// Of a number; 2^40 - 1 of one that is higher.
+    #[must_use]
+    pub fn of(number: u64) -> Self {
+        let [low @ .., _, _, _] = number.min((1 << 40) - 1).to_le_bytes();
+        Self(low)
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[..5].copy_from_slice(&self.0);
+        u64::from_le_bytes(bytes)
+    }
+
+    const fn to_le_bytes(self) -> [u8; 5] {
+        self.0
+    }
+
+    const fn from_le_bytes(bytes: [u8; 5]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl PostingRow {
+    /// The record that this is about, if it is about one.
+    #[must_use]
+    pub fn record(&self) -> Option<EventRef> {
+        // Entry 0 is the genesis.
+        let index = Some(self.record_index.get()).filter(|index| *index > 0)?;
+        Some(EventRef { index: LogIndex(index), event: self.record_event })
+    }
+}
+
 /// The bytes of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct RowBytes<const LENGTH: usize>(pub [u8; LENGTH]);
@@ -273,13 +314,17 @@ impl<const LENGTH: usize> AsMut<[u8]> for RowBytes<LENGTH> {
 
 row! {
     /// One change of one account. It holds all that a page of history shows.
-    PostingRow, 72, {
+    PostingRow, 96, {
         /// Minutes posted; 0 where only a reservation changed.
         minutes: i64,
         /// Balance after it.
         balance_after: i64,
         /// Reserved after it.
         held_after: i64,
+        /// Frozen by disputes after it; 0 under rules 1, which know none.
+        frozen_after: i64,
+        /// Not confirmed by whoever was served after it; 0 under rules 1, which ask for no confirmation.
+        unconfirmed_after: i64,
         /// Number of the account's row before, plus 1; 0: none.
         previous: u64,
         /// Number of an earlier row of the account, plus 1; 0: none. See `history::skip`.
@@ -294,12 +339,16 @@ row! {
         ordinal: u32,
         /// Dense number of the other account; `u32::MAX`: none.
         counterparty: u32,
+        /// Log index of the record that this is about; 0: it is about none.
+        record_index: U40,
+        /// Number of the record's event.
+        record_event: u16,
         /// Number of the event in its sheet.
         event: u16,
+        /// How the hour came to be: method, and marks beside it; 0 under rules 1, which know none.
+        method: u16,
         /// What happened, as `proto.EventKind`.
         kind: u8,
-        /// 0: makes the row 72 bytes, a multiple of 8.
-        reserved: u8,
     }
 }
 
@@ -369,6 +418,8 @@ mod tests {
             minutes: -90,
             balance_after: 1_000,
             held_after: 30,
+            frozen_after: 31,
+            unconfirmed_after: 32,
             previous: 0x0102,
             skip: 0x0304,
             index: 0x0506,
@@ -376,16 +427,23 @@ mod tests {
             account: 7,
             ordinal: 66,
             counterparty: u32::MAX,
+            record_index: U40::of(0x09_0807_0605),
+            record_event: 0x0a0b,
             event: 999,
+            method: 0x0c0d,
             kind: 4,
-            reserved: 0,
         };
+        let record = EventRef { index: LogIndex(0x09_0807_0605), event: 0x0a0b };
+        assert_eq!(posting.record(), Some(record));
+        assert_eq!(PostingRow { record_index: U40::of(0), ..posting }.record(), None);
         check(
             &posting,
             concat!(
                 "a6ffffffffffffff",
                 "e803000000000000",
                 "1e00000000000000",
+                "1f00000000000000",
+                "2000000000000000",
                 "0201000000000000",
                 "0403000000000000",
                 "0605000000000000",
@@ -393,9 +451,11 @@ mod tests {
                 "07000000",
                 "42000000",
                 "ffffffff",
+                "0506070809",
+                "0b0a",
                 "e703",
+                "0d0c",
                 "04",
-                "00",
             ),
         );
         let entry = EntryRow {

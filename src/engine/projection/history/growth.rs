@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Head, HistoryHeads, LANE, NewEntry, NewPosting};
 use crate::{
-    engine::projection::rows::{EntryRow, PostingRow, ProjectionError, WarningRow},
+    engine::projection::rows::{EntryRow, PostingRow, ProjectionError, U40, WarningRow},
     ledger::table::Rows as _,
 };
 
@@ -74,6 +74,8 @@ impl Growth {
             minutes: new.minutes,
             balance_after: new.balance_after,
             held_after: new.held_after,
+            frozen_after: 0,
+            unconfirmed_after: 0,
             previous,
             skip,
             index: entry.index,
@@ -81,9 +83,11 @@ impl Growth {
             account: new.account,
             ordinal,
             counterparty: new.counterparty,
+            record_index: U40::of(new.record.map_or(0, |record| record.index.0)),
+            record_event: new.record.map_or(0, |record| record.event),
             event: new.event,
+            method: 0,
             kind: new.kind,
-            reserved: 0,
         }
     }
 

@@ -28,6 +28,7 @@ fn entry(index: u64, postings: &[(u32, i64)]) -> NewEntry {
         held_after: 0,
         event: 0,
         kind: kind(minutes),
+        record: None,
         counterparty: u32::MAX,
     };
     let postings = postings.iter().map(posting).collect();
@@ -191,7 +192,7 @@ fn a_failed_append_leaves_no_trace() {
 
 fn damage(folder: &Path, number: u64, row: &PostingRow) {
     let file = std::fs::OpenOptions::new().write(true).open(folder.join("postings")).unwrap();
-    file.write_all_at(row.to_bytes().as_ref(), number * 72).unwrap();
+    file.write_all_at(row.to_bytes().as_ref(), number * row.to_bytes().as_ref().len() as u64).unwrap();
 }
 
 #[test]
