@@ -48,7 +48,7 @@ pub use account::{
 };
 pub use accounts::{ACCOUNTS_PAGE, Accounts};
 pub use alone::check_alone;
-pub use apply::{EventOutcome, SheetOutcome};
+pub use apply::{EventOutcome, SheetOutcome, SheetTrial, TriedBefore};
 pub use credit::credited_minutes;
 pub use decision::{Applied, Change, Dated, Decision, Posting, Warning, WarningCode};
 pub use event::{
@@ -65,7 +65,7 @@ pub use refusal::Refusal;
 pub use regions::Regions;
 pub use rejection::{Rejection, StatusCode};
 pub use saved::{PagedTable, SavedPages, SavedRest, StillState, Work};
-pub use served::{AskedTimes, OlderTime, ServedTime};
+pub use served::{AskedTimes, FoundTimes, OlderTime, ServedTime};
 pub use sheet::Sheet;
 pub use state::State;
 pub use units::{AccountId, AccountNumber, Code, EventRef, KeyId, LogIndex, Millis, Minutes, Offset, SheetId};

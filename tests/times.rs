@@ -6,7 +6,10 @@ mod support;
 
 use support::*;
 use timebank::{
-    format::proto::{self, event::Kind, service::Served},
+    format::{
+        proto::{self, event::Kind, service::Served},
+        wire,
+    },
     ledger::{EventRef, LogIndex, Rejection, WarningCode},
 };
 
@@ -207,4 +210,73 @@ fn services_one_after_another_are_judged_by_all_that_was_ever_recorded() {
         all.iter_mut().zip(seen).for_each(|(all, seen)| *all += seen);
     }
     assert!(all.iter().all(|count| *count > 3), "{all:?}");
+}
+
+/// A service, or a correction or reversal of one of these records: as each of two ledgers names it.
+fn random_event(random: &mut Random, records: &[[u64; 2]]) -> [Kind; 2] {
+    let service = random_service(random, 20, 0);
+    let choice = if records.is_empty() { 0 } else { random.signed(6) };
+    let place = records.get(usize::try_from(random.signed(records.len().max(1).try_into().unwrap())).unwrap());
+    let named = |of: usize| place.and_then(|place| support::at(place[of], 0));
+    [0, 1].map(|of| match choice {
+        4 => reverse(named(of)),
+        5 => correct(named(of), service.clone()),
+        _ => record(service.clone()),
+    })
+}
+
+#[test]
+fn a_trial_of_many_sheets_says_what_they_do_one_after_another() {
+    let mut random = Random(0x7e57);
+    let mut ledgers = [Ledger::new(), Ledger::new()];
+    let operator = ledgers[0].operator.clone();
+    let mut records = Vec::new();
+    // A past for both, then a trial in the one of what the other records.
+    for _ in 0..300 {
+        let [event, _] = random_event(&mut random, &records);
+        let index = ledgers[0].replay.state.size();
+        let recorded = ledgers.each_mut().map(|ledger| submit(ledger, &operator, vec![event.clone()]).is_ok());
+        assert_eq!(recorded[0], recorded[1]);
+        if recorded[0] && matches!(event, Kind::ServiceRecorded(_)) {
+            records.push([index; 2]);
+        }
+    }
+    let [mut trying, mut recording] = ledgers;
+    let (first, put_away) = (trying.replay.state.size(), trying.replay.state.put_away());
+    let (mut sheets, mut recorded) = (Vec::new(), Vec::new());
+    for number in 0..400 {
+        // Sheets that are refused take a place in the trial, and none in the log.
+        let (place, index) = (first + number, recording.replay.state.size());
+        let [tried, event] = random_event(&mut random, &records);
+        let is_record = matches!(event, Kind::ServiceRecorded(_));
+        sheets.push(wire::decode(&trying.sheet(&[&operator], vec![tried])).unwrap().sheet);
+        let sheet = recording.sheet(&[&operator], vec![event]);
+        let outcome = recording.submit(&sheet);
+        if outcome.is_ok() && is_record {
+            records.push([place, index]);
+        }
+        recorded.push(outcome.map_err(|refusal| refusal.rejection.code()));
+    }
+    let before = trying.replay.state.clone();
+    let tried = trying.try_sheets(&sheets);
+    assert!(trying.replay.state == before, "a trial leaves nothing behind");
+    assert!(recording.replay.state.put_away().times > put_away.times + 100, "times were put away meanwhile");
+    let mut refused = 0;
+    for (number, (tried, recorded)) in tried.into_iter().zip(recorded).enumerate() {
+        let [event] = <[_; 1]>::try_from(tried.unwrap()).unwrap();
+        match (event, recorded) {
+            (Ok(tried), Ok(recorded)) => {
+                let balances: Vec<_> = tried.postings.iter().map(|(_, applied)| applied.balance_after).collect();
+                let posted = recorded.postings.iter().map(|(_, applied)| applied.balance_after);
+                assert!(balances.into_iter().eq(posted), "sheet {number}");
+                assert_eq!(tried.warnings.len(), recorded.warnings.len(), "sheet {number}");
+            }
+            (Err(tried), Err(recorded)) => {
+                assert_eq!(tried.rejection.code(), recorded, "sheet {number}");
+                refused += 1;
+            }
+            (tried, recorded) => unreachable!("sheet {number}: {tried:?}, but {recorded:?}"),
+        }
+    }
+    assert!((50..350).contains(&refused), "{refused}");
 }

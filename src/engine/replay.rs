@@ -9,8 +9,8 @@ use crate::{
         wire::{self, Decoded},
     },
     ledger::{
-        AskedTimes, Event, EventRef, Facts, KeyId, LogIndex, Millis, PutAway, RecordNote, Refusal, Rejection,
-        ServedTime, Sheet, SheetId, SheetOutcome, State, StillState,
+        AskedTimes, Event, EventRef, Facts, FoundTimes, KeyId, LogIndex, Millis, PutAway, RecordNote, Refusal,
+        Rejection, ServedTime, Sheet, SheetId, SheetOutcome, State, StillState, TriedBefore,
     },
     merkle::{Frontier, Hash, leaf_hash},
 };
@@ -314,6 +314,56 @@ pub trait Past {
     /// # Errors
     /// It can't be written.
     fn keep(&mut self, put_away: &PutAway) -> Result<(), Self::Error>;
+}
+
+/// The past of a sheet in a trial: that of the log, and what the sheets before it would have left.
+pub struct TrialPast<'a, P> {
+    past: &'a mut P,
+    state: &'a State,
+    before: &'a TriedBefore<'a>,
+}
+
+impl<'a, P: Past> TrialPast<'a, P> {
+    /// As the state stands after them.
+    pub const fn new(past: &'a mut P, state: &'a State, before: &'a TriedBefore<'a>) -> Self {
+        Self { past, state, before }
+    }
+}
+
+impl<P: Past> Past for TrialPast<'_, P> {
+    type Error = P::Error;
+
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, P::Error> {
+        match self.before.event(self.state, at) {
+            Some(event) => Ok(Some(event.clone())),
+            None => self.past.event(at),
+        }
+    }
+
+    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, P::Error> {
+        let newest = self.before.put_away;
+        let first = self.state.put_away().times - newest.len() as u64;
+        let row = |number: u64| Ok(newest[usize::try_from(number - first).unwrap_or(usize::MAX)]);
+        let Some(FoundTimes { mut times, ended, rest }) = asked.resolve_from(first, row)? else {
+            // No chain leads from here to others: let whoever kept them say what is wrong.
+            return self.past.times(asked);
+        };
+        let older = rest.map(|rest| self.past.times(&rest)).transpose()?.unwrap_or_default();
+        times.extend(older.into_iter().filter(|time| !ended.contains(&time.record)));
+        Ok(times)
+    }
+
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, P::Error> {
+        self.past.sheet(author, id)
+    }
+
+    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, P::Error> {
+        self.past.note(record)
+    }
+
+    fn keep(&mut self, put_away: &PutAway) -> Result<(), P::Error> {
+        self.past.keep(put_away)
+    }
 }
 
 /// What extends a log knows besides its past: the time, and what was recorded under a name before.

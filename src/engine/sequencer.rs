@@ -41,7 +41,7 @@ use crate::{
         signature::PrivateKey,
         wire::{self, Decoded},
     },
-    ledger::{EventOutcome, Millis, Refusal},
+    ledger::{Millis, Refusal, SheetTrial},
     merkle::Hash,
 };
 
@@ -93,10 +93,7 @@ pub struct Accepted {
     pub publication: Option<proto::Publication>,
 }
 
-type TrialReply = oneshot::Sender<(Vec<TrialResult>, u64)>;
-/// What would become of a sheet: its events, or its refusal as a whole.
-pub type TrialResult = Result<Vec<Result<EventOutcome, Refusal>>, Refusal>;
-
+type TrialReply = oneshot::Sender<(Vec<SheetTrial>, u64)>;
 /// A sheet under way.
 struct Submission {
     sheet: proto::Sheet,
@@ -299,7 +296,7 @@ impl Sequencer {
     ///
     /// # Errors
     /// The queue is full, or the service is going down.
-    pub async fn try_sheets(&self, sheets: Vec<Decoded>) -> Result<(Vec<TrialResult>, u64), SubmitError> {
+    pub async fn try_sheets(&self, sheets: Vec<Decoded>) -> Result<(Vec<SheetTrial>, u64), SubmitError> {
         let events = sheets.iter().map(|decoded| decoded.sheet.events.len()).sum::<usize>();
         let units = u32::try_from(1 + events * TRIAL_EVENT_BYTES / QUEUE_UNIT_BYTES).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.queue)

@@ -4,13 +4,15 @@ use super::{
     account::Key,
     check::{Context, Verdict},
     decision::{Applied, Decision, Warning},
+    event::Event,
     facts::Facts,
     put_away::PutAway,
     refusal::Refusal,
     rejection::Rejection,
+    served::OlderTime,
     sheet::Sheet,
     state::State,
-    units::{AccountId, DAY_MS, LogIndex, Millis},
+    units::{AccountId, DAY_MS, EventRef, LogIndex, Millis},
 };
 
 /// How far the clock of a signer may run ahead of the ledger's, in ms: 10 minutes, as the ledger's own clock guard.
@@ -34,6 +36,30 @@ pub struct EventOutcome {
     pub postings: Vec<(AccountId, Applied)>,
     /// Its warnings.
     pub warnings: Vec<Warning>,
+}
+
+/// What a trial says of a sheet: of each event, or of the sheet as a whole.
+pub type SheetTrial = Result<Vec<Result<EventOutcome, Refusal>>, Refusal>;
+
+/// The sheets of a trial before one: neither the log nor anybody else has what they would have left.
+#[derive(Debug, Clone, Copy)]
+pub struct TriedBefore<'a> {
+    sheets: &'a [Sheet],
+    results: &'a [SheetTrial],
+    /// Times that the state has put away for them: the newest rows that there are.
+    pub put_away: &'a [OlderTime],
+}
+
+impl TriedBefore<'_> {
+    /// An event that such a sheet would have left, if `at` is beyond those that `state` had before the trial.
+    #[must_use]
+    pub fn event(&self, state: &State, at: EventRef) -> Option<&Event> {
+        let first = state.size().saturating_sub(u64::try_from(self.sheets.len()).ok()?);
+        let number = usize::try_from(at.index.0.checked_sub(first)?).ok()?;
+        let event = usize::from(at.event);
+        self.results.get(number)?.as_ref().ok()?.get(event)?.as_ref().ok()?;
+        self.sheets.get(number)?.events.get(event)
+    }
 }
 
 impl State {
@@ -77,20 +103,23 @@ impl State {
         &mut self,
         sheets: &[Sheet],
         now: Millis,
-        mut facts: impl FnMut(&Self, &Sheet) -> Facts,
-    ) -> Vec<Result<Vec<Result<EventOutcome, Refusal>>, Refusal>> {
-        let mut all = Vec::new();
+        mut facts: impl FnMut(&Self, &Sheet, &TriedBefore<'_>) -> Facts,
+    ) -> Vec<SheetTrial> {
+        let (mut results, mut put_away) = (Vec::new(), Vec::new());
         let size = self.size();
-        for sheet in sheets {
-            let facts = facts(self, sheet);
+        for (number, sheet) in sheets.iter().enumerate() {
+            let before = sheets.get(..number).unwrap_or_default();
+            let facts = facts(self, sheet, &TriedBefore { sheets: before, results: &results, put_away: &put_away });
             let result = self.check_sheet(sheet, now, &facts);
-            all.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts)));
+            results.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts)));
+            // Or each would be judged by all times of those before it.
+            put_away.extend(self.times.put_excess_away());
             // So that references between sheets of one trial mean what they would mean.
             self.version.size = self.size().saturating_add(1);
         }
         self.version.size = size;
         self.roll_back();
-        all
+        results
     }
 
     fn try_events(

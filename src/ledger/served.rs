@@ -1,5 +1,7 @@
 //! When a volunteer served, and which of these times a record is judged by.
 
+use std::collections::BTreeSet;
+
 use super::{
     credit::served_ms,
     event::{Served, Service},
@@ -122,15 +124,42 @@ fn anywhere((first, last): (i64, i64), margin_ms: i64) -> (Millis, Millis) {
     (Millis(begin), Millis(end))
 }
 
+/// Times that were found, and where older ones are.
+#[derive(Debug, Default)]
+pub struct FoundTimes {
+    /// Those that are asked for.
+    pub times: Vec<ServedTime>,
+    /// Records whose older times count no more.
+    pub ended: BTreeSet<EventRef>,
+    /// What is to be asked of older rows, if anything is.
+    pub rest: Option<AskedTimes>,
+}
+
 impl AskedTimes {
     /// Walks back through the rows that `row` reads, and gives the times that are asked for. None where the rows are not
     /// those that were put away.
     ///
     /// # Errors
     /// Those of `row`.
-    pub fn resolve<E>(&self, mut row: impl FnMut(u64) -> Result<OlderTime, E>) -> Result<Option<Vec<ServedTime>>, E> {
-        let (mut found, mut ended, mut next) = (Vec::new(), std::collections::BTreeSet::new(), self.newest);
+    pub fn resolve<E>(&self, row: impl FnMut(u64) -> Result<OlderTime, E>) -> Result<Option<Vec<ServedTime>>, E> {
+        Ok(self.resolve_from(0, row)?.map(|found| found.times))
+    }
+
+    /// The same, of rows from a number on.
+    ///
+    /// # Errors
+    /// Those of `row`.
+    pub fn resolve_from<E>(
+        &self,
+        first: u64,
+        mut row: impl FnMut(u64) -> Result<OlderTime, E>,
+    ) -> Result<Option<FoundTimes>, E> {
+        let (mut found, mut next) = (FoundTimes::default(), self.newest);
         while let Some(number) = next.checked_sub(1) {
+            if number < first {
+                found.rest = Some(Self { newest: next, ..*self });
+                break;
+            }
             let OlderTime { volunteer, time, ended: ends, previous, since, until } = row(number)?;
             if volunteer != self.volunteer || previous > number {
                 return Ok(None);
@@ -140,9 +169,9 @@ impl AskedTimes {
                 break;
             }
             if ends {
-                ended.insert(time.record);
-            } else if time.touches(self.from, self.until) && !ended.contains(&time.record) {
-                found.push(time);
+                found.ended.insert(time.record);
+            } else if time.touches(self.from, self.until) && !found.ended.contains(&time.record) {
+                found.times.push(time);
             }
             next = previous;
         }

@@ -39,6 +39,8 @@ pub(super) struct ServiceTimes {
     /// Whose times this sheet adds to.
     touched: Vec<AccountNumber>,
     put_away: u64,
+    /// The same before the newest changes.
+    put_away_before: Option<u64>,
     /// The newest date-only record of volunteers.
     dated: Map<AccountNumber, Dated>,
 }
@@ -212,13 +214,23 @@ impl ServiceTimes {
         self.recent.roll_back(|_, _| ());
         self.dated.roll_back();
         self.free = self.free_before.take().unwrap_or(self.free);
+        self.put_away = self.put_away_before.take().unwrap_or(self.put_away);
         self.ended.clear();
         self.touched.clear();
     }
 
-    /// The changes are there to stay: puts away what a record later than all before won't be judged by, as far as they
-    /// touched it.
+    /// The changes are there to stay.
     pub(super) fn settle(&mut self) -> Vec<OlderTime> {
+        let rows = self.put_excess_away();
+        self.owners.settle();
+        self.recent.settle();
+        self.dated.settle();
+        (self.free_before, self.put_away_before) = (None, None);
+        rows
+    }
+
+    /// Puts away what a record later than all before won't be judged by, as far as the newest changes touched it.
+    pub(super) fn put_excess_away(&mut self) -> Vec<OlderTime> {
         let mut rows = Vec::new();
         for (volunteer, time) in std::mem::take(&mut self.ended) {
             rows.push(self.put(volunteer, time, true));
@@ -229,10 +241,6 @@ impl ServiceTimes {
         }
         // So that the list keeps its memory.
         self.touched = touched;
-        self.owners.settle();
-        self.recent.settle();
-        self.dated.settle();
-        self.free_before = None;
         rows
     }
 
@@ -248,6 +256,7 @@ impl ServiceTimes {
     }
 
     fn put(&mut self, volunteer: AccountNumber, time: ServedTime, ended: bool) -> OlderTime {
+        self.put_away_before.get_or_insert(self.put_away);
         self.put_away = self.put_away.saturating_add(1);
         let (first, end) = time.extent();
         let (previous, since, until) = match self.owner(volunteer).and_then(OwnerRow::older) {

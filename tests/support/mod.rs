@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use timebank::{
     engine::{
         clock::ClockImplausible,
-        replay::{Judged, NotRecorded, Past, Replay, Shell, resolve_facts},
+        replay::{Judged, NotRecorded, Past, Replay, Shell, TrialPast, resolve_facts},
     },
     format::{
         proto::{self, event::Kind},
@@ -24,7 +24,7 @@ use timebank::{
     },
     ledger::{
         AskedTimes, Event, EventRef, Facts, KeyId, LogIndex, Millis, OlderTime, Policy, PutAway, RecordNote, Refusal,
-        ServedTime, Sheet, SheetId, SheetOutcome,
+        ServedTime, Sheet, SheetId, SheetOutcome, SheetTrial,
     },
 };
 
@@ -365,6 +365,14 @@ impl Ledger {
     /// What the rules need for a sheet and the state doesn't hold.
     pub fn facts(&mut self, sheet: &Sheet) -> Facts {
         resolve_facts(&self.replay.state, sheet, &mut self.past).unwrap()
+    }
+
+    /// What sheets would do, one after another, by the very function that the service asks.
+    pub fn try_sheets(&mut self, sheets: &[Sheet]) -> Vec<SheetTrial> {
+        let Self { replay, past, now, .. } = self;
+        replay.state.try_sheets(sheets, Millis(*now), |state, sheet, before| {
+            resolve_facts(state, sheet, &mut TrialPast::new(past, state, before)).unwrap()
+        })
     }
 
     /// Submits what must be accepted, and gives its index.

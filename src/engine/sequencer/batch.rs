@@ -2,10 +2,10 @@
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Submission, SubmitError, TreeGrowth, TrialReply, TrialResult, answer::Reply};
+use super::{Submission, SubmitError, TreeGrowth, TrialReply, answer::Reply};
 use crate::{
     engine::{replay::StillReplay, store::StoredEntry},
-    ledger::{SheetOutcome, Version},
+    ledger::{SheetOutcome, SheetTrial, Version},
     merkle::Hash,
 };
 
@@ -57,7 +57,7 @@ impl Batch {
 
 /// A trial's results on their way.
 pub(super) struct Tried {
-    pub(super) results: Vec<TrialResult>,
+    pub(super) results: Vec<SheetTrial>,
     pub(super) reflected_index: u64,
     pub(super) reply: TrialReply,
     pub(super) permit: OwnedSemaphorePermit,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Submission, SubmitError, TreeGrowth, TrialResult,
+    Submission, SubmitError, TreeGrowth,
     batch::{Batch, Passed, Tried},
     fatal,
     slot::Slot,
@@ -17,11 +17,14 @@ use crate::{
         clock::{Clock, ClockImplausible},
         past::{LogPast, PastError},
         projection::{Projection, PutAwayFiles},
-        replay::{Judged, NotRecorded, Past, Replay, Shell, SignatureVerdict, resolve_facts},
+        replay::{Judged, NotRecorded, Past, Replay, Shell, SignatureVerdict, TrialPast, resolve_facts},
         store::{LogStore, StoredEntry},
     },
     format::wire::{self, Decoded},
-    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, Millis, PutAway, RecordNote, ServedTime, SheetId, Version},
+    ledger::{
+        AskedTimes, Event, EventRef, KeyId, LogIndex, Millis, PutAway, RecordNote, ServedTime, SheetId, SheetTrial,
+        Version,
+    },
     merkle::{Hash, stored_hash_count},
 };
 
@@ -143,7 +146,7 @@ impl Sequence {
         })
     }
 
-    fn try_sheets(&mut self, sheets: Vec<(Decoded, SignatureVerdict)>) -> Vec<TrialResult> {
+    fn try_sheets(&mut self, sheets: Vec<(Decoded, SignatureVerdict)>) -> Vec<SheetTrial> {
         let now = match self.clock.stamp() {
             Ok(now) => now.max(self.replay.state.recorded_at()),
             Err(_implausible) => self.replay.state.recorded_at(),
@@ -162,8 +165,9 @@ impl Sequence {
         let (numbers, passing): (Vec<usize>, Vec<_>) = passing.into_iter().unzip();
         let Self { store, put_away, recent, clock, replay, .. } = self;
         let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), put_away }, recent, clock };
-        let tried = replay.state.try_sheets(&passing, now, |state, sheet| {
-            resolve_facts(state, sheet, &mut shell).unwrap_or_else(|error| fatal(&error.to_string()))
+        let tried = replay.state.try_sheets(&passing, now, |state, sheet, before| {
+            let mut past = TrialPast::new(&mut shell, state, before);
+            resolve_facts(state, sheet, &mut past).unwrap_or_else(|error| fatal(&error.to_string()))
         });
         let mut tried: HashMap<usize, _> = numbers.into_iter().zip(tried).collect();
         let result = |number| match refused.remove(&number) {
