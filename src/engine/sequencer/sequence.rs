@@ -28,8 +28,9 @@ use crate::{
     merkle::{Hash, stored_hash_count},
 };
 
-/// Entries after which the state is saved: replaying as many takes a few seconds.
-const SNAPSHOT_ENTRIES: u64 = 200_000;
+/// Entries after which the state is saved: replaying as many takes a few seconds. In a build for tests so few that they get
+/// there.
+const SNAPSHOT_ENTRIES: u64 = if cfg!(debug_assertions) { 100 } else { 200_000 };
 
 /// Sheets that passed and may not be durable yet, by entry.
 type Recent = BTreeMap<u64, Arc<Decoded>>;

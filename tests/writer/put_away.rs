@@ -1,25 +1,9 @@
 //! What the state has put away is still judged by, seen and answered: ids of sheets, and what became of records.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests stop at the first surprise")]
 
-mod support;
+use std::time::Duration;
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
-
-use support::{ALICE, BOB, DAY, HOUR, Ledger, ORIGIN, START, at, correct, record, reverse, service, transfer};
 use timebank::{
-    engine::{
-        clock::{Clock, TimeSource},
-        projection::Projection,
-        sequencer::{self, Accepted, Sequencer, SequencerParts, SubmitError, Threads},
-        store::{CheckpointFile, Commit, LogStore, MemoryStore, StoreError, StoredEntry},
-    },
+    engine::{sequencer::SubmitError, store::LogStore},
     format::{
         checkpoint::{self, VerifierKey},
         proto, wire,
@@ -28,102 +12,12 @@ use timebank::{
     merkle::{self, Hash},
 };
 
-/// A clock that shows what it is set to.
-#[derive(Clone, Default)]
-struct Set(Arc<AtomicI64>);
-
-impl TimeSource for Set {
-    fn wall(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
-    }
-}
-
-/// A log on a disk that somebody can hold up.
-#[derive(Default)]
-struct SlowStore {
-    log: MemoryStore,
-    disk: tokio::sync::Mutex<()>,
-}
-
-impl LogStore for SlowStore {
-    fn size(&self) -> u64 {
-        self.log.size()
-    }
-
-    fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
-        let _free = self.disk.blocking_lock();
-        self.log.commit(commit)
-    }
-
-    fn entry(&self, index: u64) -> Result<Option<StoredEntry>, StoreError> {
-        self.log.entry(index)
-    }
-
-    fn entries(&self, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
-        self.log.entries(from, bytes_max)
-    }
-
-    fn tree_hash(&self, number: u64) -> Result<Option<Hash>, StoreError> {
-        self.log.tree_hash(number)
-    }
-
-    fn last_root(&self) -> Result<Option<Hash>, StoreError> {
-        self.log.last_root()
-    }
-}
-
-/// A service without its edge, and a ledger in memory that signs for it and takes the same sheets.
-struct Service {
-    ledger: Ledger,
-    clock: Set,
-    store: Arc<SlowStore>,
-    projection: Arc<Projection>,
-    sequencer: Sequencer,
-    threads: Threads,
-}
+use crate::{
+    Service, begun,
+    support::{self, ALICE, BOB, DAY, HOUR, ORIGIN, START, at, correct, record, reverse, service, transfer},
+};
 
 impl Service {
-    /// Goes on with a log, from what a folder has.
-    fn start(folder: &Path, ledger: Ledger, store: Arc<SlowStore>) -> Self {
-        let clock = Set(Arc::new(ledger.now.into()));
-        let (projection, replay) = Projection::open(&folder.join("projections"), ORIGIN, store.size()).unwrap();
-        assert_eq!(replay.state.size(), store.size(), "a snapshot was saved at the end");
-        let projection = Arc::new(projection);
-        let (sequencer, threads) = sequencer::start(SequencerParts {
-            store: store.clone(),
-            projection: Arc::clone(&projection),
-            replay,
-            clock: Clock::start(Box::new(clock.clone()), None, None).unwrap(),
-            ledger_key: support::key(99),
-            checkpoint_file: CheckpointFile::new(folder.join("checkpoint")),
-            checkpoint: None,
-        })
-        .unwrap();
-        Self { ledger, clock, store, projection, sequencer, threads }
-    }
-
-    fn stop(self) -> (Ledger, Arc<SlowStore>) {
-        let Self { ledger, store, sequencer, threads, .. } = self;
-        drop(sequencer);
-        threads.join();
-        (ledger, store)
-    }
-
-    fn pass(&mut self, ms: i64) {
-        self.ledger.now += ms;
-        self.clock.0.store(self.ledger.now, Ordering::SeqCst);
-    }
-
-    /// Both take it.
-    async fn take(&mut self, sheet: &proto::Sheet) -> Accepted {
-        self.ledger.submit(sheet).unwrap();
-        self.sequencer.submit(sheet.clone(), false).await.unwrap()
-    }
-
     /// Alice gives Bob a minute and gets it back, in as many sheets.
     async fn give(&mut self, sheets: usize) -> Vec<(proto::Sheet, proto::Receipt)> {
         let (alice, bob) = (self.ledger.alice.clone(), self.ledger.bob.clone());
@@ -144,19 +38,6 @@ impl Service {
             other => panic!("{other:?}"),
         }
     }
-}
-
-/// A service that has what the ledger of the tests begins with.
-async fn begun(folder: &Path) -> Service {
-    let mut ledger = Ledger::new();
-    ledger.earn(ALICE, 480);
-    let entries = ledger.entries.clone();
-    let service = Service::start(folder, ledger, Arc::default());
-    for entry in entries {
-        let StoredEntry { header, signatures, events, .. } = entry;
-        service.sequencer.submit(proto::Sheet { header, events, signatures }, false).await.unwrap();
-    }
-    service
 }
 
 /// The same sheet again: the receipt that it got, and where it is wanted a proof that it is in the log.

@@ -1,0 +1,140 @@
+//! The writer as the service has it, over a log in memory and real files, without an edge: what it lets out is what the
+//! rules say, whatever else it is doing.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests stop at the first surprise")]
+
+mod load;
+mod put_away;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use support::{ALICE, Ledger, ORIGIN};
+use timebank::{
+    engine::{
+        clock::{Clock, TimeSource},
+        projection::Projection,
+        sequencer::{self, Accepted, Sequencer, SequencerParts, Threads},
+        store::{CheckpointFile, Commit, LogStore, MemoryStore, StoreError, StoredEntry},
+    },
+    format::proto,
+    ledger::Millis,
+    merkle::Hash,
+};
+
+/// A clock that shows what it is set to.
+#[derive(Clone, Default)]
+struct Set(Arc<AtomicI64>);
+
+impl TimeSource for Set {
+    fn wall(&self) -> Millis {
+        Millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
+    }
+}
+
+/// A log on a disk that somebody can hold up.
+#[derive(Default)]
+struct SlowStore {
+    log: MemoryStore,
+    disk: tokio::sync::Mutex<()>,
+}
+
+impl LogStore for SlowStore {
+    fn size(&self) -> u64 {
+        self.log.size()
+    }
+
+    fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        let _free = self.disk.blocking_lock();
+        self.log.commit(commit)
+    }
+
+    fn entry(&self, index: u64) -> Result<Option<StoredEntry>, StoreError> {
+        self.log.entry(index)
+    }
+
+    fn entries(&self, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
+        self.log.entries(from, bytes_max)
+    }
+
+    fn tree_hash(&self, number: u64) -> Result<Option<Hash>, StoreError> {
+        self.log.tree_hash(number)
+    }
+
+    fn last_root(&self) -> Result<Option<Hash>, StoreError> {
+        self.log.last_root()
+    }
+}
+
+/// A service without its edge, and a ledger in memory that signs for it and takes the same sheets.
+struct Service {
+    ledger: Ledger,
+    clock: Set,
+    store: Arc<SlowStore>,
+    projection: Arc<Projection>,
+    sequencer: Sequencer,
+    threads: Threads,
+}
+
+impl Service {
+    /// Goes on with a log, from what a folder has.
+    fn start(folder: &Path, ledger: Ledger, store: Arc<SlowStore>) -> Self {
+        let clock = Set(Arc::new(ledger.now.into()));
+        let (projection, replay) = Projection::open(&folder.join("projections"), ORIGIN, store.size()).unwrap();
+        assert_eq!(replay.state.size(), store.size(), "a snapshot was saved at the end");
+        let projection = Arc::new(projection);
+        let (sequencer, threads) = sequencer::start(SequencerParts {
+            store: store.clone(),
+            projection: Arc::clone(&projection),
+            replay,
+            clock: Clock::start(Box::new(clock.clone()), None, None).unwrap(),
+            ledger_key: support::key(99),
+            checkpoint_file: CheckpointFile::new(folder.join("checkpoint")),
+            checkpoint: None,
+        })
+        .unwrap();
+        Self { ledger, clock, store, projection, sequencer, threads }
+    }
+
+    fn stop(self) -> (Ledger, Arc<SlowStore>) {
+        let Self { ledger, store, sequencer, threads, .. } = self;
+        drop(sequencer);
+        threads.join();
+        (ledger, store)
+    }
+
+    fn pass(&mut self, ms: i64) {
+        self.ledger.now += ms;
+        self.clock.0.store(self.ledger.now, Ordering::SeqCst);
+    }
+
+    /// Both take it.
+    async fn take(&mut self, sheet: &proto::Sheet) -> Accepted {
+        self.ledger.submit(sheet).unwrap();
+        self.sequencer.submit(sheet.clone(), false).await.unwrap()
+    }
+}
+
+/// A service that has what the ledger of the tests begins with.
+async fn begun(folder: &Path) -> Service {
+    let mut ledger = Ledger::new();
+    ledger.earn(ALICE, 480);
+    let entries = ledger.entries.clone();
+    let service = Service::start(folder, ledger, Arc::default());
+    for entry in entries {
+        let StoredEntry { header, signatures, events, .. } = entry;
+        service.sequencer.submit(proto::Sheet { header, events, signatures }, false).await.unwrap();
+    }
+    service
+}
