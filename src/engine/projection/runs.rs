@@ -46,7 +46,7 @@ pub(super) trait NamedRow: FixedRow + Copy {
 pub(super) struct Runs<R: NamedRow> {
     place: Place,
     /// By the numbers of their rows, without a gap.
-    all: RwLock<Vec<Arc<Run<R>>>>,
+    all: RwLock<Arc<Vec<Arc<Run<R>>>>>,
     /// Held by the one that merges.
     merging: Mutex<()>,
 }
@@ -70,7 +70,7 @@ impl<R: NamedRow> Runs<R> {
                 runs.push(Arc::new(run));
             }
         }
-        Ok(Self { place, all: RwLock::new(runs), merging: Mutex::default() })
+        Ok(Self { place, all: RwLock::new(Arc::new(runs)), merging: Mutex::default() })
     }
 
     /// None yet, in files that vanish with their last user.
@@ -91,8 +91,12 @@ impl<R: NamedRow> Runs<R> {
         rows == 0 || self.all().iter().any(|run| run.numbers().end == rows)
     }
 
-    fn all(&self) -> Vec<Arc<Run<R>>> {
-        self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn all(&self) -> Arc<Vec<Arc<Run<R>>>> {
+        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<Run<R>>>)) {
+        change(Arc::make_mut(&mut self.all.write().unwrap_or_else(PoisonError::into_inner)));
     }
 
     /// Keeps a batch under ascending numbers from `first` on. Whatever was there from `first` on is replaced.
@@ -102,11 +106,10 @@ impl<R: NamedRow> Runs<R> {
     pub(super) fn keep(&self, first: u64, mut rows: Vec<R>) -> Result<(), ProjectionError> {
         rows.sort_by_key(R::name);
         let run = Run::write(&self.place, first, &rows)?;
-        {
-            let mut runs = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        self.change(|runs| {
             runs.retain(|run| run.numbers().end <= first);
             runs.push(Arc::new(run));
-        }
+        });
         // What vanishes anyway is never cut back to a snapshot.
         if self.place.folder.is_none() { self.merge(self.len()) } else { Ok(()) }
     }
@@ -118,7 +121,7 @@ impl<R: NamedRow> Runs<R> {
     pub(super) fn find(&self, name: &R::Name) -> Result<Vec<R>, ProjectionError> {
         let mut found = Vec::new();
         let mark = R::mark(name);
-        for run in self.all() {
+        for run in self.all().iter() {
             run.find(name, mark, &mut found)?;
         }
         Ok(found)
@@ -129,9 +132,8 @@ impl<R: NamedRow> Runs<R> {
     /// # Errors
     /// [`ProjectionError::Io`].
     pub(super) fn truncate(&self, length: u64) -> Result<(), ProjectionError> {
-        let mut runs = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        runs.retain(|run| run.numbers().end <= length);
-        let kept: Vec<_> = runs.iter().map(|run| run.numbers()).collect();
+        self.change(|runs| runs.retain(|run| run.numbers().end <= length));
+        let kept: Vec<_> = self.all().iter().map(|run| run.numbers()).collect();
         self.place.remove_others(&kept)
     }
 
@@ -153,11 +155,11 @@ impl<R: NamedRow> Runs<R> {
         while let Some(parts) = mergeable(&self.all(), saved) {
             let run = Arc::new(merge::merged(&self.place, &parts)?);
             let is_part = |numbers: &std::ops::Range<u64>| parts.iter().any(|run| run.numbers() == *numbers);
-            let mut runs = self.all.write().unwrap_or_else(PoisonError::into_inner);
-            let place = runs.iter().position(|run| is_part(&run.numbers())).unwrap_or(runs.len());
-            runs.retain(|run| !is_part(&run.numbers()));
-            runs.insert(place, run);
-            drop(runs);
+            self.change(|runs| {
+                let place = runs.iter().position(|run| is_part(&run.numbers())).unwrap_or(runs.len());
+                runs.retain(|run| !is_part(&run.numbers()));
+                runs.insert(place, run);
+            });
             // Whoever is reading them has them open.
             for run in parts {
                 self.place.remove(&run.numbers())?;
