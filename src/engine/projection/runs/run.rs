@@ -114,6 +114,15 @@ impl Place {
     }
 }
 
+fn read<R: NamedRow>(rows: &RowFile<R>, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
+    let first = numbers.start;
+    let read = rows.read_range(numbers)?;
+    match (first..).zip(&read).find(|(_, row)| !row.is_sound()) {
+        Some((damaged, _)) => Err(rows.corrupt(damaged)),
+        None => Ok(read),
+    }
+}
+
 impl<R: NamedRow> Run<R> {
     pub(super) fn numbers(&self) -> Range<u64> {
         self.numbers.clone()
@@ -123,11 +132,16 @@ impl<R: NamedRow> Run<R> {
         self.numbers.end - self.numbers.start
     }
 
-    /// Opens one; nothing where it isn't whole.
+    /// Opens one; nothing where it isn't whole, or is seen to be damaged.
     pub(super) fn open(place: &Place, numbers: Range<u64>) -> Result<Option<Self>, ProjectionError> {
         let rows = place.file(&numbers, "")?;
-        let whole = rows.len() == numbers.end - numbers.start;
-        whole.then(|| Self::over(place, numbers, rows, true)).transpose()
+        if rows.len() != numbers.end - numbers.start {
+            return Ok(None);
+        }
+        match Self::over(place, numbers, rows, true) {
+            Err(ProjectionError::Corrupt { .. }) => Ok(None),
+            opened => opened.map(Some),
+        }
     }
 
     /// Writes one, in the order of its names.
@@ -155,7 +169,10 @@ impl<R: NamedRow> Run<R> {
     }
 
     fn over(place: &Place, numbers: Range<u64>, rows: RowFile<R>, synced: bool) -> Result<Self, ProjectionError> {
-        let names = rows.read(0)?.name()..=rows.read(rows.len() - 1)?.name();
+        // A name that a damaged row takes out of these, or of the filter, would be denied.
+        let name = |number| Ok(read(&rows, number..number + 1)?.pop().map(|row| row.name()));
+        let ends = name(0)?.zip(name(rows.len() - 1)?);
+        let names = ends.map(|(first, last)| first..=last).ok_or_else(|| rows.corrupt(0))?;
         let path = place.path(&numbers, FILTER);
         // Without a sound one it is made again.
         let kept = path.as_ref().filter(|_| synced).and_then(|path| Filter::from_bytes(&std::fs::read(path).ok()?));
@@ -170,7 +187,7 @@ impl<R: NamedRow> Run<R> {
     fn make_filter(&mut self) -> Result<(), ProjectionError> {
         let mut marks = Vec::new();
         for first in (0..self.rows.len()).step_by(usize::try_from(ROWS_AT_ONCE).unwrap_or(1)) {
-            let rows = self.rows.read_range(first..self.rows.len().min(first + ROWS_AT_ONCE))?;
+            let rows = self.read(first..self.rows.len().min(first + ROWS_AT_ONCE))?;
             marks.extend(rows.iter().map(|row| R::mark(&row.name())));
         }
         self.filter = Filter::of(marks);
@@ -185,12 +202,7 @@ impl<R: NamedRow> Run<R> {
 
     /// Rows side by side, each as it was written.
     pub(super) fn read(&self, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
-        let first = numbers.start;
-        let rows = self.rows.read_range(numbers)?;
-        match (first..).zip(&rows).find(|(_, row)| !row.is_sound()) {
-            Some((damaged, _)) => Err(self.rows.corrupt(damaged)),
-            None => Ok(rows),
-        }
+        read(&self.rows, numbers)
     }
 
     /// Adds the rows of a name.
