@@ -2,9 +2,12 @@
 
 use xorf::{BinaryFuse8, Descriptor, Filter as _};
 
-/// Seed, and three lengths.
-const HEAD_BYTES: usize = 20;
+/// What it is a filter of, seed, and three lengths.
+const HEAD_BYTES: usize = 44;
 const CHECKSUM_BYTES: usize = 4;
+
+/// The run that a filter is of: one of another run would deny names that are there.
+pub(super) type Of = [u8; 24];
 
 /// A filter over the marks of names.
 #[derive(Debug)]
@@ -24,9 +27,10 @@ impl Filter {
     }
 
     /// As it is kept beside its run.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self, of: &Of) -> Vec<u8> {
         let Descriptor { seed, segment_length, segment_length_mask, segment_count_length } = self.0.descriptor;
         let mut bytes = Vec::with_capacity(HEAD_BYTES + self.0.fingerprints.len() + CHECKSUM_BYTES);
+        bytes.extend_from_slice(of);
         bytes.extend_from_slice(&seed.to_le_bytes());
         for length in [segment_length, segment_length_mask, segment_count_length] {
             bytes.extend_from_slice(&length.to_le_bytes());
@@ -36,12 +40,13 @@ impl Filter {
         bytes
     }
 
-    /// The way back; nothing where the bytes are not those that were kept.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// The way back; nothing where the bytes are not those that were kept for this run.
+    pub(super) fn from_bytes(bytes: &[u8], of: &Of) -> Option<Self> {
         let (bytes, checksum) = bytes.split_last_chunk()?;
         if crc32fast::hash(bytes) != u32::from_le_bytes(*checksum) {
             return None;
         }
+        let bytes = bytes.strip_prefix(of)?;
         let (seed, rest) = bytes.split_first_chunk()?;
         let (segment_length, rest) = rest.split_first_chunk()?;
         let (segment_length_mask, rest) = rest.split_first_chunk()?;

@@ -8,7 +8,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{NamedRow, filter::Filter};
+use super::{
+    NamedRow,
+    filter::{Filter, Of},
+};
 use crate::engine::{
     projection::rows::{ProjectionError, RowFile},
     store::sync_folder,
@@ -29,6 +32,8 @@ pub(super) struct Run<R: NamedRow> {
     rows: RowFile<R>,
     /// Its first name and its last.
     names: RangeInclusive<R::Name>,
+    /// What its filter says that it is of.
+    of: Of,
     filter: Option<Filter>,
     /// Where its filter is kept, if it is.
     filter_path: Option<PathBuf>,
@@ -114,6 +119,17 @@ impl Place {
     }
 }
 
+/// The numbers of a run's rows, and a checksum of its first and its last.
+fn filter_of<R: NamedRow>(numbers: &Range<u64>, first: &R, last: &R) -> Of {
+    let mut of = Of::default();
+    of[..8].copy_from_slice(&numbers.start.to_le_bytes());
+    of[8..16].copy_from_slice(&numbers.end.to_le_bytes());
+    for (at, row) in [(16, first), (20, last)] {
+        of[at..at + 4].copy_from_slice(&crc32fast::hash(row.to_bytes().as_ref()).to_le_bytes());
+    }
+    of
+}
+
 fn read<R: NamedRow>(rows: &RowFile<R>, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
     let first = numbers.start;
     let read = rows.read_range(numbers)?;
@@ -170,14 +186,16 @@ impl<R: NamedRow> Run<R> {
 
     fn over(place: &Place, numbers: Range<u64>, rows: RowFile<R>, synced: bool) -> Result<Self, ProjectionError> {
         // A name that a damaged row takes out of these, or of the filter, would be denied.
-        let name = |number| Ok(read(&rows, number..number + 1)?.pop().map(|row| row.name()));
-        let ends = name(0)?.zip(name(rows.len() - 1)?);
-        let names = ends.map(|(first, last)| first..=last).ok_or_else(|| rows.corrupt(0))?;
-        let path = place.path(&numbers, FILTER);
+        let row = |number| Ok(read(&rows, number..number + 1)?.pop());
+        let ends = row(0)?.zip(row(rows.len() - 1)?);
+        let (first, last) = ends.ok_or_else(|| rows.corrupt(0))?;
+        let (names, of) = (first.name()..=last.name(), filter_of(&numbers, &first, &last));
+        let filter_path = place.path(&numbers, FILTER);
         // Without a sound one it is made again.
-        let kept = path.as_ref().filter(|_| synced).and_then(|path| Filter::from_bytes(&std::fs::read(path).ok()?));
-        let is_kept = kept.is_some();
-        let mut run = Self { numbers, rows, names, filter: kept, filter_path: path, synced: AtomicBool::new(is_kept) };
+        let path = filter_path.as_ref().filter(|_| synced);
+        let filter = path.and_then(|path| Filter::from_bytes(&std::fs::read(path).ok()?, &of));
+        let is_kept = filter.is_some();
+        let mut run = Self { numbers, rows, names, of, filter, filter_path, synced: AtomicBool::new(is_kept) };
         if !is_kept {
             run.make_filter()?;
         }
@@ -185,15 +203,22 @@ impl<R: NamedRow> Run<R> {
     }
 
     fn make_filter(&mut self) -> Result<(), ProjectionError> {
-        let mut marks = Vec::new();
+        let (mut marks, mut before) = (Vec::new(), *self.names.start());
         for first in (0..self.rows.len()).step_by(usize::try_from(ROWS_AT_ONCE).unwrap_or(1)) {
             let rows = self.read(first..self.rows.len().min(first + ROWS_AT_ONCE))?;
-            marks.extend(rows.iter().map(|row| R::mark(&row.name())));
+            for row in &rows {
+                // Out of order, what is there would not be found.
+                if row.name() < before {
+                    return Err(self.rows.corrupt(first));
+                }
+                before = row.name();
+                marks.push(R::mark(&before));
+            }
         }
         self.filter = Filter::of(marks);
         match self.filter.as_ref().zip(self.filter_path.as_ref()) {
             Some((filter, path)) => {
-                let kept = std::fs::write(path, filter.to_bytes());
+                let kept = std::fs::write(path, filter.to_bytes(&self.of));
                 kept.map_err(|source| ProjectionError::Io { path: path.clone(), source })
             }
             None => Ok(()),

@@ -133,6 +133,11 @@ fn a_filter_that_is_damaged_or_gone_is_made_again_and_a_damaged_row_is_told() {
         check(&Runs::open(folder.path(), "names").unwrap(), 3);
         assert_eq!(std::fs::read(path("names.0-16.filter")).unwrap(), whole);
     }
+    // Nor is another run's believed.
+    for (from, to) in [("names.16-32.filter", "names.0-16.filter"), ("names.32-48.filter", "names.16-32.filter")] {
+        std::fs::copy(path(from), path(to)).unwrap();
+        check(&Runs::open(folder.path(), "names").unwrap(), 3);
+    }
     std::fs::remove_file(path("names.16-32.filter")).unwrap();
     check(&Runs::open(folder.path(), "names").unwrap(), 3);
     let mut rows = std::fs::read(path("names.0-16")).unwrap();
@@ -144,6 +149,11 @@ fn a_filter_that_is_damaged_or_gone_is_made_again_and_a_damaged_row_is_told() {
     drop(runs);
     // Nobody's name is denied for damage: without a filter to be made of sound rows, or at an end, the run isn't whole.
     std::fs::remove_file(path("names.0-16.filter")).unwrap();
+    assert!(!Runs::<WarningRow>::open(folder.path(), "names").unwrap().holds(BATCH));
+    // Nor is what is out of order, once that is seen.
+    let mut rows = std::fs::read(path("names.16-32")).unwrap();
+    rows.rotate_left(5 * 16);
+    std::fs::write(path("names.0-16"), &rows).unwrap();
     assert!(!Runs::<WarningRow>::open(folder.path(), "names").unwrap().holds(BATCH));
     let mut rows = std::fs::read(path("names.16-32")).unwrap();
     rows[12] = 9;
