@@ -41,13 +41,17 @@ fn folder() -> TempDir {
     fs::write(&file, format!("id,person,place,day,minutes\n{}", (0..40).map(row).collect::<String>())).unwrap();
     let import = ["import", file.to_str().unwrap(), "--mapping", mapping.to_str().unwrap(), "--open-accounts"];
     assert_eq!(ledger.json(&import)["recorded"], 40);
+    // All of them are corrected, so that the state has put notes of them away.
+    let row = |number: usize| format!("{number},p{},s1,2026-01-{:02},{}\n", number % 9, 1 + number % 20, 31 + number);
+    fs::write(&file, format!("id,person,place,day,minutes\n{}", (0..40).map(row).collect::<String>())).unwrap();
+    assert_eq!(ledger.json(&import)["corrected"], 40);
     ledger.json(&["region", "define", "leeds"]);
     ledger.json(&["station", "open", "--region", "leeds"]);
     // Stopped as an operator stops it, so that there is a snapshot.
     let id = ledger.server.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     ledger.server.wait().unwrap();
-    assert!(home.join("projections/snapshot").exists());
+    assert!(home.join("projections/snapshot").exists() && home.join("projections/notes.0-16").exists());
     std::mem::replace(&mut ledger.folder, tempfile::tempdir().unwrap())
 }
 
@@ -107,7 +111,7 @@ fn change(folder: &Path, prefix: u8, nth: usize, change: impl FnOnce(&mut Vec<u8
 type Damage = fn(&Path);
 
 /// What is damaged, the part that is named, and words of place and problem.
-const DAMAGES: [(Damage, &str, &str); 29] = [
+const DAMAGES: [(Damage, &str, &str); 31] = [
     (|folder| change(folder, b'b', 1, |block| block[60] ^= 4), "log", "entry 1"),
     (|folder| change(folder, b'b', 2, |block| block.truncate(40)), "log", "block 2"),
     (|folder| change(folder, b't', 1, |hashes| hashes[3] ^= 4), "tree", "of entry 1"),
@@ -140,6 +144,8 @@ const DAMAGES: [(Damage, &str, &str); 29] = [
     (|folder| flip(&folder.join("projections/postings"), 100), "projections", "projections/postings, row"),
     (|folder| flip(&folder.join("projections/entries"), 20), "projections", "projections/entries, row"),
     (|folder| flip(&folder.join("projections/times"), 20), "projections", "projections/times, row"),
+    (|folder| flip(&folder.join("projections/notes.0-16"), 330), "projections", "projections/notes, row"),
+    (|folder| fs::remove_file(folder.join("projections/notes.0-16")).unwrap(), "projections", "projections/snapshot"),
     (|folder| fs::write(folder.join("projections/times"), "").unwrap(), "projections", "projections/snapshot"),
     (|folder| fs::write(folder.join("projections/postings"), "").unwrap(), "projections", "projections/snapshot"),
     (|folder| fs::remove_file(folder.join("ledger.key")).unwrap(), "keys", "it is missing"),

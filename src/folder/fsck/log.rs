@@ -38,6 +38,23 @@ pub(super) struct Walk<'a> {
     roots: BTreeMap<u64, Option<Hash>>,
 }
 
+/// Copies the files of a folder into a new one. What is cut in the copy stays as it is in the folder.
+fn copy_files(from: &Path, to: &Path) -> Result<(), FsckError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| FsckError::Io { path, source }
+    };
+    fs::create_dir(to).map_err(io(to))?;
+    for file in fs::read_dir(from).map_err(io(from))? {
+        let file = file.map_err(io(from))?;
+        let path = file.path();
+        if file.file_type().map_err(io(&path))?.is_file() {
+            fs::copy(&path, to.join(file.file_name())).map_err(io(&path))?;
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Walk<'a> {
     pub(super) fn new(store: &'a SledStore, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
         let (own, replay) = Projection::open(&work.join("own"), origin, 0).map_err(OpenError::from)?;
@@ -45,16 +62,7 @@ impl<'a> Walk<'a> {
         let has_snapshot = there.join("snapshot").exists();
         let mut kept = None;
         if has_snapshot {
-            fs::create_dir(&copy).map_err(|source| FsckError::Io { path: copy.clone(), source })?;
-            for name in ["snapshot", "postings", "entries", "warnings", "times"] {
-                let path = there.join(name);
-                match fs::copy(&path, copy.join(name)) {
-                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(FsckError::Io { path, source });
-                    }
-                    Ok(_) | Err(_) => {}
-                }
-            }
+            copy_files(&there, &copy)?;
             let (projection, replay) = Projection::open(&copy, origin, store.size()).map_err(OpenError::from)?;
             kept = (replay.state.size() > 0).then_some(Kept { projection, replay });
         }
