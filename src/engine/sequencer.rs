@@ -4,6 +4,8 @@
 //! callers ──► verify (all cores, batches) ──► sequence (rules, one thread) ──► commit (sync) ──► publish (sign)
 //! ```
 //!
+//! Sheets past their validity whose ids are on the disk are answered on the way by a thread that only reads.
+//!
 //! Four threads, each with a bounded queue behind it: while one group is on its way to the disk, the next is checked and
 //! the one after that has its signatures verified. A group is whatever came while the one before was busy.
 
@@ -137,6 +139,8 @@ pub struct SequencerParts {
 #[derive(Clone)]
 pub struct Sequencer {
     jobs: mpsc::Sender<Job>,
+    /// Sheets past their validity, which a reader may answer.
+    lookups: mpsc::Sender<Box<Submission>>,
     desk: Option<Desk>,
     queue: Arc<Semaphore>,
     published: watch::Receiver<Published>,
@@ -184,15 +188,18 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let sequencer = sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, shared);
     let verified_against = Arc::clone(&parts.projection);
     let expired = Arc::new(Expired { store: parts.store.clone(), projection: Arc::clone(&parts.projection) });
+    let (lookups, lookup_inbox) = mpsc::channel();
+    let (looks, unanswered, newest) = (Arc::clone(&expired), jobs.clone(), published.clone());
     let committer = commit::Committer::new(parts.store, parts.projection, committed);
     let threads = vec![
+        spawn("look up", move || looks.run(&lookup_inbox, &unanswered, &newest))?,
         spawn("verify", move || verify::run(&verify_inbox, &verified, &verified_against, &commits))?,
         spawn("sequence", move || sequencer.run(&sequence_inbox, &batches))?,
         spawn("commit", move || committer.run(&commit_inbox))?,
         spawn("publish", move || publisher.run(&publish_inbox))?,
     ];
     let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
-    let sequencer = Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock, expired };
+    let sequencer = Sequencer { jobs, lookups, desk: None, queue, published, closed: Arc::default(), clock, expired };
     Ok((sequencer, Threads(threads)))
 }
 
@@ -271,25 +278,11 @@ impl Sequencer {
         let submission = Box::new(Submission { sheet, decoded: Arc::new(decoded), published, reply });
         let now = self.clock.now();
         if now.is_ok_and(|now| self.expired.may_have(&submission.decoded, now)) {
-            let sequencer = self.clone();
-            tokio::task::spawn_blocking(move || sequencer.look_up(submission));
+            self.lookups.send(submission).map_err(|_gone| SubmitError::ShuttingDown)?;
         } else {
             self.jobs.send(Job::Submit(submission)).map_err(|_gone| SubmitError::ShuttingDown)?;
         }
         Ok(answer)
-    }
-
-    /// Answers a sheet past its validity, or hands it to the writer, who says what is wrong.
-    fn look_up(&self, submission: Box<Submission>) {
-        let checkpoint = submission.published.then(|| self.published.borrow().clone());
-        match self.expired.answer(&submission.decoded, checkpoint.as_ref()) {
-            Ok(Some(outcome)) => submission.reply.send(outcome),
-            Ok(None) | Err(_) => {
-                if let Err(mpsc::SendError(Job::Submit(submission))) = self.jobs.send(Job::Submit(submission)) {
-                    submission.reply.send(Err(SubmitError::ShuttingDown));
-                }
-            }
-        }
     }
 
     /// Says what would become of sheets, one after another, and the last entry taken into account.

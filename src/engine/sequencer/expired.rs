@@ -1,10 +1,12 @@
 //! Sheets past their validity that come again: a reader answers them, for their ids are on the disk, and the writer has other
 //! things to do than to wait for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+
+use tokio::sync::watch;
 
 use super::{
-    Accepted, SubmitError,
+    Accepted, Job, Submission, SubmitError,
     publish::{Published, publication},
 };
 use crate::{
@@ -18,6 +20,9 @@ use crate::{
     ledger::{Millis, Refusal, Rejection},
 };
 
+/// Sheets whose signatures are verified at once: beyond it one costs hardly less.
+const BATCH_SHEETS: usize = 256;
+
 /// Where they are looked up.
 pub(super) struct Expired {
     pub(super) store: Arc<dyn LogStore>,
@@ -30,6 +35,34 @@ impl Expired {
         decoded.sheet.valid_until < now && self.projection.put_away().has_sheets()
     }
 
+    /// Answers sheets until all handles are gone, and hands those on to the writer that it has to look at itself. What waits
+    /// is bounded by the sequencer's queue.
+    pub(super) fn run(
+        &self,
+        inbox: &mpsc::Receiver<Box<Submission>>,
+        writer: &mpsc::Sender<Job>,
+        published: &watch::Receiver<Published>,
+    ) {
+        while let Ok(first) = inbox.recv() {
+            let group: Vec<Box<Submission>> =
+                std::iter::once(first).chain(inbox.try_iter()).take(BATCH_SHEETS).collect();
+            let decoded: Vec<&Decoded> = group.iter().map(|submission| submission.decoded.as_ref()).collect();
+            let keys = self.projection.shown().keys().clone();
+            let verdicts = signature_verdicts(&decoded, |key_id| keys.public_key(key_id));
+            for (submission, verdict) in group.into_iter().zip(verdicts) {
+                let checkpoint = submission.published.then(|| published.borrow().clone());
+                match self.answer(&submission.decoded, &verdict, checkpoint.as_ref()) {
+                    Ok(Some(outcome)) => submission.reply.send(outcome),
+                    // Where the files can't be read, it finds so too, and says what to do.
+                    Ok(None) | Err(_) => {
+                        // It is gone only after this thread.
+                        let _gone = writer.send(Job::Submit(submission));
+                    }
+                }
+            }
+        }
+    }
+
     /// What the writer would say of a sheet whose id was put away: the receipt of the entry that holds it, with a proof up to
     /// `checkpoint` where one is wanted, or that another sheet has its id. Nothing where the writer itself has to look: at a
     /// signature that doesn't verify, or an id that it holds in memory or nobody used.
@@ -39,19 +72,20 @@ impl Expired {
     pub(super) fn answer(
         &self,
         decoded: &Decoded,
+        verdict: &SignatureVerdict,
         checkpoint: Option<&Published>,
     ) -> Result<Option<Result<Accepted, SubmitError>>, PastError> {
-        let (keys, origin, size) = {
+        let (is_own, size) = {
             let shown = self.projection.shown();
-            (shown.keys().clone(), shown.origin().to_owned(), shown.size())
+            (shown.origin() == decoded.sheet.origin, shown.size())
         };
-        let verdict = signature_verdicts(&[decoded], |key_id| keys.public_key(key_id)).pop();
-        let Some(author) = decoded.sheet.signers.first().filter(|_| verdict == Some(SignatureVerdict::Valid)) else {
+        let Some(author) = decoded.sheet.signers.first().filter(|_| is_own && *verdict == SignatureVerdict::Valid)
+        else {
             return Ok(None);
         };
         let found = self.projection.put_away().sheet(*author, decoded.sheet.sheet_id)?;
         let known = |index: &u64| *index < size && checkpoint.is_none_or(|published| *index < published.size);
-        let Some(index) = found.map(|found| found.0).filter(known).filter(|_| decoded.sheet.origin == origin) else {
+        let Some(index) = found.map(|found| found.0).filter(known) else {
             return Ok(None);
         };
         let Some(entry) = self.store.entry(index)? else { return Ok(None) };

@@ -31,7 +31,8 @@ fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let folder = tempfile::tempdir().unwrap();
     let (projection, _) = Projection::open(folder.path(), "timebank.example/test", 0).unwrap();
     let expired = Arc::new(Expired { store: Arc::new(MemoryStore::default()), projection: Arc::new(projection) });
-    (Sequencer { jobs, desk: None, queue, published, closed: Arc::default(), clock, expired }, inbox)
+    let lookups = mpsc::channel().0;
+    (Sequencer { jobs, lookups, desk: None, queue, published, closed: Arc::default(), clock, expired }, inbox)
 }
 
 #[tokio::test]
