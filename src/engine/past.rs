@@ -7,7 +7,7 @@ use crate::{
         store::{LogStore, StoreError},
     },
     format::wire,
-    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, SheetId},
+    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, Sheet, SheetId},
 };
 
 /// A log that can be read anywhere, and what the state of its projections has put away.
@@ -52,5 +52,40 @@ impl Past for LogPast<'_> {
 
     fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
         Ok(self.put_away.keep(put_away)?)
+    }
+}
+
+/// The past of a log some of whose entries aren't stored yet.
+pub struct NewestPast<'a> {
+    /// What is stored.
+    pub log: LogPast<'a>,
+    /// The sheet of an entry that isn't.
+    pub newest: &'a dyn Fn(u64) -> Option<&'a Sheet>,
+}
+
+impl Past for NewestPast<'_> {
+    type Error = PastError;
+
+    fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
+        match (self.newest)(at.index.0) {
+            Some(sheet) => Ok(sheet.events.get(usize::from(at.event)).cloned()),
+            None => self.log.event(at),
+        }
+    }
+
+    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
+        self.log.times(asked)
+    }
+
+    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, PastError> {
+        self.log.sheet(author, id)
+    }
+
+    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, PastError> {
+        self.log.note(record)
+    }
+
+    fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
+        self.log.keep(put_away)
     }
 }

@@ -166,17 +166,17 @@ impl Replay {
         verdict: SignatureVerdict,
         shell: &mut S,
         stored: impl FnMut(Hash),
-    ) -> Result<Judged, NotRecorded<S::Error>> {
+    ) -> Result<Judged, NotRecorded<<S::Past as Past>::Error>> {
         self.check_signatures(decoded, verdict).map_err(NotRecorded::Refused)?;
-        let facts = facts_of_id(&self.state, &decoded.sheet, shell).map_err(NotRecorded::Past)?;
+        let facts = facts_of_id(&self.state, &decoded.sheet, shell.past()).map_err(NotRecorded::Past)?;
         if let Some(index) = self.same_sheet(decoded, &facts, shell).map_err(NotRecorded::Past)? {
             return Ok(Judged::Repeated(index));
         }
         let recorded_at = shell.now().map_err(NotRecorded::Clock)?.max(self.state.recorded_at());
-        let facts = add_facts(&self.state, &decoded.sheet, facts, shell).map_err(NotRecorded::Past)?;
+        let facts = add_facts(&self.state, &decoded.sheet, facts, shell.past()).map_err(NotRecorded::Past)?;
         let outcome = self.append(decoded, recorded_at, &facts, stored).map_err(NotRecorded::Refused)?;
         // Ahead of the commit: the next sheet may ask for them, and a start cuts what was never durable.
-        keep(&outcome, shell).map_err(NotRecorded::Past)?;
+        keep(&outcome, shell.past()).map_err(NotRecorded::Past)?;
         Ok(Judged::Passed(recorded_at, outcome))
     }
 
@@ -194,7 +194,12 @@ impl Replay {
     }
 
     /// The entry that holds this very sheet: same author, same id, same header and, by its root, same events.
-    fn same_sheet<S: Shell>(&self, decoded: &Decoded, facts: &Facts, shell: &mut S) -> Result<Option<u64>, S::Error> {
+    fn same_sheet<S: Shell>(
+        &self,
+        decoded: &Decoded,
+        facts: &Facts,
+        shell: &mut S,
+    ) -> Result<Option<u64>, <S::Past as Past>::Error> {
         let Some(LogIndex(index)) = decoded.sheet.recorded_in(&self.state, facts) else { return Ok(None) };
         Ok(shell.header_hash(index)?.filter(|hash| *hash == decoded.header_hash).map(|_| index))
     }
@@ -366,8 +371,14 @@ impl<P: Past> Past for TrialPast<'_, P> {
     }
 }
 
-/// What extends a log knows besides its past: the time, and what was recorded under a name before.
-pub trait Shell: Past {
+/// What extends a log knows: its past, the time, and what was recorded under a name before.
+pub trait Shell {
+    /// Where it finds what the state doesn't hold.
+    type Past: Past;
+
+    /// Its past.
+    fn past(&mut self) -> &mut Self::Past;
+
     /// The time now.
     ///
     /// # Errors
@@ -378,7 +389,7 @@ pub trait Shell: Past {
     ///
     /// # Errors
     /// It can't be read.
-    fn header_hash(&mut self, index: u64) -> Result<Option<[u8; 32]>, Self::Error>;
+    fn header_hash(&mut self, index: u64) -> Result<Option<[u8; 32]>, <Self::Past as Past>::Error>;
 }
 
 /// Keeps what the newest sheet made the state put away.

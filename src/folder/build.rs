@@ -7,14 +7,14 @@ use std::{
 
 use crate::{
     engine::{
-        past::{LogPast, PastError},
+        past::{LogPast, NewestPast, PastError},
         pipeline::{self, Prepared, ReplayError, Replayed},
         projection::{Committed, Projection},
-        replay::{Past, Replay},
+        replay::Replay,
         store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, atomic_write, sync_folder, unnamed},
     },
     format::checkpoint::VerifierKey,
-    ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, SheetId, State},
+    ledger::State,
     merkle::{Hash, stored_hash_count},
     trust::audit::Pin,
 };
@@ -159,7 +159,12 @@ impl Building {
     /// Those of [`pipeline::replay`]; it is of no use then.
     pub(crate) fn push(&mut self, prepared: Prepared) -> Result<(), ReplayError<PastError>> {
         let log = LogPast { store: &self.store, put_away: self.projection.put_away() };
-        let mut past = PendingPast { log, first: self.store.size(), pending: &self.pending };
+        let (first, pending) = (self.store.size(), &self.pending);
+        let newest = |index: u64| {
+            let replayed = pending.get(usize::try_from(index.checked_sub(first)?).ok()?);
+            replayed.map(|replayed| &replayed.decoded.sheet)
+        };
+        let mut past = NewestPast { log, newest: &newest };
         let tree_hashes = &mut self.tree_hashes;
         let replayed = pipeline::replay(&mut self.replay, prepared, &mut past, |hash| tree_hashes.push(hash))?;
         self.pending.push(replayed);
@@ -199,38 +204,5 @@ impl Building {
         let written = atomic_write(&path, pin.to_text().as_bytes(), 0o644);
         written.map_err(|source| StoreError::Io { path, source })?;
         Ok(pin)
-    }
-}
-
-/// The past of an entry that may refer to others that aren't stored yet.
-struct PendingPast<'a> {
-    log: LogPast<'a>,
-    first: u64,
-    pending: &'a [Replayed],
-}
-
-impl Past for PendingPast<'_> {
-    type Error = PastError;
-
-    fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
-        let Some(position) = at.index.0.checked_sub(self.first) else { return self.log.event(at) };
-        let replayed = usize::try_from(position).ok().and_then(|position| self.pending.get(position));
-        Ok(replayed.and_then(|replayed| replayed.decoded.sheet.events.get(usize::from(at.event)).cloned()))
-    }
-
-    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
-        self.log.times(asked)
-    }
-
-    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, PastError> {
-        self.log.sheet(author, id)
-    }
-
-    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, PastError> {
-        self.log.note(record)
-    }
-
-    fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
-        self.log.keep(put_away)
     }
 }

@@ -135,11 +135,17 @@ impl Past for Memory {
 }
 
 impl Shell for Memory {
+    type Past = Self;
+
+    fn past(&mut self) -> &mut Self {
+        self
+    }
+
     fn now(&mut self) -> Result<Millis, ClockImplausible> {
         Ok(Millis(self.now))
     }
 
-    fn header_hash(&mut self, index: u64) -> Result<Option<[u8; 32]>, Self::Error> {
+    fn header_hash(&mut self, index: u64) -> Result<Option<[u8; 32]>, std::convert::Infallible> {
         Ok(self.sheets.get(usize::try_from(index).unwrap()).map(|decoded| decoded.header_hash))
     }
 }

@@ -15,16 +15,13 @@ use super::{
 use crate::{
     engine::{
         clock::{Clock, ClockImplausible},
-        past::{LogPast, PastError},
+        past::{LogPast, NewestPast, PastError},
         projection::{Projection, PutAwayFiles},
-        replay::{Judged, NotRecorded, Past, Replay, Shell, SignatureVerdict, TrialPast, resolve_facts},
+        replay::{Judged, NotRecorded, Replay, Shell, SignatureVerdict, TrialPast, resolve_facts},
         store::{LogStore, StoredEntry},
     },
     format::wire::{self, Decoded},
-    ledger::{
-        AskedTimes, Event, EventRef, KeyId, LogIndex, Millis, PutAway, RecordNote, ServedTime, SheetId, SheetTrial,
-        Version,
-    },
+    ledger::{Millis, SheetTrial, Version},
     merkle::{Hash, stored_hash_count},
 };
 
@@ -138,7 +135,9 @@ impl Sequence {
         stored: &mut Vec<Hash>,
     ) -> Result<Judged, SubmitError> {
         let Self { store, put_away, recent, clock, replay, .. } = self;
-        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), put_away }, recent, clock };
+        let newest = |index: u64| recent.get(&index).map(|decoded| &decoded.sheet);
+        let past = NewestPast { log: LogPast { store: store.as_ref(), put_away }, newest: &newest };
+        let mut shell = SequencerShell { past, recent, clock };
         let judged = replay.accept(&submission.decoded, verdict, &mut shell, |hash| stored.push(hash));
         judged.map_err(|reason| match reason {
             NotRecorded::Refused(refusal) => SubmitError::Refused(refusal),
@@ -164,10 +163,11 @@ impl Sequence {
         }
         let count = passing.len() + refused.len();
         let (numbers, passing): (Vec<usize>, Vec<_>) = passing.into_iter().unzip();
-        let Self { store, put_away, recent, clock, replay, .. } = self;
-        let mut shell = SequencerShell { log: LogPast { store: store.as_ref(), put_away }, recent, clock };
+        let Self { store, put_away, recent, replay, .. } = self;
+        let newest = |index: u64| recent.get(&index).map(|decoded| &decoded.sheet);
+        let mut past = NewestPast { log: LogPast { store: store.as_ref(), put_away }, newest: &newest };
         let tried = replay.state.try_sheets(&passing, now, |state, sheet, before| {
-            let mut past = TrialPast::new(&mut shell, state, before);
+            let mut past = TrialPast::new(&mut past, state, before);
             resolve_facts(state, sheet, &mut past).unwrap_or_else(|error| fatal(&error.to_string()))
         });
         let mut tried: HashMap<usize, _> = numbers.into_iter().zip(tried).collect();
@@ -181,39 +181,18 @@ impl Sequence {
 
 /// What the sequencer knows besides the state: the log, what is on its way into it, and the time.
 struct SequencerShell<'a> {
-    log: LogPast<'a>,
+    past: NewestPast<'a>,
     recent: &'a Recent,
     clock: &'a Clock,
 }
 
-impl Past for SequencerShell<'_> {
-    type Error = PastError;
+impl<'a> Shell for SequencerShell<'a> {
+    type Past = NewestPast<'a>;
 
-    fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
-        match self.recent.get(&at.index.0) {
-            Some(decoded) => Ok(decoded.sheet.events.get(usize::from(at.event)).cloned()),
-            None => self.log.event(at),
-        }
+    fn past(&mut self) -> &mut NewestPast<'a> {
+        &mut self.past
     }
 
-    fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
-        self.log.times(asked)
-    }
-
-    fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, PastError> {
-        self.log.sheet(author, id)
-    }
-
-    fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, PastError> {
-        self.log.note(record)
-    }
-
-    fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
-        self.log.keep(put_away)
-    }
-}
-
-impl Shell for SequencerShell<'_> {
     fn now(&mut self) -> Result<Millis, ClockImplausible> {
         self.clock.stamp()
     }
@@ -222,6 +201,6 @@ impl Shell for SequencerShell<'_> {
         if let Some(recent) = self.recent.get(&index) {
             return Ok(Some(recent.header_hash));
         }
-        Ok(self.log.store.entry(index)?.map(|entry| wire::header_hash(&entry.header)))
+        Ok(self.past.log.store.entry(index)?.map(|entry| wire::header_hash(&entry.header)))
     }
 }
