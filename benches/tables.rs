@@ -1,7 +1,7 @@
 //! What a commit of openings costs the state, and what it costs to show it to readers, while the ledger grows.
 //!
 //! `cargo bench --bench tables`, with `-- --accounts N` for another size than 37.4 million, the volunteers of a nation, of
-//! which 3.5 GB of memory are needed. No signature, log or disk is in it: `timebank bench` has these. A reader keeps the last
+//! which 2.5 GB of memory are needed. No signature, log or disk is in it: `timebank bench` has these. A reader keeps the last
 //! version that was shown, as the service does, so that each commit copies the pages that it writes to. At last accounts are
 //! looked up, on the newest version each time, by a thread that does nothing else.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops at the first surprise and prints a table")]

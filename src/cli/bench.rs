@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{
     output::{Failure, progress, tell, usage},
@@ -13,6 +14,9 @@ use crate::folder::bench::{self, BenchError, Growth, RECORD_DAYS, Shares, Start}
 
 /// Part of the accounts with which the slope begins.
 const FIRST_PART: u64 = 5;
+
+/// Tables number accounts in 32 bits; stations take one number in 126.
+const ACCOUNTS_MAX: u64 = 4_000_000_000;
 
 /// Measure how a ledger of many accounts does on this machine.
 ///
@@ -73,6 +77,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if accounts < FIRST_PART {
         return Err(usage(format!("--accounts {accounts}: a slope needs {FIRST_PART} accounts or more")));
     }
+    if accounts > ACCOUNTS_MAX {
+        return Err(usage(format!("--accounts {accounts}: a ledger has numbers for {ACCOUNTS_MAX} of them")));
+    }
+    // What ends the writer is told there.
+    process::log_to_stderr(LevelFilter::WARN);
     let parent = folder.unwrap_or_else(std::env::temp_dir);
     let temporary = tempfile::Builder::new().prefix("timebank-bench-").tempdir_in(&parent);
     let temporary = temporary.map_err(|error| usage(format!("--folder {}: {error}", parent.display())))?;

@@ -21,10 +21,11 @@ use tracing_subscriber::{
 
 use super::output::{colours, line, usage, visible};
 
-/// Logs to the standard error stream; `RUST_LOG` says what, by level and module: `warn,timebank::server=debug`.
-pub(crate) fn log_to_stderr() {
+/// Logs to the standard error stream; `RUST_LOG` says what, by level and module: `warn,timebank::server=debug`. Without it,
+/// what is of this level and above.
+pub(crate) fn log_to_stderr(level: LevelFilter) {
     let asked = std::env::var("RUST_LOG").ok().and_then(|directives| directives.parse().ok());
-    let default = || Targets::new().with_default(LevelFilter::INFO).with_target("sled", LevelFilter::WARN);
+    let default = || Targets::new().with_default(level).with_target("sled", LevelFilter::WARN);
     let layer = tracing_subscriber::fmt::layer().with_ansi(colours(&std::io::stderr())).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(layer.with_filter(asked.unwrap_or_else(default))).init();
 }

@@ -17,6 +17,7 @@ use crate::{
     trust::{audit::Pin, witnesses::Witnesses},
 };
 use anyhow::Context;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Run a ledger.
 ///
@@ -83,7 +84,7 @@ fn witnesses(listed: Vec<(String, WitnessKey)>, policy: Option<&PathBuf>) -> any
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    process::log_to_stderr();
+    process::log_to_stderr(LevelFilter::INFO);
     let address = process::listen_address(&arguments.listen)?;
     if !server::is_loopback(&address) {
         return Err(usage(format!(

@@ -9,6 +9,7 @@ use crate::{
     trust::witness::{self, WitnessFolder},
 };
 use anyhow::Context;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Run a witness for the ledgers of others.
 ///
@@ -40,7 +41,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    process::log_to_stderr();
+    process::log_to_stderr(LevelFilter::INFO);
     let address = process::listen_address(&arguments.listen)?;
     let data = arguments.data.unwrap_or_else(defaults::default_witness_folder);
     let listener = process::listen(address).await?;

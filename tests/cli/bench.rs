@@ -50,9 +50,10 @@ fn a_bench_that_is_asked_to_end_ends_and_leaves_nothing() {
 
 #[test]
 fn what_can_not_be_measured_is_a_wrong_usage() {
-    let wrong: [(&[&str], &str); 5] = [
+    let wrong: [(&[&str], &str); 6] = [
         (&["--accounts", "4"], "--accounts 4: a slope needs 5 accounts or more"),
         (&["--accounts", "many"], "--accounts"),
+        (&["--accounts", "18446744073709551615"], "a ledger has numbers for 4000000000 of them"),
         (&["--keys", "1.01"], "expected a number from 0 to 1"),
         (&["--records", "NaN"], "expected a number from 0 to 1"),
         (&["--folder", "/no/such/folder"], "--folder /no/such/folder"),

@@ -132,7 +132,9 @@ async fn the_writer_never_sees_a_sheet_that_was_put_away() {
     let mut under_way = Box::pin(service.sequencer.submit(fresh, false));
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut under_way).await.is_err(), "the disk is held up");
     for (sheet, receipt) in &taken[24..] {
-        let again = service.sequencer.submit(sheet.clone(), true).await.unwrap();
+        let again = service.sequencer.submit(sheet.clone(), true);
+        let again = tokio::time::timeout(Duration::from_secs(30), again).await;
+        let again = again.unwrap().unwrap();
         assert_eq!((&again.receipt, again.publication.is_some()), (receipt, true));
     }
     drop(held_up);

@@ -6,7 +6,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::{
-    rows::{FixedRow, NoteRow, ProjectionError, SheetRow},
+    rows::{NoteRow, ProjectionError, SheetRow, checksum},
     runs::{NamedRow, Runs},
     times::TimesFile,
 };
@@ -135,10 +135,6 @@ impl PutAwayFiles {
     }
 }
 
-fn checksum(row: &impl FixedRow) -> u32 {
-    crc32fast::hash(row.to_bytes().as_ref())
-}
-
 fn sheet_row(older: &OlderSheet) -> SheetRow {
     let (id, author) = (u128::from_be_bytes(older.id.0), u128::from_be_bytes(older.author.0));
     let row = SheetRow { id, author, index: older.index.0, checksum: 0 };
@@ -155,10 +151,8 @@ impl NamedRow for SheetRow {
 
     /// A hash, since authors choose their ids.
     fn mark((id, author): &Self::Name) -> u64 {
-        let hash: [u8; 32] =
-            Sha256::new().chain_update(id.to_be_bytes()).chain_update(author.to_be_bytes()).finalize().into();
-        let [mark @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
-        u64::from_be_bytes(mark)
+        let hash = Sha256::new().chain_update(id.to_be_bytes()).chain_update(author.to_be_bytes()).finalize();
+        hash.first_chunk().map_or(0, |mark| u64::from_be_bytes(*mark))
     }
 
     fn is_sound(&self) -> bool {

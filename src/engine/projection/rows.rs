@@ -54,6 +54,11 @@ pub trait FixedRow: Sized {
     fn from_bytes(bytes: &Self::Bytes) -> Self;
 }
 
+/// The CRC-32 of a row: of one that has it itself, with a zero in its place.
+pub(super) fn checksum(row: &impl FixedRow) -> u32 {
+    crc32fast::hash(row.to_bytes().as_ref())
+}
+
 /// A file of rows. One writer, any number of readers: rows below [`RowFile::len`] never change.
 #[derive(Debug)]
 pub struct RowFile<R> {
@@ -179,6 +184,8 @@ impl<R: FixedRow> RowFile<R> {
     /// # Errors
     /// [`ProjectionError::Io`]; also where there is one of them no more.
     pub fn read_range(&self, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
+        #[cfg(test)]
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let io = |source| self.io(source);
         let count = usize::try_from(numbers.end.saturating_sub(numbers.start));
         let count = count.map_err(std::io::Error::other).map_err(io)?;

@@ -23,7 +23,7 @@ use super::rows::{FixedRow, ProjectionError};
 
 /// Runs that are merged into one. With 8, a row is written four times in its life, and of each size there are at most 7.
 const MERGED_RUNS: usize = 8;
-/// Rows of the largest run: three merges of a batch of 16,384. Its filter takes 9.4 MB, and some 250 MB while it is made.
+/// Rows of the largest run: three merges of a batch of 16,384. Its filter takes 9.4 MB, and 240 MB while it is made.
 const RUN_ROWS_MAX: u64 = 8 * 1_024 * 1_024;
 
 /// A row that is found by its name. Several may have one name.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::rows::{ProjectionError, RowFile, TimeRow};
+use super::rows::{ProjectionError, RowFile, TimeRow, checksum};
 use crate::ledger::{AccountNumber, AskedTimes, EventRef, LogIndex, Millis, Minutes, OlderTime, Served, ServedTime};
 
 /// An interval with clock times.
@@ -113,10 +113,6 @@ fn time(row: &TimeRow) -> Option<OlderTime> {
     };
     let (previous, since, until) = (row.previous, Millis(row.since), Millis(row.until));
     Some(OlderTime { volunteer: AccountNumber(row.account), time, ended: row.ended != 0, previous, since, until })
-}
-
-fn checksum(row: &TimeRow) -> u32 {
-    crc32fast::hash(super::rows::FixedRow::to_bytes(row).as_ref())
 }
 
 #[cfg(test)]

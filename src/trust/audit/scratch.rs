@@ -16,8 +16,8 @@ use crate::{
     merkle::Hash,
 };
 
-/// Four files: every entry's events with their lengths, where each entry's end, the hashes of the tree, and what
-/// the state has put away. Reading an event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
+/// Files: every entry's events with their lengths, where each entry's end, the hashes of the tree, and what the state has put
+/// away. Reading an event takes two reads, memory none. They vanish with the audit, or stay in a folder for the next one.
 #[derive(Debug)]
 pub struct Scratch {
     events: BufWriter<File>,

@@ -80,6 +80,22 @@ fn rows_are_found_by_name_while_runs_are_merged_and_opened_again() {
 }
 
 #[test]
+fn a_name_that_was_never_put_away_costs_next_to_no_read() {
+    let runs = Runs::temporary("names");
+    // Every other name of a range.
+    runs.keep(0, (0..4_096).map(|number| row(2 * number, 0)).collect()).unwrap();
+    let reads = || runs.all().iter().map(|run| run.reads()).sum::<u64>();
+    let before = reads();
+    for name in (0..4_096).map(|number| 2 * number + 1) {
+        assert_eq!(runs.find(&name).unwrap(), []);
+    }
+    // A search takes 13 reads; one name in 256 is searched for in vain, give or take.
+    assert!(reads() - before < 4_096 * 13 / 64, "{} reads", reads() - before);
+    assert_eq!(runs.find(&4_000).unwrap().len(), 1);
+    assert!(reads() - before > 10);
+}
+
+#[test]
 fn what_is_ahead_of_a_snapshot_is_cut_and_written_again() {
     let folder = tempfile::tempdir().unwrap();
     let runs = Runs::open(folder.path(), "names").unwrap();
