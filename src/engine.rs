@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod key_file;
+pub mod log;
 pub mod past;
 pub mod pipeline;
 pub mod projection;

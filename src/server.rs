@@ -27,7 +27,7 @@ use tonic::{Request, Response, Status};
 pub use self::worker::RunError;
 use self::{answer::answer, edge::Spoken};
 use crate::{
-    engine::{projection::Projection, sequencer::Sequencer, store::LogStore},
+    engine::{log::Log, projection::Projection, sequencer::Sequencer},
     folder::{Identity, Ledger},
     format::proto::{
         self,
@@ -39,7 +39,7 @@ use crate::{
 /// What the service answers from.
 #[derive(Clone)]
 pub(crate) struct Service {
-    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) store: Arc<dyn Log>,
     pub(crate) projection: Arc<Projection>,
     pub(crate) sequencer: Sequencer,
     pub(crate) identity: Arc<Identity>,

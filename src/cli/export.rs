@@ -14,7 +14,8 @@ use super::{
     source::Source,
 };
 use crate::{
-    engine::store::{StoredEntry, sync_folder, unnamed},
+    engine::log::StoredEntry,
+    engine::store::{sync_folder, unnamed},
     format::{
         archive::{ArchiveError, Writer},
         checkpoint::{self, Checkpoint, Note, VerifierKey},

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     engine::{
+        log::{Log, SledLog, StoredEntry},
         pipeline,
-        store::{CheckpointFile, LogStore, SledStore, StoredEntry},
+        store::CheckpointFile,
     },
     format::proto,
 };
@@ -29,7 +30,7 @@ pub(crate) enum Source {
         silence_max: Duration,
     },
     /// A folder that nobody serves meanwhile.
-    Folder(SledStore),
+    Folder(SledLog),
 }
 
 impl Source {
@@ -48,7 +49,7 @@ impl Source {
         }
         let note = CheckpointFile::new(folder.join("checkpoint")).read()?;
         let note = note.ok_or_else(|| usage(format!("{} has no signed checkpoint yet", folder.display())))?;
-        Ok((Self::Folder(SledStore::open(&folder.join("log"))?), note))
+        Ok((Self::Folder(SledLog::open(&folder.join("log"))?), note))
     }
 
     /// The entries from `index` on that come next, at least one.

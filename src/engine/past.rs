@@ -2,9 +2,10 @@
 
 use crate::{
     engine::{
+        log::Log,
         projection::{ProjectionError, PutAwayFiles},
         replay::Past,
-        store::{LogStore, StoreError},
+        store::StoreError,
     },
     format::wire,
     ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, Sheet, SheetId},
@@ -14,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct LogPast<'a> {
     /// Where the events of old entries are read.
-    pub store: &'a dyn LogStore,
+    pub store: &'a dyn Log,
     /// Where what was put away is read, and more is kept.
     pub put_away: &'a PutAwayFiles,
 }

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use crate::{
     engine::{
+        log::StoredEntry,
         projection::Committed,
         replay::{Divergence, Past, Replay, SignatureVerdict, enrolled_keys, keep, resolve_facts, signature_verdicts},
-        store::StoredEntry,
     },
     format::wire::{self, Decoded},
     ledger::{KeyId, Keys, Millis, Refusal, SheetOutcome, Version},

@@ -34,9 +34,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use crate::{
     engine::{
         clock::{Clock, ClockImplausible},
+        log::Log,
         projection::Projection,
         replay::Replay,
-        store::{CheckpointFile, LogStore},
+        store::CheckpointFile,
     },
     format::{
         proto,
@@ -120,7 +121,7 @@ struct Trial {
 /// What the sequencer works with.
 pub struct SequencerParts {
     /// Where entries are committed, and hashes for proofs are read.
-    pub store: Arc<dyn LogStore>,
+    pub store: Arc<dyn Log>,
     /// What readers see: it is shown each commit after the sync.
     pub projection: Arc<Projection>,
     /// State and tree as of the store's size.

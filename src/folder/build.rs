@@ -7,11 +7,12 @@ use std::{
 
 use crate::{
     engine::{
+        log::{Commit, Log, SledLog},
         past::{LogPast, NewestPast, PastError},
         pipeline::{self, Prepared, ReplayError, Replayed},
         projection::{Committed, Projection},
         replay::Replay,
-        store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, atomic_write, sync_folder, unnamed},
+        store::{CheckpointFile, StoreError, atomic_write, sync_folder, unnamed},
     },
     format::checkpoint::VerifierKey,
     ledger::State,
@@ -118,7 +119,7 @@ fn fill_and_move<T, E: From<PlaceError>>(
 /// A log and its projections that grow by entries that others decide on.
 pub(crate) struct Building {
     folder: PathBuf,
-    store: SledStore,
+    store: SledLog,
     projection: Projection,
     replay: Replay,
     /// Replayed, and not in the store yet.
@@ -133,7 +134,7 @@ impl Building {
     /// # Errors
     /// The folder can't be written.
     pub(crate) fn new(folder: &Path, origin: &str) -> Result<Self, PastError> {
-        let store = SledStore::open(&folder.join("log"))?;
+        let store = SledLog::open(&folder.join("log"))?;
         let (projection, replay) = Projection::open(&folder.join("projections"), origin, 0)?;
         Ok(Self { folder: folder.to_owned(), store, projection, replay, pending: Vec::new(), tree_hashes: Vec::new() })
     }
@@ -144,7 +145,7 @@ impl Building {
     }
 
     /// What is committed.
-    pub(crate) const fn store(&self) -> &SledStore {
+    pub(crate) const fn store(&self) -> &SledLog {
         &self.store
     }
 

@@ -16,9 +16,10 @@ use self::log::Walk;
 use super::open::{OpenError, genesis, left_by_a_ledger, vkey};
 use crate::{
     engine::{
+        log::{Log, SledLog},
         projection::Projection,
         replay::Replay,
-        store::{LogStore, SledStore, StoreError, atomic_write, snapshots_set_aside, sync_folder},
+        store::{StoreError, atomic_write, snapshots_set_aside, sync_folder},
     },
     merkle::leaf_hash,
     trust::audit::Pin,
@@ -239,7 +240,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
 }
 
 /// The log's store; none where it can't be opened, which is then a finding.
-fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<SledStore>, FsckError> {
+fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<SledLog>, FsckError> {
     let log = folder.join("log");
     if !log.join("db").exists() {
         let left = left_by_a_ledger(folder).ok_or_else(|| FsckError::NoLedger { path: folder.to_owned() })?;
@@ -247,7 +248,7 @@ fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<SledStore>,
         return Ok(None);
     }
     let aside_before = snapshots_set_aside(&log);
-    let store = match SledStore::open(&log) {
+    let store = match SledLog::open(&log) {
         Ok(store) => Some(store),
         Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
         Err(StoreError::Io { path, source }) => return Err(FsckError::Io { path, source }),

@@ -25,12 +25,13 @@ use crate::{
     engine::{
         clock::{Clock, ClockImplausible, SystemTimeSource},
         key_file::{KeyFile, KeyFileError},
+        log::{Commit, Log, SledLog, StoredEntry},
         past::{LogPast, PastError},
         pipeline::{self, KnownKeys, ReplayError, Replayed},
         projection::{self, Committed, Projection, ProjectionError},
         replay::{Divergence, Replay},
         sequencer::{self, Published, Sequencer, SequencerParts, Threads},
-        store::{CheckpointFile, Commit, LogStore, SledStore, StoreError, StoredEntry},
+        store::{CheckpointFile, StoreError},
     },
     format::{
         checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
@@ -70,7 +71,7 @@ pub struct OpenOptions {
 /// An open ledger, ready to serve.
 #[derive(Debug)]
 pub struct Ledger {
-    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) store: Arc<dyn Log>,
     pub(crate) projection: Arc<Projection>,
     pub(crate) sequencer: Sequencer,
     pub(crate) threads: Threads,
@@ -80,9 +81,9 @@ pub struct Ledger {
     pub(crate) witnesses: Option<Witnesses>,
 }
 
-impl std::fmt::Debug for dyn LogStore {
+impl std::fmt::Debug for dyn Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogStore").field("size", &self.size()).finish_non_exhaustive()
+        f.debug_struct("Log").field("size", &self.size()).finish_non_exhaustive()
     }
 }
 
@@ -277,7 +278,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let folder = &options.folder;
     let io = |source| OpenError::Io { path: folder.clone(), source };
     std::fs::create_dir_all(folder).map_err(io)?;
-    let store = Arc::new(SledStore::open(&folder.join("log"))?);
+    let store = Arc::new(SledLog::open(&folder.join("log"))?);
     crate::engine::store::sync_folder(
         folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
     )
@@ -323,7 +324,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
         genesis_leaf_hash: genesis_leaf_hash(store.as_ref())?,
         cursor_key: cursor_key(&ledger_key),
     };
-    let (store, projection): (Arc<dyn LogStore>, _) = (store, Arc::new(projection));
+    let (store, projection): (Arc<dyn Log>, _) = (store, Arc::new(projection));
     if let Some(witnesses) = &options.witnesses {
         let (store, checkpoint) = (Arc::clone(&store), checkpoint.clone());
         let standing = Standing { origin: &origin, key: &ledger_key, store, checkpoint };
@@ -378,7 +379,7 @@ pub(crate) fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, Op
         .map_err(|_unfit| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "its ledger key is none" }.into())
 }
 
-pub(super) fn genesis(store: &dyn LogStore) -> Result<LedgerCreated, OpenError> {
+pub(super) fn genesis(store: &dyn Log) -> Result<LedgerCreated, OpenError> {
     let corrupt = || StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
     let entry = store.entry(0)?.ok_or_else(corrupt)?;
     let event = entry.events.first().and_then(|bytes| wire::decode_event(bytes).ok());
@@ -388,12 +389,12 @@ pub(super) fn genesis(store: &dyn LogStore) -> Result<LedgerCreated, OpenError> 
     }
 }
 
-fn genesis_leaf_hash(store: &dyn LogStore) -> Result<Hash, OpenError> {
+fn genesis_leaf_hash(store: &dyn Log) -> Result<Hash, OpenError> {
     Ok(store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
 }
 
 /// The projections and the state of the whole log. A saved state that the log doesn't agree with costs a replay.
-fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projection, Replay), OpenError> {
+fn replayed(folder: &Path, store: &dyn Log, origin: &str) -> Result<(Projection, Replay), OpenError> {
     let projections = folder.join("projections");
     let (projection, mut replay) = Projection::open(&projections, origin, store.size())?;
     let saved = replay.state.size();
@@ -418,7 +419,7 @@ fn replayed(folder: &Path, store: &dyn LogStore, origin: &str) -> Result<(Projec
 }
 
 /// Replays what the saved state doesn't hold yet: every signature and every rule again.
-fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) -> Result<(), OpenError> {
+fn catch_up(store: &dyn Log, projection: &Projection, replay: &mut Replay) -> Result<(), OpenError> {
     let mut next = replay.state.size();
     let read = || {
         let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES)? } else { Vec::new() };
@@ -442,7 +443,7 @@ fn catch_up(store: &dyn LogStore, projection: &Projection, replay: &mut Replay) 
 fn check_checkpoint(
     folder: &Path,
     file: &CheckpointFile,
-    store: &dyn LogStore,
+    store: &dyn Log,
     created: &LedgerCreated,
     ledger_key: &PrivateKey,
 ) -> Result<Option<Published>, OpenError> {
@@ -465,7 +466,7 @@ fn check_checkpoint(
 
 /// A log has to reach what was signed, and to be what was signed as far as it goes.
 fn check_covered(
-    store: &dyn LogStore,
+    store: &dyn Log,
     checkpoint: &Checkpoint,
     invalid: impl Fn(CheckpointError) -> OpenError,
 ) -> Result<(), OpenError> {
@@ -480,7 +481,7 @@ fn check_covered(
 }
 
 /// Makes the keys and the genesis. A start that was interrupted goes on with the keys that are there.
-fn create(options: &OpenOptions, store: &dyn LogStore) -> Result<Creation, OpenError> {
+fn create(options: &OpenOptions, store: &dyn Log) -> Result<Creation, OpenError> {
     let folder = &options.folder;
     let path = folder.join("operator.key");
     let origin = match (KeyFile::read(&path), &options.origin) {

@@ -14,11 +14,12 @@ use super::{
 use crate::{
     engine::{
         key_file::{KeyFile, KeyFileError},
+        log::{Log, SledLog},
         past::PastError,
         pipeline::{self, KnownKeys, ReplayError},
         projection::ProjectionError,
         replay::Divergence,
-        store::{CheckpointFile, LogStore, SledStore, StoreError},
+        store::{CheckpointFile, StoreError},
     },
     format::{
         archive::{ArchiveError, Reader},
@@ -233,7 +234,7 @@ fn build(
 
 /// The ledger key that the genesis names, if it is the one asked for and the key files are this ledger's.
 fn check_ledger(
-    store: &SledStore,
+    store: &SledLog,
     options: &RestoreOptions,
     keys: &[(&'static str, KeyFile)],
 ) -> Result<VerifierKey, RestoreError> {
@@ -262,7 +263,7 @@ fn is_named(created: &LedgerCreated, name: &str, public_key: [u8; 32]) -> bool {
 }
 
 /// The checkpoint of a backup, if there is one, must be over a beginning of the log.
-fn check_kept(path: PathBuf, store: &SledStore, key: &VerifierKey) -> Result<(), RestoreError> {
+fn check_kept(path: PathBuf, store: &SledLog, key: &VerifierKey) -> Result<(), RestoreError> {
     let Some(note) = CheckpointFile::new(path.clone()).read()? else { return Ok(()) };
     let opened = checkpoint::open(note.as_bytes(), key, key.name());
     let opened = opened.and_then(|checkpoint| Ok((checkpoint.size, checkpoint.root_hash()?)));

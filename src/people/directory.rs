@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sled::Batch;
 
 use crate::{
-    engine::store::{CHUNK_BYTES_MAX, StoreError, SyncedDb, backend},
+    engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend},
     ledger::{AccountId, EventRef, LogIndex},
 };
 
@@ -369,7 +369,7 @@ impl Directory {
         let bytes = encode(&pending, "the outbox")?;
         let mut batch = Batch::default();
         // In parts: sled would put a large value into a file that it never syncs.
-        for (part, chunk) in (0_u32..).zip(bytes.chunks(CHUNK_BYTES_MAX)) {
+        for (part, chunk) in (0_u32..).zip(bytes.chunks(VALUE_BYTES_MAX)) {
             batch.insert(self.pending_key(pending.number, part), chunk);
         }
         self.synced.commit(batch)?;

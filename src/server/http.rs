@@ -14,10 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Service;
 use crate::{
-    engine::{
-        sequencer::Published,
-        store::{LogStore, StoreError},
-    },
+    engine::{log::Log, sequencer::Published, store::StoreError},
     merkle::TileFile,
     trust::mirror,
 };
@@ -34,7 +31,7 @@ const READS_MAX: usize = 1;
 
 #[derive(Clone)]
 struct Public {
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
     published: watch::Receiver<Published>,
     cosigned: watch::Receiver<String>,
     reads: Arc<Semaphore>,

@@ -10,7 +10,7 @@ use super::{
     status::{ReadFailure, failure, invalid},
 };
 use crate::{
-    engine::store::StoredEntry,
+    engine::log::StoredEntry,
     format::{
         proto::{self, event::Kind},
         wire,

@@ -11,10 +11,7 @@ pub use self::endpoint::EndpointError;
 use self::endpoint::{Answer, Endpoint, EndpointFailure};
 pub(crate) use self::round::Rounds;
 use crate::{
-    engine::{
-        sequencer::Published,
-        store::{LogStore, StoreError},
-    },
+    engine::{log::Log, sequencer::Published, store::StoreError},
     format::{
         checkpoint::{
             self, WitnessKey,
@@ -107,7 +104,7 @@ pub enum WitnessObjection {
 pub(crate) struct Standing<'a> {
     pub(crate) origin: &'a str,
     pub(crate) key: &'a PrivateKey,
-    pub(crate) store: Arc<dyn LogStore>,
+    pub(crate) store: Arc<dyn Log>,
     /// The newest checkpoint that was signed before.
     pub(crate) checkpoint: Option<Published>,
 }
@@ -163,7 +160,7 @@ impl Remote {
     async fn objection(
         &self,
         empty: String,
-        store: &dyn LogStore,
+        store: &dyn Log,
         checkpoint: Option<&Published>,
     ) -> Result<Option<WitnessObjection>, AskError> {
         let size = store.size();
@@ -186,7 +183,7 @@ impl Remote {
     }
 
     /// The line by which it cosigns a checkpoint, given the size that it is thought to be at.
-    async fn cosign(&self, known: u64, checkpoint: &Published, store: &dyn LogStore) -> Result<String, AskError> {
+    async fn cosign(&self, known: u64, checkpoint: &Published, store: &dyn Log) -> Result<String, AskError> {
         let mut old = known;
         // Twice: where the size was wrong, the answer says the right one.
         for _ in 0..2 {
@@ -204,6 +201,6 @@ impl Remote {
     }
 }
 
-fn proof(store: &dyn LogStore, old: u64, new: u64) -> Result<Vec<Hash>, StoreError> {
+fn proof(store: &dyn Log, old: u64, new: u64) -> Result<Vec<Hash>, StoreError> {
     consistency_proof(old, new, |level, index| store.node(level, index))
 }

@@ -5,8 +5,8 @@ use std::{fs, path::Path, process::Command};
 use timebank::{
     engine::{
         key_file::KeyFile,
+        log::{Commit, Log, SledLog, StoredEntry},
         replay::Replay,
-        store::{Commit, LogStore, SledStore, StoredEntry},
     },
     format::wire,
     ledger::{Facts, Millis, Policy, SheetId},
@@ -102,7 +102,7 @@ fn old_ledger(folder: &Path, days: i64) {
         events: sheet.events,
     };
     let root = replay.frontier.root();
-    let store = SledStore::open(&folder.join("log")).unwrap();
+    let store = SledLog::open(&folder.join("log")).unwrap();
     store.commit(&Commit { entries: vec![entry], first_tree_hash: 0, tree_hashes, root }).unwrap();
 }
 

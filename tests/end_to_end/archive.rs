@@ -11,7 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 use timebank::{
-    engine::{key_file::KeyFile, store::StoredEntry},
+    engine::{key_file::KeyFile, log::StoredEntry},
     folder::{RestoreError, RestoreOptions, restore},
     format::{
         archive::{Reader, Writer},

@@ -10,11 +10,11 @@ use std::{
 
 use timebank::{
     engine::{
+        log::{Log, StoredEntry},
         past::LogPast,
         pipeline::{self, KnownKeys},
         projection::{Projection, digest::AccountDigest},
         replay::Replay,
-        store::{LogStore, StoredEntry},
     },
     format::proto,
 };
@@ -71,14 +71,14 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// The same log replayed into a folder, from what it holds on.
 struct Recomputed<'a> {
-    store: &'a dyn LogStore,
+    store: &'a dyn Log,
     replay: Replay,
     projection: Projection,
     _folder: tempfile::TempDir,
 }
 
 impl<'a> Recomputed<'a> {
-    fn of(store: &'a dyn LogStore, folder: tempfile::TempDir) -> Self {
+    fn of(store: &'a dyn Log, folder: tempfile::TempDir) -> Self {
         let (projection, replay) = Projection::open(folder.path(), ORIGIN, store.size()).unwrap();
         Self { store, replay, projection, _folder: folder }
     }

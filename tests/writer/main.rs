@@ -20,9 +20,10 @@ use support::{ALICE, Ledger, ORIGIN};
 use timebank::{
     engine::{
         clock::{Clock, TimeSource},
+        log::{Commit, Log, MemoryLog, StoredEntry},
         projection::Projection,
         sequencer::{self, Accepted, Sequencer, SequencerParts, Threads},
-        store::{CheckpointFile, Commit, LogStore, MemoryStore, StoreError, StoredEntry},
+        store::{CheckpointFile, StoreError},
     },
     format::proto,
     ledger::Millis,
@@ -46,11 +47,11 @@ impl TimeSource for Set {
 /// A log on a disk that somebody can hold up.
 #[derive(Default)]
 struct SlowStore {
-    log: MemoryStore,
+    log: MemoryLog,
     disk: tokio::sync::Mutex<()>,
 }
 
-impl LogStore for SlowStore {
+impl Log for SlowStore {
     fn size(&self) -> u64 {
         self.log.size()
     }

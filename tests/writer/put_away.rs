@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use timebank::{
-    engine::{sequencer::SubmitError, store::LogStore},
+    engine::{log::Log, sequencer::SubmitError},
     format::{
         checkpoint::{self, VerifierKey},
         proto, wire,

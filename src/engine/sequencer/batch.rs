@@ -4,7 +4,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Submission, SubmitError, TreeGrowth, TrialReply, answer::Reply};
 use crate::{
-    engine::{replay::StillReplay, store::StoredEntry},
+    engine::{log::StoredEntry, replay::StillReplay},
     ledger::{SheetOutcome, SheetTrial, Version},
     merkle::Hash,
 };

@@ -14,14 +14,14 @@ use super::{
     slot::Slot,
 };
 use crate::engine::{
+    log::{Commit, Log},
     projection::{Committed, Projection},
     replay::StillReplay,
-    store::{Commit, LogStore},
 };
 
 /// The committing thread's own.
 pub(super) struct Committer {
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
     projection: Arc<Projection>,
     outbox: Sender<Durable>,
     /// The thread that writes the newest snapshot.
@@ -29,7 +29,7 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) const fn new(store: Arc<dyn LogStore>, projection: Arc<Projection>, outbox: Sender<Durable>) -> Self {
+    pub(super) const fn new(store: Arc<dyn Log>, projection: Arc<Projection>, outbox: Sender<Durable>) -> Self {
         Self { store, projection, outbox, saving: None }
     }
 

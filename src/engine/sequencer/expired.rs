@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     engine::{
+        log::Log,
         past::PastError,
         projection::Projection,
         replay::{SignatureVerdict, signature_verdicts},
-        store::LogStore,
     },
     format::wire::{self, Decoded},
     ledger::{Millis, Refusal, Rejection},
@@ -25,7 +25,7 @@ const BATCH_SHEETS: usize = 256;
 
 /// Where they are looked up.
 pub(super) struct Expired {
-    pub(super) store: Arc<dyn LogStore>,
+    pub(super) store: Arc<dyn Log>,
     pub(super) projection: Arc<Projection>,
 }
 

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     engine::{
+        log::Log,
         replay::Replay,
-        store::{CheckpointFile, LogStore, StoreError},
+        store::{CheckpointFile, StoreError},
     },
     format::{checkpoint, proto, signature::PrivateKey},
     merkle::{Hash, inclusion_proof},
@@ -50,7 +51,7 @@ pub(super) struct Waiter {
 
 /// The publishing thread's own.
 pub(super) struct Publisher {
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
     key: PrivateKey,
     file: CheckpointFile,
     origin: String,
@@ -61,7 +62,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(store: Arc<dyn LogStore>, key: PrivateKey, file: CheckpointFile, replay: &Replay) -> Self {
+    pub(super) fn new(store: Arc<dyn Log>, key: PrivateKey, file: CheckpointFile, replay: &Replay) -> Self {
         let origin = replay.state.origin().to_owned();
         let (size, root) = (replay.frontier.size(), replay.frontier.root());
         Self { store, key, file, origin, size, root, published: watch::Sender::default(), last: None }
@@ -130,7 +131,7 @@ impl Publisher {
 /// # Errors
 /// A hash can't be read.
 pub(super) fn publication(
-    store: &dyn LogStore,
+    store: &dyn Log,
     checkpoint: &Published,
     index: u64,
 ) -> Result<proto::Publication, StoreError> {

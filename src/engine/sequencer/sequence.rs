@@ -15,10 +15,10 @@ use super::{
 use crate::{
     engine::{
         clock::{Clock, ClockImplausible},
+        log::{Log, StoredEntry},
         past::{LogPast, NewestPast, PastError},
         projection::{Projection, PutAwayFiles},
         replay::{Judged, NotRecorded, Replay, Shell, SignatureVerdict, TrialPast, resolve_facts},
-        store::{LogStore, StoredEntry},
     },
     format::wire::{self, Decoded},
     ledger::{Millis, SheetTrial, Version},
@@ -34,7 +34,7 @@ type Recent = BTreeMap<u64, Arc<Decoded>>;
 
 /// The sequencing thread's own.
 pub(super) struct Sequence {
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
     put_away: Arc<PutAwayFiles>,
     replay: Replay,
     clock: Arc<Clock>,
@@ -43,7 +43,7 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    pub(super) fn new(store: Arc<dyn LogStore>, projection: &Projection, replay: Replay, clock: Arc<Clock>) -> Self {
+    pub(super) fn new(store: Arc<dyn Log>, projection: &Projection, replay: Replay, clock: Arc<Clock>) -> Self {
         let snapshot_at = projection.snapshot_size() + SNAPSHOT_ENTRIES;
         let put_away = Arc::clone(projection.put_away());
         Self { store, put_away, replay, clock, recent: BTreeMap::new(), snapshot_at }

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use super::*;
-use crate::engine::{clock::SystemTimeSource, store::MemoryStore};
+use crate::engine::{clock::SystemTimeSource, log::MemoryLog};
 
 /// A sheet of the right shape for its place in the queue; nobody gets to look at its signature.
 fn sheet() -> proto::Sheet {
@@ -30,7 +30,7 @@ fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let clock = Arc::new(clock);
     let folder = tempfile::tempdir().unwrap();
     let (projection, _) = Projection::open(folder.path(), "timebank.example/test", 0).unwrap();
-    let expired = Arc::new(Expired { store: Arc::new(MemoryStore::default()), projection: Arc::new(projection) });
+    let expired = Arc::new(Expired { store: Arc::new(MemoryLog::default()), projection: Arc::new(projection) });
     let lookups = mpsc::channel().0;
     (Sequencer { jobs, lookups, desk: None, queue, published, closed: Arc::default(), clock, expired }, inbox)
 }

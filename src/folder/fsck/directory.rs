@@ -7,10 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Findings, Part};
 use crate::{
-    engine::{
-        replay::Replay,
-        store::{LogStore, StoreError},
-    },
+    engine::{log::Log, replay::Replay, store::StoreError},
     format::{proto, wire},
     ledger::{AccountId, Event, EventRef},
     merkle::Hash,
@@ -23,7 +20,7 @@ const REMEDY: &str = "Restore directory/ from a backup of the same day as the lo
 pub(super) fn check(
     folder: &Path,
     genesis_leaf_hash: &Hash,
-    store: &dyn LogStore,
+    store: &dyn Log,
     replay: &Replay,
     findings: &mut Findings,
 ) -> io::Result<()> {
@@ -68,7 +65,7 @@ pub(super) fn check(
 }
 
 /// Where a row leads to nothing.
-fn fault(row: &DirectoryRow, store: &dyn LogStore, replay: &Replay) -> Option<(String, String)> {
+fn fault(row: &DirectoryRow, store: &dyn Log, replay: &Replay) -> Option<(String, String)> {
     match row {
         DirectoryRow::Link(Link::Account { outside, account }) => {
             let missing = replay.state.account_number(*account).is_none();
@@ -102,7 +99,7 @@ fn no_account(account: AccountId) -> String {
     format!("the log has no account {account}")
 }
 
-fn record_fault(at: EventRef, store: &dyn LogStore) -> Option<String> {
+fn record_fault(at: EventRef, store: &dyn Log) -> Option<String> {
     let entry = match store.entry(at.index.0) {
         Ok(entry) => entry,
         Err(error) => return Some(error.to_string()),

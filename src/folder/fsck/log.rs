@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 use super::{BACKUP, Findings, FsckError, OpenError, Part};
 use crate::{
     engine::{
+        log::{Log, SledLog, StoredEntry},
         past::LogPast,
         pipeline::{self, KnownKeys, Replayed},
         projection::{Committed, Projection},
         replay::Replay,
-        store::{CheckpointFile, LogStore, SledStore, StoredEntry},
+        store::CheckpointFile,
     },
     folder::open::{genesis, vkey},
     format::{
@@ -27,7 +28,7 @@ struct Kept {
 
 /// A walk through the log.
 pub(super) struct Walk<'a> {
-    store: &'a SledStore,
+    store: &'a SledLog,
     folder: &'a Path,
     own: Projection,
     replay: Replay,
@@ -56,7 +57,7 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), FsckError> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(store: &'a SledStore, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
+    pub(super) fn new(store: &'a SledLog, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
         let (own, replay) = Projection::open(&work.join("own"), origin, 0).map_err(OpenError::from)?;
         let (there, copy) = (folder.join("projections"), work.join("kept"));
         let has_snapshot = there.join("snapshot").exists();

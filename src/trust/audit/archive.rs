@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     engine::{
+        log::StoredEntry,
         pipeline::{self, KnownKeys},
         projection::Projection,
-        store::StoredEntry,
     },
     format::archive::{ArchiveError, Reader},
 };

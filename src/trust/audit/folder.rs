@@ -12,18 +12,14 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    engine::{
-        pipeline,
-        projection::Projection,
-        store::{LogStore, StoreError},
-    },
+    engine::{log::Log, pipeline, projection::Projection, store::StoreError},
     format::checkpoint::Checkpoint,
 };
 
 /// What there is to audit in a data folder.
 pub struct FolderLog<'a> {
     /// The log and its tree.
-    pub store: &'a dyn LogStore,
+    pub store: &'a dyn Log,
     /// The newest signed checkpoint.
     pub note: String,
     /// The newest one that witnesses cosigned, if there is any.

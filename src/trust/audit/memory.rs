@@ -29,9 +29,10 @@ use super::{
 };
 use crate::{
     engine::{
+        log::StoredEntry,
         pipeline::{self, Prepared},
         projection::{Projection, ProjectionError},
-        store::{StoreError, StoredEntry, atomic_write, remove_temporary},
+        store::{StoreError, atomic_write, remove_temporary},
     },
     format::proof::CheckpointPair,
     trust::evidence,

@@ -10,7 +10,7 @@ use std::{
 
 use super::TreeFile;
 use crate::{
-    engine::{projection::PutAwayFiles, replay::Past, store::StoredEntry},
+    engine::{log::StoredEntry, projection::PutAwayFiles, replay::Past},
     format::wire,
     ledger::{AskedTimes, Event, EventRef, KeyId, LogIndex, PutAway, RecordNote, ServedTime, SheetId},
     merkle::Hash,

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{
     engine::{
+        log::StoredEntry,
         pipeline::{self, Replayed},
         projection::{Committed, Projection},
         replay::Replay,
-        store::StoredEntry,
     },
     format::{
         checkpoint::{Checkpoint, policy::WitnessPolicy},

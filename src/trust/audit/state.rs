@@ -5,7 +5,7 @@ use super::{
     auditor::{Auditor, Interrupted, Progress},
 };
 use crate::{
-    engine::{pipeline::KnownKeys, projection::Projection, replay::Replay, store::StoredEntry},
+    engine::{log::StoredEntry, pipeline::KnownKeys, projection::Projection, replay::Replay},
     format::wire,
     merkle::{Frontier, Hash, leaf_hash, root_of_leaves},
 };

@@ -1,7 +1,8 @@
 //! The files of the public log, out of the store.
 
 use crate::{
-    engine::store::{LogStore, StoreError},
+    engine::log::Log,
+    engine::store::StoreError,
     merkle::{TILE_WIDTH, TileFile, push_entry, stored_hash_number, tile_bytes},
 };
 
@@ -12,7 +13,7 @@ const ENTRIES_BYTES: usize = 64 * 1_024;
 ///
 /// # Errors
 /// The store can't be read, or is damaged.
-pub fn content(store: &dyn LogStore, published: u64, file: TileFile) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn content(store: &dyn Log, published: u64, file: TileFile) -> Result<Option<Vec<u8>>, StoreError> {
     if file.size_min().is_none_or(|size| size > published) {
         return Ok(None);
     }
@@ -28,7 +29,7 @@ pub fn content(store: &dyn LogStore, published: u64, file: TileFile) -> Result<O
     }
 }
 
-fn bundle(store: &dyn LogStore, first: u64, width: u64) -> Result<Vec<u8>, StoreError> {
+fn bundle(store: &dyn Log, first: u64, width: u64) -> Result<Vec<u8>, StoreError> {
     let (mut bundle, mut next, end) = (Vec::new(), first, first + width);
     while next < end {
         let at = next;

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    engine::store::{Commit, LogStore, MemoryStore, StoreError, StoredEntry},
+    engine::log::{Commit, Log as _, MemoryLog, StoredEntry},
+    engine::store::StoreError,
     format::{proof::Relation, signature::PrivateKey, wire::LEAF_LENGTH},
     merkle::{Frontier, leaf_hash, parse_bundle},
 };
@@ -21,17 +22,17 @@ const ORIGIN: &str = "timebank.example/mirror";
 const COMMIT_ENTRIES: u64 = 1_000;
 
 /// A log with a key, without rules: what its entries say plays no part here.
-struct Log {
-    store: MemoryStore,
+struct Growing {
+    store: MemoryLog,
     frontier: Frontier,
     key: PrivateKey,
     salt: u8,
 }
 
-impl Log {
+impl Growing {
     fn new(size: u64) -> Self {
         let key = PrivateKey::from_seed([1; 32]);
-        let mut log = Self { store: MemoryStore::default(), frontier: Frontier::default(), key, salt: 0 };
+        let mut log = Self { store: MemoryLog::default(), frontier: Frontier::default(), key, salt: 0 };
         log.grow(size);
         log
     }
@@ -110,7 +111,7 @@ fn folder() -> TempDir {
 
 #[test]
 fn a_folder_follows_the_log_over_every_border() {
-    let (log, folder) = (Log::new(70_000), folder());
+    let (log, folder) = (Growing::new(70_000), folder());
     let folder = folder.path().join("made/on/the/way");
     let mut before = None;
     for size in [0, 1, 255, 256, 257, 300, 512, 65_536, 65_792, 70_000] {
@@ -132,7 +133,7 @@ fn a_folder_follows_the_log_over_every_border() {
 
 #[test]
 fn a_folder_made_at_once_holds_exactly_the_tree() {
-    let log = Log::new(66_000);
+    let log = Growing::new(66_000);
     for size in [0, 1, 257, 66_000] {
         let folder = folder();
         log.mirror(folder.path(), size).unwrap();
@@ -149,7 +150,7 @@ fn a_folder_made_at_once_holds_exactly_the_tree() {
 
 #[test]
 fn only_published_files_have_content() {
-    let log = Log::new(700);
+    let log = Growing::new(700);
     let partial = NonZeroU8::new;
     let has = |published, file| content(&log.store, published, file).unwrap().is_some();
     for (file, size) in [
@@ -170,11 +171,11 @@ fn only_published_files_have_content() {
 
 #[test]
 fn a_rewritten_or_shorter_log_changes_nothing() {
-    let (log, folder) = (Log::new(1_000), folder());
+    let (log, folder) = (Growing::new(1_000), folder());
     log.mirror(folder.path(), 600).unwrap();
     let before = tree(folder.path());
     // The same key, the same number of entries, another past.
-    let mut other = Log { salt: 1, ..Log::new(0) };
+    let mut other = Growing { salt: 1, ..Growing::new(0) };
     other.grow(2_000);
     for size in [600, 601, 1_000, 2_000] {
         let error = other.mirror(folder.path(), size).unwrap_err();
@@ -199,9 +200,9 @@ fn a_rewritten_or_shorter_log_changes_nothing() {
     fs::write(&newest, tile).unwrap();
     let error = log.mirror(folder.path(), 599).unwrap_err();
     assert!(matches!(error, MirrorError::Shrunk { old: 600, new: 599, .. }), "{error}");
-    let error = Log::new(0).mirror(folder.path(), 0).unwrap_err();
+    let error = Growing::new(0).mirror(folder.path(), 0).unwrap_err();
     assert!(matches!(error, MirrorError::Shrunk { old: 600, new: 0, .. }), "{error}");
-    let stranger = Log { key: PrivateKey::from_seed([2; 32]), ..Log::new(700) };
+    let stranger = Growing { key: PrivateKey::from_seed([2; 32]), ..Growing::new(700) };
     let error = stranger.mirror(folder.path(), 700).unwrap_err();
     assert!(matches!(error, MirrorError::OtherLog { .. }), "{error}");
     let forged = stranger.note(700);
@@ -213,7 +214,7 @@ fn a_rewritten_or_shorter_log_changes_nothing() {
 
 #[test]
 fn files_that_do_not_lead_to_the_checkpoint_are_never_written() {
-    let (log, folder) = (Log::new(1_000), folder());
+    let (log, folder) = (Growing::new(1_000), folder());
     log.mirror(folder.path(), 300).unwrap();
     let before = tree(folder.path());
     let note = log.note(1_000);
@@ -242,7 +243,7 @@ fn files_that_do_not_lead_to_the_checkpoint_are_never_written() {
 
 #[test]
 fn an_update_that_was_cut_short_goes_on_where_it_was() {
-    let (log, folder) = (Log::new(2_000), folder());
+    let (log, folder) = (Growing::new(2_000), folder());
     log.mirror(folder.path(), 300).unwrap();
     let left = RefCell::new(9);
     let fail_late = |file| {
@@ -268,7 +269,7 @@ fn an_update_that_was_cut_short_goes_on_where_it_was() {
 
 #[test]
 fn damaged_and_lost_files_are_found_and_written_again() {
-    let (log, folder) = (Log::new(1_000), folder());
+    let (log, folder) = (Growing::new(1_000), folder());
     log.mirror(folder.path(), 1_000).unwrap();
     let before = tree(folder.path());
     let path = |name: &str| folder.path().join(name);
@@ -287,7 +288,7 @@ fn damaged_and_lost_files_are_found_and_written_again() {
 
 #[test]
 fn two_mirrors_do_not_share_a_folder() {
-    let (log, folder) = (Log::new(10), folder());
+    let (log, folder) = (Growing::new(10), folder());
     let held = lock::<StoreError>(folder.path()).unwrap();
     let error = log.mirror(folder.path(), 10).unwrap_err();
     assert!(matches!(error, MirrorError::InUse { .. }), "{error}");
@@ -297,7 +298,7 @@ fn two_mirrors_do_not_share_a_folder() {
 
 #[test]
 fn what_a_kill_left_behind_is_removed() {
-    let (log, folder) = (Log::new(300), folder());
+    let (log, folder) = (Growing::new(300), folder());
     for name in [".timebank-a1B2c3", "index.html", ".hidden"] {
         fs::write(folder.path().join(name), "half of a tile").unwrap();
     }
@@ -307,8 +308,8 @@ fn what_a_kill_left_behind_is_removed() {
 }
 
 /// A folder that followed a log to 464 entries by several sizes, so that it has partial files of all of them.
-fn followed() -> (Log, TempDir) {
-    let (log, folder) = (Log::new(1_000), folder());
+fn followed() -> (Growing, TempDir) {
+    let (log, folder) = (Growing::new(1_000), folder());
     for size in [256 + 70, 256 + 207, 464] {
         log.mirror(folder.path(), size).unwrap();
     }

@@ -10,8 +10,9 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 use super::{AskError, Remote, Witnesses};
 use crate::{
     engine::{
+        log::Log,
         sequencer::Published,
-        store::{CheckpointFile, LogStore, StoreError},
+        store::{CheckpointFile, StoreError},
     },
     format::checkpoint::Note,
 };
@@ -29,7 +30,7 @@ const RETRY_MAX: Duration = Duration::from_mins(5);
 pub(crate) struct Rounds {
     witnesses: Witnesses,
     seats: Vec<Seat>,
-    store: Arc<dyn LogStore>,
+    store: Arc<dyn Log>,
     published: watch::Receiver<Published>,
     /// The checkpoint that is being cosigned.
     target: Arc<Published>,
@@ -53,7 +54,7 @@ struct Seat {
 impl Rounds {
     pub(crate) fn new(
         witnesses: Witnesses,
-        store: Arc<dyn LogStore>,
+        store: Arc<dyn Log>,
         published: watch::Receiver<Published>,
         file: CheckpointFile,
         cosigned: watch::Sender<String>,

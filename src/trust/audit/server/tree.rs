@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::store::StoredEntry,
+        engine::log::StoredEntry,
         format::{checkpoint::policy::WitnessPolicy, proto},
         trust::audit::{TreeFile, server::Asked},
     };

@@ -5,11 +5,9 @@
 
 use bytes::{Buf, BufMut, BytesMut};
 
-use super::{StoreError, StoredEntry};
+use super::StoredEntry;
+use crate::engine::store::{StoreError, VALUE_BYTES_MAX};
 
-/// Longest value: sled moves a leaf (up to 17 values) of more than a quarter of a segment, 131,072 bytes, into a file
-/// that it never syncs. 17 x 7,000 = 119,000 leaves room for keys.
-pub const CHUNK_BYTES_MAX: usize = 7_000;
 /// Version of the block encoding.
 const VERSION: u8 = 1;
 
@@ -24,11 +22,11 @@ pub(super) fn encode(entries: &[StoredEntry]) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     for entry in entries {
         let length = entry.encoded_length();
-        let fits = |block: &&mut Block| block.bytes.len() + length <= CHUNK_BYTES_MAX;
+        let fits = |block: &&mut Block| block.bytes.len() + length <= VALUE_BYTES_MAX;
         if let Some(block) = blocks.last_mut().filter(fits) {
             entry.encode(&mut block.bytes);
         } else {
-            let mut bytes = Vec::with_capacity(CHUNK_BYTES_MAX.max(length + 1));
+            let mut bytes = Vec::with_capacity(VALUE_BYTES_MAX.max(length + 1));
             bytes.put_u8(VERSION);
             entry.encode(&mut bytes);
             blocks.push(Block { first_index: entry.index, bytes });

@@ -23,7 +23,7 @@ fn commit(frontier: &mut Frontier, sizes: &[usize]) -> Commit {
 }
 
 /// What every store promises.
-fn check_store(store: &dyn LogStore) {
+fn check_store(store: &dyn Log) {
     let mut frontier = Frontier::default();
     let mut all = Vec::new();
     for sizes in [&[1, 100, 200][..], &[256 * 1_024 - 100], &[6_900, 7_000, 7_100], &[50; 300]] {
@@ -58,7 +58,7 @@ fn check_store(store: &dyn LogStore) {
 }
 
 fn log_of(folder: &Path, commits: usize) -> Frontier {
-    let store = SledStore::open(folder).unwrap();
+    let store = SledLog::open(folder).unwrap();
     let mut frontier = Frontier::default();
     for _ in 0..commits {
         store.commit(&commit(&mut frontier, &[300; 40])).unwrap();
@@ -69,13 +69,13 @@ fn log_of(folder: &Path, commits: usize) -> Frontier {
 
 #[test]
 fn the_memory_store_keeps_its_promises() {
-    check_store(&MemoryStore::default());
+    check_store(&MemoryLog::default());
 }
 
 #[test]
 fn the_sled_store_keeps_its_promises_and_blobs_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SledStore::open(folder.path()).unwrap();
+    let store = SledLog::open(folder.path()).unwrap();
     check_store(&store);
     store.check_blobs().unwrap();
 }
@@ -84,7 +84,7 @@ fn the_sled_store_keeps_its_promises_and_blobs_stays_empty() {
 fn a_log_is_the_same_after_it_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut frontier = log_of(folder.path(), 200);
-    let store = SledStore::open(folder.path()).unwrap();
+    let store = SledLog::open(folder.path()).unwrap();
     assert_eq!((store.size(), store.last_root().unwrap()), (frontier.size(), Some(frontier.root())));
     store.commit(&commit(&mut frontier, &[1])).unwrap();
     assert_eq!(store.last_root().unwrap(), Some(frontier.root()));
@@ -95,7 +95,7 @@ fn a_damaged_snapshot_of_sled_costs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let frontier = log_of(folder.path(), 50);
     // sled writes one when it opens a log that has grown.
-    drop(SledStore::open(folder.path()).unwrap());
+    drop(SledLog::open(folder.path()).unwrap());
     let snapshots: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -109,33 +109,33 @@ fn a_damaged_snapshot_of_sled_costs_nothing() {
         std::fs::write(path, bytes).unwrap();
     }
     std::fs::write(folder.path().join("snap.0000.generating"), b"half").unwrap();
-    let store = SledStore::open(folder.path()).unwrap();
+    let store = SledLog::open(folder.path()).unwrap();
     assert_eq!((store.size(), store.last_root().unwrap()), (frontier.size(), Some(frontier.root())));
 }
 
 #[test]
 fn a_folder_in_use_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
-    let _held = SledStore::open(folder.path()).unwrap();
-    let error = SledStore::open(folder.path()).unwrap_err();
+    let _held = SledLog::open(folder.path()).unwrap();
+    let error = SledLog::open(folder.path()).unwrap_err();
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
 }
 
 #[test]
 fn a_folder_that_is_let_go_of_a_moment_later_opens() {
     let folder = tempfile::tempdir().unwrap();
-    let held = SledStore::open(folder.path()).unwrap();
+    let held = SledLog::open(folder.path()).unwrap();
     let letting_go = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(200));
         drop(held);
     });
-    SledStore::open(folder.path()).unwrap();
+    SledLog::open(folder.path()).unwrap();
     letting_go.join().unwrap();
 }
 
 #[test]
 fn faults_on_demand_do_what_they_say() {
-    let store = MemoryStore::default();
+    let store = MemoryLog::default();
     let mut frontier = Frontier::default();
     let first = commit(&mut frontier, &[10]);
     store.fail_next(Fault::NotApplied);

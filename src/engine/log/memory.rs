@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Commit, LogStore, StoreError, StoredEntry, check_place};
-use crate::merkle::Hash;
+use super::{Commit, Log, StoredEntry, check_place};
+use crate::{engine::store::StoreError, merkle::Hash};
 
 /// How the next commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +24,9 @@ struct Contents {
 
 /// A log that forgets everything.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<Contents>);
+pub struct MemoryLog(Mutex<Contents>);
 
-impl MemoryStore {
+impl MemoryLog {
     /// Makes the next commit fail.
     pub fn fail_next(&self, fault: Fault) {
         self.contents().fault = Some(fault);
@@ -41,7 +41,7 @@ fn position(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-impl LogStore for MemoryStore {
+impl Log for MemoryLog {
     fn size(&self) -> u64 {
         self.contents().entries.len() as u64
     }

@@ -1,0 +1,158 @@
+//! sled 0.34.7, used the way it holds. Its `flush` doesn't fsync on Linux: the file is synced through a descriptor of our
+//! own, kept open so that no error is missed.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use sled::{Batch, Db, Mode};
+
+use super::{StoreError, file::sync_folder};
+
+/// Longest value: sled moves a leaf (up to 17 values) of more than a quarter of a segment, 131,072 bytes, into a file
+/// that it never syncs. 17 x 7,000 = 119,000 leaves room for keys.
+pub(crate) const VALUE_BYTES_MAX: usize = 7_000;
+/// Page cache: reads of the newest history mostly, and the operating system caches the rest.
+const CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
+/// sled's threads let go of a store's lock a moment after it was closed, in this process or one that is ending: milliseconds,
+/// on a busy machine some hundred.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// Between two tries to get it.
+const LOCK_POLL: Duration = Duration::from_millis(10);
+/// Commits between two looks into `blobs/`.
+const BLOBS_CHECK_COMMITS: u64 = 1_000;
+
+/// sled in a folder, with the sync that its own flush leaves out.
+#[derive(Debug)]
+pub(crate) struct SyncedDb {
+    pub(crate) db: Db,
+    file: File,
+    blobs: PathBuf,
+    commits: AtomicU64,
+}
+
+impl SyncedDb {
+    /// Opens or creates it.
+    pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
+        let io = |source| StoreError::Io { path: folder.to_owned(), source };
+        let created = !folder.join("db").exists();
+        std::fs::create_dir_all(folder).map_err(io)?;
+        remove_half_written_snapshots(folder).map_err(io)?;
+        let db = open_sled(folder)?;
+        let file = File::open(folder.join("db")).map_err(io)?;
+        if created {
+            db.flush().map_err(backend)?;
+            for entry in std::fs::read_dir(folder).map_err(io)? {
+                let path = entry.map_err(io)?.path();
+                File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::SyncFailed)?;
+            }
+            sync_folder(folder).map_err(StoreError::SyncFailed)?;
+            folder.parent().map_or(Ok(()), sync_folder).map_err(StoreError::SyncFailed)?;
+        }
+        let synced = Self { db, file, blobs: folder.join("blobs"), commits: 0.into() };
+        synced.check_blobs()?;
+        Ok(synced)
+    }
+
+    /// Applies a batch, whole or not at all, and returns when it is on the disk.
+    pub(crate) fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.db.apply_batch(batch).map_err(backend)?;
+        // Both, in this order: flush hands sled's buffers to the kernel, sync_data takes them to the disk.
+        self.db.flush().map_err(|error| StoreError::SyncFailed(std::io::Error::other(error)))?;
+        self.file.sync_data().map_err(StoreError::SyncFailed)?;
+        if self.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(BLOBS_CHECK_COMMITS) {
+            self.check_blobs()?;
+        }
+        Ok(())
+    }
+
+    /// sled syncs nothing in `blobs/`; that our values stay out of it is an invariant.
+    pub(crate) fn check_blobs(&self) -> Result<(), StoreError> {
+        let empty = std::fs::read_dir(&self.blobs).map_or(true, |mut files| files.next().is_none());
+        if empty { Ok(()) } else { Err(StoreError::BlobsNotEmpty { path: self.blobs.clone() }) }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+pub(crate) fn backend(error: sled::Error) -> StoreError {
+    let text = match &error {
+        // sled keeps no more of it than its kind, and a text for programmers.
+        sled::Error::Io(error) => std::io::Error::from(error.kind()).to_string(),
+        sled::Error::CollectionNotFound(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::Corruption { .. } => error.to_string(),
+    };
+    StoreError::Backend(text)
+}
+
+/// A snapshot that sled was writing when it was stopped keeps it from opening; the log holds everything.
+fn remove_half_written_snapshots(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_sled(folder: &Path) -> Result<Db, StoreError> {
+    let config = sled::Config::default()
+        .path(folder)
+        .mode(Mode::HighThroughput)
+        .cache_capacity(CACHE_BYTES)
+        // Its thread would swallow the errors of a flush.
+        .flush_every_ms(None);
+    let mut opened = config.open();
+    let deadline = Instant::now() + LOCK_WAIT;
+    while opened.as_ref().is_err_and(is_locked) && Instant::now() < deadline {
+        std::thread::sleep(LOCK_POLL);
+        opened = config.open();
+    }
+    match opened {
+        Ok(db) => Ok(db),
+        Err(error) if is_locked(&error) => Err(StoreError::InUse { path: folder.to_owned() }),
+        Err(error @ sled::Error::Corruption { .. }) => {
+            let io = |source| StoreError::Io { path: folder.to_owned(), source };
+            if !set_snapshots_aside(folder).map_err(io)? {
+                return Err(backend(error));
+            }
+            tracing::warn!("the log's snapshot was damaged and is set aside; recovering from the log itself");
+            config.open().map_err(backend)
+        }
+        Err(error) => Err(backend(error)),
+    }
+}
+
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("lock"))
+}
+
+/// How the names of snapshots begin that were set aside.
+const ASIDE_PREFIX: &str = "damaged-";
+
+/// The names of the snapshots in a store's folder that were set aside as damaged.
+pub(crate) fn snapshots_set_aside(folder: &Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(folder).into_iter().flatten();
+    let names = files.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()));
+    names.filter(|name| name.starts_with(ASIDE_PREFIX)).collect()
+}
+
+/// Renames sled's snapshots; false where there are none.
+fn set_snapshots_aside(folder: &Path) -> std::io::Result<bool> {
+    let mut any = false;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("snap.") {
+            std::fs::rename(entry.path(), folder.join(format!("{ASIDE_PREFIX}{}", name.to_string_lossy())))?;
+            any = true;
+        }
+    }
+    Ok(any)
+}
