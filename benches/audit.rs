@@ -16,7 +16,7 @@ use std::{
 use rayon::prelude::*;
 use timebank::{
     engine::{
-        log::{Log as _, SledLog},
+        log,
         pipeline::{self, KnownKeys},
         replay::enrolled_keys,
     },
@@ -68,7 +68,7 @@ fn main() {
 fn demo(folder: &Path) -> Log {
     let options = DemoOptions { folder: folder.to_owned(), seed: 1, last_day: jiff::civil::date(2026, 10, 31) };
     let made = timebank::folder::demo::make(&options, |_days| ControlFlow::Continue(())).unwrap();
-    let store = SledLog::open(&folder.join("log")).unwrap();
+    let store = log::open(&folder.join("log")).unwrap();
     let mut entries = Vec::new();
     while (entries.len() as u64) < made.size {
         entries.extend(store.entries(entries.len() as u64, pipeline::CHUNK_BYTES).unwrap());

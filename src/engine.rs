@@ -1,11 +1,16 @@
 //! Entries become state: once, durably, in order.
 
+pub mod checkpoint_holder;
 pub mod clock;
+pub mod follow;
 pub mod key_file;
 pub mod log;
+pub mod node;
 pub mod past;
 pub mod pipeline;
 pub mod projection;
 pub mod replay;
+mod saver;
 pub mod sequencer;
 pub mod store;
+pub mod tree;

@@ -20,4 +20,4 @@ pub use proof::{
 };
 pub use tile::{TILE_WIDTH, TileFile, TileLevel, parse_bundle, parse_tile, push_entry, tile_bytes, tile_levels};
 pub use tiled::{TiledError, TiledLog};
-pub use tree::{Frontier, FrontierError, root_of_leaves, stored_hash_count, stored_hash_number};
+pub use tree::{Frontier, FrontierError, root_of_leaves, size_of_stored_hashes, stored_hash_count, stored_hash_number};

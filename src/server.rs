@@ -27,7 +27,7 @@ use tonic::{Request, Response, Status};
 pub use self::worker::RunError;
 use self::{answer::answer, edge::Spoken};
 use crate::{
-    engine::{log::Log, projection::Projection, sequencer::Sequencer},
+    engine::{node::Node, sequencer::Sequencer},
     folder::{Identity, Ledger},
     format::proto::{
         self,
@@ -39,8 +39,7 @@ use crate::{
 /// What the service answers from.
 #[derive(Clone)]
 pub(crate) struct Service {
-    pub(crate) store: Arc<dyn Log>,
-    pub(crate) projection: Arc<Projection>,
+    pub(crate) node: Node,
     pub(crate) sequencer: Sequencer,
     pub(crate) identity: Arc<Identity>,
     pub(crate) cosigned: watch::Receiver<String>,
@@ -62,16 +61,15 @@ pub async fn run(
     ledger: Ledger,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
-    let Ledger { store, projection, sequencer, threads, identity, service_key, cosigned, witnesses } = ledger;
+    let Ledger { node, sequencer, threads, identity, service_key, cosigned, witnesses } = ledger;
     let (stop, stopping) = watch::channel(false);
     let (cosigned_sender, cosigned_receiver) = watch::channel(cosigned.note);
     let witnessing = witnesses.map(|witnesses| {
-        let (store, published) = (Arc::clone(&store), sequencer.published());
-        tokio::spawn(Rounds::new(witnesses, store, published, cosigned.file, cosigned_sender).run())
+        let (tree, published) = (Arc::clone(&node.tree), sequencer.published());
+        tokio::spawn(Rounds::new(witnesses, tree, published, cosigned.file, cosigned_sender).run())
     });
     let service = Service {
-        store,
-        projection,
+        node,
         sequencer: sequencer.clone(),
         identity: Arc::new(identity),
         cosigned: cosigned_receiver,

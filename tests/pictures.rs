@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fmt::Write as _, fs, path::Path};
 
 use timebank::{
-    engine::log::{Log, SledLog},
+    engine::log,
     folder::demo::{self, DemoOptions},
     format::wire,
     ledger::{AccountId, Event, EventRef, LogIndex, Served, Service},
@@ -98,7 +98,7 @@ fn hour() -> Hour {
         accounts.each(usize::MAX).map(|found| (found.account, bare(&found.outside))).collect()
     };
     let entries = {
-        let store = SledLog::open(&folder.path().join("log")).unwrap();
+        let store = log::open(&folder.path().join("log")).unwrap();
         let mut entries = Vec::new();
         while entries.len() < usize::try_from(made.size).unwrap() {
             entries.extend(store.entries(entries.len() as u64, 4 << 20).unwrap());

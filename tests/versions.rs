@@ -69,7 +69,8 @@ fn what_is_tried_or_refused_is_found_by_nobody() {
     let tried = events(&ledger);
     let sheet = wire::decode(&ledger.sheet(&[&staff, &alice], tried)).unwrap().sheet;
     let facts = ledger.facts(&sheet);
-    let outcome = ledger.replay.state.try_sheets(&[sheet], Millis(ledger.now), |_, _, _| facts.clone());
+    let outcome =
+        ledger.replay.state.try_sheets(&[sheet], Millis(ledger.now), |_, _, _| Ok::<_, ()>(facts.clone())).unwrap();
     assert!(outcome[0].as_ref().unwrap().iter().all(Result::is_ok), "{outcome:?}");
     assert_eq!((seen(ledger.replay.state.version()), seen(&before)), (old, old));
     assert_eq!(ledger.replay.state.account_number(AccountId(NEW)), None);
@@ -85,7 +86,8 @@ fn a_genesis_that_is_tried_leaves_no_policy() {
     let genesis = wire::decode_entry(&ledger.entries[0]).unwrap().sheet;
     let mut unborn = Replay::new(ORIGIN);
     let empty = unborn.state.clone();
-    let tried = unborn.state.try_sheets(&[genesis], Millis(ledger.now), |_, _, _| Facts::default());
+    let tried =
+        unborn.state.try_sheets(&[genesis], Millis(ledger.now), |_, _, _| Ok::<_, ()>(Facts::default())).unwrap();
     assert!(tried[0].as_ref().unwrap()[0].is_ok(), "{tried:?}");
     assert!(unborn.state == empty && unborn.state.key(KeyId([0; 16])).is_none());
 }

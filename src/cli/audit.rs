@@ -22,7 +22,10 @@ use super::{
     source::Source,
 };
 use crate::{
-    engine::store::{CheckpointFile, StoreError},
+    engine::{
+        store::{CheckpointFile, StoreError},
+        tree::Tree,
+    },
     trust::audit::{
         AuditReport, Auditor, MemoryError, Pin, Unjudged,
         archive::{self, NotOpened},
@@ -131,10 +134,11 @@ fn audit(subject: &Subject, auditor: &Auditor) -> anyhow::Result<AuditReport> {
         Subject::Folder(data) => {
             let unread = |error: StoreError| unreadable(error.into());
             let (source, note) = Source::folder(data).map_err(unreadable)?;
-            let Source::Folder(store) = source else { return Err(usage("--data: not a folder")) };
+            let Source::Folder(log) = source else { return Err(usage("--data: not a folder")) };
             let cosigned = CheckpointFile::new(data.join("cosigned")).read().map_err(unread)?;
             let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
-            folder::audit(&FolderLog { store: &store, note, cosigned }, auditor)
+            let tree = Tree::read(&data.join("projections")).map_err(|error| unreadable(error.into()))?;
+            folder::audit(&FolderLog { log: log.as_ref(), tree, note, cosigned }, auditor)
                 .map_err(|unjudged| failure(unjudged, unread))
         }
         Subject::Server(url, runtime) => {

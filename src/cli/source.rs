@@ -1,6 +1,6 @@
 //! Where the entries of an export or an audit come from.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tonic::Streaming;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     engine::{
-        log::{Log, SledLog, StoredEntry},
+        log::{self, Log, StoredEntry},
         pipeline,
         store::CheckpointFile,
     },
@@ -24,13 +24,13 @@ pub(crate) enum Source {
     /// A server that sends it.
     Server {
         runtime: Handle,
-        entries: Streaming<proto::SubscribeResponse>,
+        entries: Box<Streaming<proto::SubscribeResponse>>,
         stopped: watch::Receiver<bool>,
         /// How long it may stay silent.
         silence_max: Duration,
     },
     /// A folder that nobody serves meanwhile.
-    Folder(SledLog),
+    Folder(Arc<dyn Log>),
 }
 
 impl Source {
@@ -38,7 +38,7 @@ impl Source {
     pub(crate) async fn server(server: &str, from_index: u64, stopped: watch::Receiver<bool>) -> anyhow::Result<Self> {
         let mut client = client::connect(server).await?;
         let request = proto::SubscribeRequest { from_index };
-        let entries = answer(client.subscribe(request)).await?;
+        let entries = Box::new(answer(client.subscribe(request)).await?);
         Ok(Self::Server { runtime: Handle::current(), entries, stopped, silence_max: SILENCE_MAX })
     }
 
@@ -49,15 +49,15 @@ impl Source {
         }
         let note = CheckpointFile::new(folder.join("checkpoint")).read()?;
         let note = note.ok_or_else(|| usage(format!("{} has no signed checkpoint yet", folder.display())))?;
-        Ok((Self::Folder(SledLog::open(&folder.join("log"))?), note))
+        Ok((Self::Folder(log::open(&folder.join("log"))?), note))
     }
 
     /// The entries from `index` on that come next, at least one.
     pub(crate) fn next(&mut self, index: u64) -> anyhow::Result<Vec<StoredEntry>> {
         match self {
-            Self::Folder(store) => {
-                let entries = store.entries(index, pipeline::CHUNK_BYTES)?;
-                let size = store.size();
+            Self::Folder(log) => {
+                let entries = log.entries(index, pipeline::CHUNK_BYTES)?;
+                let size = log.size();
                 let gone = || Failure::refused(format!("the log has {size} entries, fewer than its checkpoint"));
                 if entries.is_empty() { Err(gone().into()) } else { Ok(entries) }
             }
@@ -107,7 +107,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_that_falls_silent_is_given_up() {
         let (_stop, stopped) = watch::channel(false);
-        let (runtime, entries) = (Handle::current(), one_entry_then_silence());
+        let (runtime, entries) = (Handle::current(), Box::new(one_entry_then_silence()));
         let mut source = Source::Server { runtime, entries, stopped, silence_max: SOON };
         let (first, second) = tokio::task::spawn_blocking(move || (source.next(7), source.next(8))).await.unwrap();
         assert_eq!(first.unwrap()[0].index, 7);

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct LogPast<'a> {
     /// Where the events of old entries are read.
-    pub store: &'a dyn Log,
+    pub log: &'a dyn Log,
     /// Where what was put away is read, and more is kept.
     pub put_away: &'a PutAwayFiles,
 }
@@ -35,7 +35,7 @@ impl Past for LogPast<'_> {
     type Error = PastError;
 
     fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
-        let entry = self.store.entry(at.index.0)?;
+        let entry = self.log.entry(at.index.0)?;
         Ok(entry.and_then(|entry| wire::decode_event(entry.events.get(usize::from(at.event))?).ok()))
     }
 
@@ -56,10 +56,10 @@ impl Past for LogPast<'_> {
     }
 }
 
-/// The past of a log some of whose entries aren't stored yet.
+/// The past of a log some of whose entries aren't in it yet.
 pub struct NewestPast<'a> {
-    /// What is stored.
-    pub log: LogPast<'a>,
+    /// What is.
+    pub durable: LogPast<'a>,
     /// The sheet of an entry that isn't.
     pub newest: &'a dyn Fn(u64) -> Option<&'a Sheet>,
 }
@@ -70,23 +70,23 @@ impl Past for NewestPast<'_> {
     fn event(&mut self, at: EventRef) -> Result<Option<Event>, PastError> {
         match (self.newest)(at.index.0) {
             Some(sheet) => Ok(sheet.events.get(usize::from(at.event)).cloned()),
-            None => self.log.event(at),
+            None => self.durable.event(at),
         }
     }
 
     fn times(&mut self, asked: &AskedTimes) -> Result<Vec<ServedTime>, PastError> {
-        self.log.times(asked)
+        self.durable.times(asked)
     }
 
     fn sheet(&mut self, author: KeyId, id: SheetId) -> Result<Option<LogIndex>, PastError> {
-        self.log.sheet(author, id)
+        self.durable.sheet(author, id)
     }
 
     fn note(&mut self, record: EventRef) -> Result<Option<RecordNote>, PastError> {
-        self.log.note(record)
+        self.durable.note(record)
     }
 
     fn keep(&mut self, put_away: &PutAway) -> Result<(), PastError> {
-        self.log.keep(put_away)
+        self.durable.keep(put_away)
     }
 }

@@ -13,9 +13,11 @@ mod answer;
 mod batch;
 mod commit;
 mod expired;
+mod hold;
 mod publish;
 mod sequence;
 mod slot;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -33,11 +35,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::{
     engine::{
+        checkpoint_holder::CheckpointHolder,
         clock::{Clock, ClockImplausible},
-        log::Log,
-        projection::Projection,
+        node::Node,
         replay::Replay,
-        store::CheckpointFile,
     },
     format::{
         proto,
@@ -45,14 +46,15 @@ use crate::{
         wire::{self, Decoded},
     },
     ledger::{Millis, Refusal, SheetTrial},
-    merkle::Hash,
 };
 
 pub use answer::Desk;
 pub use publish::Published;
+pub use stop::{OnStop, Stop, exit_on_stop};
 
 use answer::Reply;
 use expired::Expired;
+use hold::Hold;
 
 /// Bytes of sheets that may wait or be under way: 64 MiB, 256 of the largest sheets or 200,000 of the smallest, two
 /// seconds of work at the rates this is built for. Beyond it callers are told to come again.
@@ -79,6 +81,15 @@ pub enum SubmitError {
     /// The clock can't be right.
     #[error("{0}")]
     Clock(ClockImplausible),
+    /// It is recorded, and publication takes longer than anybody waits.
+    #[error(
+        "NotPublished: the sheet is recorded as entry {index}, but no checkpoint covers it yet: where checkpoints are held \
+         takes none at present. It counts; its proof comes with the next checkpoint"
+    )]
+    NotPublished {
+        /// The entry.
+        index: u64,
+    },
     /// The service is going down.
     #[error("ShuttingDown: the service is going down. Send the same sheet again when it is back")]
     ShuttingDown,
@@ -120,20 +131,20 @@ struct Trial {
 
 /// What the sequencer works with.
 pub struct SequencerParts {
-    /// Where entries are committed, and hashes for proofs are read.
-    pub store: Arc<dyn Log>,
-    /// What readers see: it is shown each commit after the sync.
-    pub projection: Arc<Projection>,
-    /// State and tree as of the store's size.
+    /// The log that is extended, and what readers are shown of it after each sync.
+    pub node: Node,
+    /// State and tree as of the log's size.
     pub replay: Replay,
     /// Gives the times that entries are recorded at.
     pub clock: Clock,
     /// Signs the checkpoints that are published: the key that the genesis names.
     pub ledger_key: PrivateKey,
-    /// Where the newest checkpoint is kept.
-    pub checkpoint_file: CheckpointFile,
-    /// The newest checkpoint, if there is one that covers all.
+    /// Where the newest checkpoint is held.
+    pub holder: Arc<dyn CheckpointHolder>,
+    /// What it holds, if anything: a checkpoint over a beginning of the log.
     pub checkpoint: Option<Published>,
+    /// What is done when the writer ends by itself.
+    pub on_stop: OnStop,
 }
 
 /// A handle on the writer; clones are the same writer.
@@ -164,7 +175,7 @@ impl Threads {
     /// Waits until everything that was taken in is committed, answered and published.
     pub fn join(self) {
         for thread in self.0 {
-            // A panic on any of them has ended the process already: see `fatal`.
+            // What ended one of them by itself is known already: see `OnStop`.
             let _ended = thread.join();
         }
     }
@@ -181,41 +192,52 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let (commits, commit_inbox) = (Arc::clone(&batches), Arc::clone(&batches));
     let (committed, publish_inbox) = mpsc::channel();
 
-    let publisher =
-        publish::Publisher::new(parts.store.clone(), parts.ledger_key, parts.checkpoint_file, &parts.replay);
+    let publisher = publish::Publisher::new(
+        Arc::clone(&parts.node.tree),
+        parts.ledger_key,
+        Hold::start(parts.holder)?,
+        &parts.replay,
+    );
     let (publisher, published) = publisher.begin(parts.checkpoint)?;
     let clock = Arc::new(parts.clock);
     let shared = Arc::clone(&clock);
-    let sequencer = sequence::Sequence::new(parts.store.clone(), &parts.projection, parts.replay, shared);
-    let verified_against = Arc::clone(&parts.projection);
-    let expired = Arc::new(Expired { store: parts.store.clone(), projection: Arc::clone(&parts.projection) });
+    let sequencer = sequence::Sequence::new(&parts.node, parts.replay, shared);
+    let verified_against = Arc::clone(&parts.node.projection);
+    let expired = Arc::new(Expired { node: parts.node.clone() });
     let (lookups, lookup_inbox) = mpsc::channel();
     let (looks, unanswered, newest) = (Arc::clone(&expired), jobs.clone(), published.clone());
-    let committer = commit::Committer::new(parts.store, parts.projection, committed);
+    let on_stop = parts.on_stop;
+    let committer = commit::Committer::new(parts.node, committed);
     let threads = vec![
-        spawn("look up", move || looks.run(&lookup_inbox, &unanswered, &newest))?,
-        spawn("verify", move || verify::run(&verify_inbox, &verified, &verified_against, &commits))?,
-        spawn("sequence", move || sequencer.run(&sequence_inbox, &batches))?,
-        spawn("commit", move || committer.run(&commit_inbox))?,
-        spawn("publish", move || publisher.run(&publish_inbox))?,
+        spawn("look up", &on_stop, move || {
+            looks.run(&lookup_inbox, &unanswered, &newest);
+            Ok(())
+        })?,
+        spawn("verify", &on_stop, move || verify::run(&verify_inbox, &verified, &verified_against, &commits))?,
+        spawn("sequence", &on_stop, move || sequencer.run(&sequence_inbox, &batches))?,
+        spawn("commit", &on_stop, move || committer.run(&commit_inbox))?,
+        spawn("publish", &on_stop, move || publisher.run(&publish_inbox))?,
     ];
     let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
     let sequencer = Sequencer { jobs, lookups, desk: None, queue, published, closed: Arc::default(), clock, expired };
     Ok((sequencer, Threads(threads)))
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+/// Starts a thread of the writer. Where it ends by itself the others end as well, one after another: what they hand on goes
+/// nowhere.
+fn spawn(
+    name: &str,
+    on_stop: &OnStop,
+    run: impl FnOnce() -> Result<(), Stop> + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let on_stop = Arc::clone(on_stop);
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
-            fatal("a thread of the writer has failed; nothing after it can be trusted");
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        let ended = ended.unwrap_or(Err(Stop::Broken("a thread of the writer has failed")));
+        if let Err(stop) = ended {
+            on_stop(&stop);
         }
     })
-}
-
-/// Ends the process: the world or an invariant failed, and going on could acknowledge what isn't there.
-fn fatal(why: &str) -> ! {
-    tracing::error!("stopping: {why}");
-    std::process::exit(70)
 }
 
 impl Sequencer {
@@ -319,10 +341,4 @@ fn units(sheet: &proto::Sheet) -> u32 {
     let parts = sheet.events.iter().chain(&sheet.signatures);
     let bytes = sheet.header.len() + parts.map(|part| part.len() + 32).sum::<usize>();
     u32::try_from(bytes.div_ceil(QUEUE_UNIT_BYTES)).unwrap_or(u32::MAX)
-}
-
-/// New tree hashes and where they begin.
-struct TreeGrowth {
-    first: u64,
-    hashes: Vec<Hash>,
 }

@@ -7,7 +7,7 @@ pub use self::file::{
     CheckpointFile, atomic_write, atomic_write_from, atomic_write_with, remove_temporary, sync_folder,
 };
 pub(crate) use self::{
-    file::{read_text, unnamed},
+    file::{folder_of, read_text, unnamed},
     synced::{SyncedDb, VALUE_BYTES_MAX, backend, snapshots_set_aside},
 };
 
@@ -50,17 +50,21 @@ pub enum StoreError {
         problem: &'static str,
     },
     /// Entries have to come one after another.
-    #[error("the log stands at {expected}, the commit begins at {found}")]
+    #[error("entry {expected} is missing in what is to be written: {found} follows")]
     Gap {
-        /// Next entry or hash.
+        /// Index of the next entry.
         expected: u64,
-        /// Index of the entry, or number of the tree hash, that the commit has there.
+        /// Index of the entry that stands there.
         found: u64,
     },
-    /// A node of the tree isn't there.
-    #[error("tree hash {number} is missing")]
-    TreeHashMissing {
-        /// In storage order, from 0: see [`stored_hash_number`].
-        number: u64,
+    /// The log goes on without this writer. What the writer had acknowledged before is in it.
+    #[error(
+        "the log has {found} entries where {expected} were expected: somebody else writes to it, or has taken over. Only one          may; see that no other service runs for this ledger, then start again"
+    )]
+    Fenced {
+        /// Entries that this writer knew of.
+        expected: u64,
+        /// Entries that the log has.
+        found: u64,
     },
 }

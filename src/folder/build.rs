@@ -7,16 +7,18 @@ use std::{
 
 use crate::{
     engine::{
-        log::{Commit, Log, SledLog},
+        log::{self, Commit, Log},
+        node::Node,
         past::{LogPast, NewestPast, PastError},
         pipeline::{self, Prepared, ReplayError, Replayed},
-        projection::{Committed, Projection},
+        projection::Committed,
         replay::Replay,
         store::{CheckpointFile, StoreError, atomic_write, sync_folder, unnamed},
+        tree::Tree,
     },
     format::checkpoint::VerifierKey,
     ledger::State,
-    merkle::{Hash, stored_hash_count},
+    merkle::Hash,
     trust::audit::Pin,
 };
 
@@ -119,8 +121,7 @@ fn fill_and_move<T, E: From<PlaceError>>(
 /// A log and its projections that grow by entries that others decide on.
 pub(crate) struct Building {
     folder: PathBuf,
-    store: SledLog,
-    projection: Projection,
+    node: Node,
     replay: Replay,
     /// Replayed, and not in the store yet.
     pending: Vec<Replayed>,
@@ -134,9 +135,9 @@ impl Building {
     /// # Errors
     /// The folder can't be written.
     pub(crate) fn new(folder: &Path, origin: &str) -> Result<Self, PastError> {
-        let store = SledLog::open(&folder.join("log"))?;
-        let (projection, replay) = Projection::open(&folder.join("projections"), origin, 0)?;
-        Ok(Self { folder: folder.to_owned(), store, projection, replay, pending: Vec::new(), tree_hashes: Vec::new() })
+        let log = log::open(&folder.join("log"))?;
+        let (node, replay) = Node::saved(log, &folder.join("projections"), origin)?;
+        Ok(Self { folder: folder.to_owned(), node, replay, pending: Vec::new(), tree_hashes: Vec::new() })
     }
 
     /// What the entries so far add up to.
@@ -145,8 +146,13 @@ impl Building {
     }
 
     /// What is committed.
-    pub(crate) const fn store(&self) -> &SledLog {
-        &self.store
+    pub(crate) fn log(&self) -> &dyn Log {
+        self.node.log.as_ref()
+    }
+
+    /// The tree over what is committed.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.node.tree
     }
 
     /// Root of the tree over the entries so far.
@@ -159,13 +165,13 @@ impl Building {
     /// # Errors
     /// Those of [`pipeline::replay`]; it is of no use then.
     pub(crate) fn push(&mut self, prepared: Prepared) -> Result<(), ReplayError<PastError>> {
-        let log = LogPast { store: &self.store, put_away: self.projection.put_away() };
-        let (first, pending) = (self.store.size(), &self.pending);
+        let durable = LogPast { log: self.node.log.as_ref(), put_away: self.node.projection.put_away() };
+        let (first, pending) = (self.node.log.size(), &self.pending);
         let newest = |index: u64| {
             let replayed = pending.get(usize::try_from(index.checked_sub(first)?).ok()?);
             replayed.map(|replayed| &replayed.decoded.sheet)
         };
-        let mut past = NewestPast { log, newest: &newest };
+        let mut past = NewestPast { durable, newest: &newest };
         let tree_hashes = &mut self.tree_hashes;
         let replayed = pipeline::replay(&mut self.replay, prepared, &mut past, |hash| tree_hashes.push(hash))?;
         self.pending.push(replayed);
@@ -181,12 +187,12 @@ impl Building {
             return Ok(());
         }
         let entries = self.pending.iter().map(|replayed| replayed.entry.clone()).collect();
-        let (first_tree_hash, root) = (stored_hash_count(self.store.size()), self.root());
-        let tree_hashes = std::mem::take(&mut self.tree_hashes);
-        self.store.commit(&Commit { entries, first_tree_hash, tree_hashes, root })?;
+        let root = self.root();
+        log::settle(self.node.log.as_ref(), &Commit { entries, root })?;
         let committed: Vec<Committed<'_>> = self.pending.iter().map(Replayed::committed).collect();
-        self.projection.apply(&committed, self.replay.state.version().clone(), root)?;
+        self.node.show(&committed, &self.tree_hashes, self.replay.state.version().clone(), root)?;
         self.pending.clear();
+        self.tree_hashes.clear();
         Ok(())
     }
 
@@ -195,11 +201,10 @@ impl Building {
     /// # Errors
     /// The folder can't be written.
     pub(crate) fn finish(self, note: &str, ledger_key: VerifierKey) -> Result<Pin, PastError> {
-        let Self { folder, store, projection, mut replay, .. } = self;
-        projection.save(&replay.still(), &projection.heads())?;
-        store.check_blobs()?;
+        let Self { folder, node, mut replay, .. } = self;
+        node.save(&replay.still(), &node.projection.heads())?;
         CheckpointFile::new(folder.join("checkpoint")).write(note)?;
-        let genesis_leaf_hash = store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?;
+        let genesis_leaf_hash = node.tree.hash(0)?;
         let pin = Pin { ledger_key, genesis_leaf_hash };
         let path = folder.join("ledger.pin");
         let written = atomic_write(&path, pin.to_text().as_bytes(), 0o644);

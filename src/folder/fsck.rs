@@ -10,14 +10,15 @@ mod log;
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use self::log::Walk;
 use super::open::{OpenError, genesis, left_by_a_ledger, vkey};
 use crate::{
     engine::{
-        log::{Log, SledLog},
-        projection::Projection,
+        log::{self as engine_log, Log},
+        node::Node,
         replay::Replay,
         store::{StoreError, atomic_write, snapshots_set_aside, sync_folder},
     },
@@ -36,7 +37,7 @@ const WORK_PREFIX: &str = ".timebank-fsck-";
 pub enum Part {
     /// Entries, kept roots, sled's own files.
     Log,
-    /// The kept hashes of the tree.
+    /// The kept hashes of the tree, as far as the snapshot stands.
     Tree,
     /// The newest signed checkpoint, and the newest cosigned one.
     Checkpoint,
@@ -181,10 +182,10 @@ pub enum FsckError {
 
 const BACKUP: &str = "Restore the folder from a backup, or from an archive with `timebank restore`. Where entries are gone \
                       that were acknowledged, carry on with `serve --succeed`: docs/recovery.md";
-const REBUILD: &str = "It follows from the log: `timebank fsck --repair` makes it again once log, tree, checkpoint and keys are \
-                       sound";
+const REBUILD: &str =
+    "It follows from the log: `timebank fsck --repair` makes it again once log, checkpoint and keys are sound";
 /// What a repair makes things from, or checks that against: no repair before they are sound.
-const FOUNDATIONS: [Part; 4] = [Part::Log, Part::Tree, Part::Checkpoint, Part::Keys];
+const FOUNDATIONS: [Part; 3] = [Part::Log, Part::Checkpoint, Part::Keys];
 
 /// Looks a data folder through; with `repair` makes again what follows from the log. `progress` gets entries done and
 /// entries in all.
@@ -206,7 +207,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
         // A first start that did not end: the next one goes on.
         return Err(FsckError::NoLedger { path: folder.to_owned() });
     }
-    let created = match genesis(&store) {
+    let created = match genesis(store.as_ref()) {
         Ok(created) => created,
         Err(error) => {
             findings.add(Part::Log, "entry 0", &error, BACKUP);
@@ -226,7 +227,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
     beside::check_pin(folder, &pin, &mut findings);
     beside::check_whose_log(&created.origin, &mut findings);
     if findings.is_sound(Part::Log) {
-        directory::check(folder, &leaf, &store, &replay, &mut findings).map_err(io)?;
+        directory::check(folder, &leaf, store.as_ref(), &replay, &mut findings).map_err(io)?;
     } else {
         findings.leave_out([Part::Directory]);
     }
@@ -240,7 +241,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> 
 }
 
 /// The log's store; none where it can't be opened, which is then a finding.
-fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<SledLog>, FsckError> {
+fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<Arc<dyn Log>>, FsckError> {
     let log = folder.join("log");
     if !log.join("db").exists() {
         let left = left_by_a_ledger(folder).ok_or_else(|| FsckError::NoLedger { path: folder.to_owned() })?;
@@ -248,7 +249,7 @@ fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<SledLog>, F
         return Ok(None);
     }
     let aside_before = snapshots_set_aside(&log);
-    let store = match SledLog::open(&log) {
+    let store = match engine_log::open(&log) {
         Ok(store) => Some(store),
         Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
         Err(StoreError::Io { path, source }) => return Err(FsckError::Io { path, source }),
@@ -289,7 +290,7 @@ fn make_again(
     folder: &Path,
     work: &Path,
     pin: &Pin,
-    (own, replay): (&Projection, &mut Replay),
+    (own, replay): (&Node, &mut Replay),
     findings: &mut Findings,
 ) -> Result<(), FsckError> {
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
@@ -297,14 +298,15 @@ fn make_again(
         let mut problems = findings.problems.iter().filter(|problem| problem.part == part).peekable();
         problems.peek().is_some() && problems.all(|problem| problem.derived)
     };
-    let (projections, pin_file) = (can(Part::Projections), can(Part::Pin));
+    let (projections, pin_file) = (can(Part::Projections) || can(Part::Tree), can(Part::Pin));
     if projections {
-        own.save(&replay.still(), &own.heads()).map_err(OpenError::from)?;
+        own.save(&replay.still(), &own.projection.heads()).map_err(OpenError::from)?;
         let old = folder.join("projections");
         if old.exists() {
             fs::rename(&old, work.join("damaged")).map_err(io)?;
         }
         fs::rename(work.join("own"), &old).and_then(|()| sync_folder(folder)).map_err(io)?;
+        repaired(findings, Part::Tree);
         repaired(findings, Part::Projections);
     }
     if pin_file {

@@ -23,12 +23,13 @@ pub(crate) use self::cosigned::Cosigned;
 use super::Identity;
 use crate::{
     engine::{
+        checkpoint_holder::CheckpointHolder,
         clock::{Clock, ClockImplausible, SystemTimeSource},
+        follow::FollowError,
         key_file::{KeyFile, KeyFileError},
-        log::{Commit, Log, SledLog, StoredEntry},
-        past::{LogPast, PastError},
-        pipeline::{self, KnownKeys, ReplayError, Replayed},
-        projection::{self, Committed, Projection, ProjectionError},
+        log::{self, Commit, Log, StoredEntry},
+        node::Node,
+        projection::ProjectionError,
         replay::{Divergence, Replay},
         sequencer::{self, Published, Sequencer, SequencerParts, Threads},
         store::{CheckpointFile, StoreError},
@@ -40,7 +41,7 @@ use crate::{
         wire,
     },
     ledger::{Event, LedgerCreated, Millis, Policy, Predecessor, Refusal, SheetId},
-    merkle::{Hash, leaf_hash, root_at},
+    merkle::leaf_hash,
     trust::{
         audit::Pin,
         witnesses::{Standing, WitnessObjection, Witnesses},
@@ -71,20 +72,13 @@ pub struct OpenOptions {
 /// An open ledger, ready to serve.
 #[derive(Debug)]
 pub struct Ledger {
-    pub(crate) store: Arc<dyn Log>,
-    pub(crate) projection: Arc<Projection>,
+    pub(crate) node: Node,
     pub(crate) sequencer: Sequencer,
     pub(crate) threads: Threads,
     pub(crate) identity: Identity,
     pub(crate) service_key: Option<PrivateKey>,
     pub(crate) cosigned: Cosigned,
     pub(crate) witnesses: Option<Witnesses>,
-}
-
-impl std::fmt::Debug for dyn Log {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Log").field("size", &self.size()).finish_non_exhaustive()
-    }
 }
 
 impl Ledger {
@@ -104,19 +98,6 @@ pub struct Creation {
     pub pin_file: PathBuf,
     /// What auditors pin.
     pub pin: Pin,
-}
-
-impl OpenError {
-    /// Whether a state that was saved wrong would explain it, so that a replay from the first entry on may succeed. A disk
-    /// that can't be read just now explains itself, and costs no replay of a whole log.
-    const fn may_be_the_snapshots(&self) -> bool {
-        matches!(
-            self,
-            Self::Diverged(_)
-                | Self::RootMismatch { .. }
-                | Self::Projection(ProjectionError::EntryGap { .. } | ProjectionError::Corrupt { .. })
-        )
-    }
 }
 
 /// Why a data folder can't be served.
@@ -192,23 +173,9 @@ pub enum OpenError {
         /// Origin of the ledger that is there, or that a key file was made for.
         found: String,
     },
-    /// An entry doesn't follow from those before it.
-    #[error("the log does not obey its own rules: {0}. Restore the folder from a backup; nothing was changed")]
-    Diverged(Divergence),
-    /// An entry that was accepted can't be decoded.
-    #[error("entry {index} of the log can't be decoded: {refusal}. Restore the folder from a backup")]
-    Undecodable {
-        /// Position in the log.
-        index: u64,
-        /// The first thing that the decoder objects to, and the field where.
-        refusal: Refusal,
-    },
-    /// The recomputed root isn't the one that was kept with the newest commit.
-    #[error("the tree over the {size} entries of the log has another root than was kept with them. Restore a backup")]
-    RootMismatch {
-        /// Entries of the log, all of which the roots are over.
-        size: u64,
-    },
+    /// The log can't be replayed.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
     /// The checkpoint file is gone, so nobody can tell whether entries are.
     #[error(
         "{path} is missing, and the log has {size} entries: without it nobody can tell whether acknowledged entries are \
@@ -259,17 +226,6 @@ pub enum OpenError {
     },
 }
 
-impl From<ReplayError<PastError>> for OpenError {
-    fn from(error: ReplayError<PastError>) -> Self {
-        match error {
-            ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
-            ReplayError::Diverged(divergence) => Self::Diverged(divergence),
-            ReplayError::Past(PastError::Store(error)) => Self::Store(error),
-            ReplayError::Past(PastError::PutAway(error)) => Self::Projection(error),
-        }
-    }
-}
-
 /// Opens a data folder, and makes one where there is none.
 ///
 /// # Errors
@@ -278,21 +234,21 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let folder = &options.folder;
     let io = |source| OpenError::Io { path: folder.clone(), source };
     std::fs::create_dir_all(folder).map_err(io)?;
-    let store = Arc::new(SledLog::open(&folder.join("log"))?);
+    let log = log::open(&folder.join("log"))?;
     crate::engine::store::sync_folder(
         folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
     )
     .map_err(io)?;
-    let creation = if store.size() == 0 {
+    let creation = if log.size() == 0 {
         check_unused(folder)?;
-        Some(create(options, store.as_ref())?)
+        Some(create(options, log.as_ref())?)
     } else {
         None
     };
     if creation.is_none() && options.policy.is_some() {
         return Err(OpenError::PolicyFixed);
     }
-    let created = genesis(store.as_ref())?;
+    let created = genesis(log.as_ref())?;
     if let Some(wanted) = options.origin.as_ref().filter(|origin| **origin != created.origin) {
         return Err(OpenError::OtherOrigin { wanted: wanted.clone(), found: created.origin });
     }
@@ -311,38 +267,37 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
             None
         }
     };
-    let (projection, replay) = replayed(folder, store.as_ref(), &created.origin)?;
-    let checkpoint_file = CheckpointFile::new(folder.join("checkpoint"));
-    let checkpoint = check_checkpoint(folder, &checkpoint_file, store.as_ref(), &created, &ledger_key)?;
-    let cosigned = Cosigned::read(folder, store.as_ref(), &created)?;
+    let (node, replay) = Node::open(log, &folder.join("projections"), &created.origin)?;
+    let holder = Arc::new(CheckpointFile::new(folder.join("checkpoint")));
+    let checkpoint = check_checkpoint(folder, holder.as_ref(), &node, (&created, &ledger_key))?;
+    let cosigned = Cosigned::read(folder, &node, &created)?;
     let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
     let clock = Clock::start(Box::new(SystemTimeSource::default()), last, options.accept_clock)?;
     let origin = created.origin.clone();
     let identity = Identity {
         predecessor: created.predecessor,
         ledger_vkey: vkey(&created.origin, created.ledger_key)?.to_string(),
-        genesis_leaf_hash: genesis_leaf_hash(store.as_ref())?,
+        genesis_leaf_hash: node.tree.hash(0)?,
         cursor_key: cursor_key(&ledger_key),
     };
-    let (store, projection): (Arc<dyn Log>, _) = (store, Arc::new(projection));
     if let Some(witnesses) = &options.witnesses {
-        let (store, checkpoint) = (Arc::clone(&store), checkpoint.clone());
-        let standing = Standing { origin: &origin, key: &ledger_key, store, checkpoint };
+        let (node, checkpoint) = (node.clone(), checkpoint.clone());
+        let standing = Standing { origin: &origin, key: &ledger_key, node, checkpoint };
         let objects = |(witness, objection)| OpenError::WitnessObjects { witness, objection };
         witnesses.check(&standing).map_err(io)?.map_err(objects)?;
     }
     let (sequencer, threads) = sequencer::start(SequencerParts {
-        store: Arc::clone(&store),
-        projection: Arc::clone(&projection),
+        node: node.clone(),
         replay,
         clock,
         ledger_key,
-        checkpoint_file,
+        holder,
         checkpoint,
+        on_stop: sequencer::exit_on_stop(),
     })
     .map_err(io)?;
     let witnesses = options.witnesses.clone();
-    Ok((Ledger { store, projection, sequencer, threads, identity, service_key, cosigned, witnesses }, creation))
+    Ok((Ledger { node, sequencer, threads, identity, service_key, cosigned, witnesses }, creation))
 }
 
 /// Something that a ledger leaves beside its log after its first commit, and not before.
@@ -379,9 +334,9 @@ pub(crate) fn vkey(origin: &str, public_key: [u8; 32]) -> Result<VerifierKey, Op
         .map_err(|_unfit| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "its ledger key is none" }.into())
 }
 
-pub(super) fn genesis(store: &dyn Log) -> Result<LedgerCreated, OpenError> {
+pub(super) fn genesis(log: &dyn Log) -> Result<LedgerCreated, OpenError> {
     let corrupt = || StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
-    let entry = store.entry(0)?.ok_or_else(corrupt)?;
+    let entry = log.entry(0)?.ok_or_else(corrupt)?;
     let event = entry.events.first().and_then(|bytes| wire::decode_event(bytes).ok());
     match event {
         Some(Event::LedgerCreated(created)) => Ok(*created),
@@ -389,63 +344,12 @@ pub(super) fn genesis(store: &dyn Log) -> Result<LedgerCreated, OpenError> {
     }
 }
 
-fn genesis_leaf_hash(store: &dyn Log) -> Result<Hash, OpenError> {
-    Ok(store.tree_hash(0)?.ok_or(StoreError::TreeHashMissing { number: 0 })?)
-}
-
-/// The projections and the state of the whole log. A saved state that the log doesn't agree with costs a replay.
-fn replayed(folder: &Path, store: &dyn Log, origin: &str) -> Result<(Projection, Replay), OpenError> {
-    let projections = folder.join("projections");
-    let (projection, mut replay) = Projection::open(&projections, origin, store.size())?;
-    let saved = replay.state.size();
-    let caught_up = catch_up(store, &projection, &mut replay).and_then(|()| {
-        let agree = store.last_root()? == Some(replay.frontier.root());
-        if agree { Ok(()) } else { Err(OpenError::RootMismatch { size: store.size() }) }
-    });
-    match caught_up {
-        Ok(()) => Ok((projection, replay)),
-        Err(error) if saved > 0 && error.may_be_the_snapshots() => {
-            drop(projection);
-            let aside = projection::set_aside(&projections)?;
-            tracing::warn!(
-                "the snapshot doesn't agree with the log ({error}): replaying all of it. What was derived before is kept in \
-                 {}; delete it when nobody wants to know why",
-                aside.display()
-            );
-            replayed(folder, store, origin)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Replays what the saved state doesn't hold yet: every signature and every rule again.
-fn catch_up(store: &dyn Log, projection: &Projection, replay: &mut Replay) -> Result<(), OpenError> {
-    let mut next = replay.state.size();
-    let read = || {
-        let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES)? } else { Vec::new() };
-        next += entries.len() as u64;
-        Ok(entries)
-    };
-    let keys = KnownKeys::of(replay.state.version());
-    let mut past = LogPast { store, put_away: projection.put_away() };
-    pipeline::run(keys, read, |chunk| {
-        let mut replayed = Vec::with_capacity(chunk.len());
-        for prepared in chunk {
-            replayed.push(pipeline::replay(replay, prepared, &mut past, |_| ())?);
-        }
-        let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-        projection.apply(&committed, replay.state.version().clone(), replay.frontier.root())?;
-        Ok(())
-    })
-}
-
 /// The log must reach the stored checkpoint and match its root; entries beyond it were verified and are kept.
 fn check_checkpoint(
     folder: &Path,
-    file: &CheckpointFile,
-    store: &dyn Log,
-    created: &LedgerCreated,
-    ledger_key: &PrivateKey,
+    holder: &dyn CheckpointHolder,
+    node: &Node,
+    (created, ledger_key): (&LedgerCreated, &PrivateKey),
 ) -> Result<Option<Published>, OpenError> {
     let path = folder.join("checkpoint");
     let invalid = |source| OpenError::CheckpointInvalid { path: path.clone(), source };
@@ -453,35 +357,35 @@ fn check_checkpoint(
         let path = folder.join("ledger.key");
         return Err(KeyFileError::OtherKey { path }.into());
     }
-    let Some(note) = file.read()? else {
+    let Some(note) = holder.read()? else {
         // Nothing is served before the first checkpoint is out: only a first start that was cut off has none.
-        let size = store.size();
+        let size = node.log.size();
         return if size <= 1 { Ok(None) } else { Err(OpenError::CheckpointMissing { path, size }) };
     };
     let vkey = vkey(&created.origin, created.ledger_key)?;
     let checkpoint = checkpoint::open(note.as_bytes(), &vkey, &created.origin).map_err(invalid)?;
-    check_covered(store, &checkpoint, invalid)?;
+    check_covered(node, &checkpoint, invalid)?;
     Ok(Some(Published { size: checkpoint.size, note }))
 }
 
 /// A log has to reach what was signed, and to be what was signed as far as it goes.
 fn check_covered(
-    store: &dyn Log,
+    node: &Node,
     checkpoint: &Checkpoint,
     invalid: impl Fn(CheckpointError) -> OpenError,
 ) -> Result<(), OpenError> {
-    let (signed, root) = (checkpoint.size, checkpoint.root_hash().map_err(invalid)?);
-    if signed > store.size() {
-        return Err(OpenError::EntriesGone { size: store.size(), signed });
+    let (size, signed, root) = (node.log.size(), checkpoint.size, checkpoint.root_hash().map_err(invalid)?);
+    if signed > size {
+        return Err(OpenError::EntriesGone { size, signed });
     }
-    if root_at(signed, |level, index| store.node(level, index))? != root {
+    if node.tree.root(signed)? != root {
         return Err(OpenError::CheckpointMismatch { size: signed });
     }
     Ok(())
 }
 
 /// Makes the keys and the genesis. A start that was interrupted goes on with the keys that are there.
-fn create(options: &OpenOptions, store: &dyn Log) -> Result<Creation, OpenError> {
+fn create(options: &OpenOptions, log: &dyn Log) -> Result<Creation, OpenError> {
     let folder = &options.folder;
     let path = folder.join("operator.key");
     let origin = match (KeyFile::read(&path), &options.origin) {
@@ -513,11 +417,11 @@ fn create(options: &OpenOptions, store: &dyn Log) -> Result<Creation, OpenError>
     let random = |error: getrandom::Error| OpenError::Io { path: folder.clone(), source: std::io::Error::other(error) };
     let sheet = wire::sign(draft, &[&operator_key]).map_err(random)?;
     let decoded = wire::decode(&sheet).map_err(OpenError::Genesis)?;
-    let (mut replay, mut tree_hashes) = (Replay::new(&origin), Vec::new());
-    replay.replay((0, now), &decoded, None, &crate::ledger::Facts::default(), |hash| tree_hashes.push(hash)).map_err(
+    let mut replay = Replay::new(&origin);
+    replay.replay((0, now), &decoded, None, &crate::ledger::Facts::default(), |_| ()).map_err(
         |diverged| match diverged {
             Divergence::Refused { refusal, .. } => OpenError::Genesis(refusal),
-            Divergence::IndexGap { .. } | Divergence::TimeWentBack { .. } => OpenError::Diverged(diverged),
+            Divergence::IndexGap { .. } | Divergence::TimeWentBack { .. } => FollowError::Diverged(diverged).into(),
         },
     )?;
     let entry = StoredEntry {
@@ -529,7 +433,7 @@ fn create(options: &OpenOptions, store: &dyn Log) -> Result<Creation, OpenError>
     };
     let leaf = wire::leaf(0, now.0, &decoded.header_hash, &decoded.signatures_hash);
     let root = replay.frontier.root();
-    store.commit(&Commit { entries: vec![entry], first_tree_hash: 0, tree_hashes, root })?;
+    log::settle(log, &Commit { entries: vec![entry], root })?;
     let pin = Pin { ledger_key: vkey(&origin, ledger_key.public_key())?, genesis_leaf_hash: leaf_hash(&leaf) };
     let pin_file = folder.join("ledger.pin");
     crate::engine::store::atomic_write(&pin_file, pin.to_text().as_bytes(), 0o644)

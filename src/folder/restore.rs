@@ -14,19 +14,20 @@ use super::{
 use crate::{
     engine::{
         key_file::{KeyFile, KeyFileError},
-        log::{Log, SledLog},
+        log::Log,
         past::PastError,
         pipeline::{self, KnownKeys, ReplayError},
         projection::ProjectionError,
         replay::Divergence,
         store::{CheckpointFile, StoreError},
+        tree::Tree,
     },
     format::{
         archive::{ArchiveError, Reader},
         checkpoint::{self, CheckpointError, VerifierKey},
     },
     ledger::{LedgerCreated, Refusal},
-    merkle::{Hash, root_at},
+    merkle::Hash,
 };
 
 /// The key files that a data folder may hold.
@@ -204,11 +205,11 @@ fn build(
         chunk.into_iter().try_for_each(|prepared| building.push(prepared))?;
         building.commit()?;
         if key.is_none() {
-            key = Some(check_ledger(building.store(), options, keys)?);
+            key = Some(check_ledger(building.log(), options, keys)?);
         }
-        if progress(building.store().size()).is_break() { Err(RestoreError::Interrupted) } else { Ok(()) }
+        if progress(building.log().size()).is_break() { Err(RestoreError::Interrupted) } else { Ok(()) }
     })?;
-    let size = building.store().size();
+    let size = building.log().size();
     let (Some(key), Some(note)) = (key, reader.note()) else { return Err(RestoreError::Empty) };
     let signed = checkpoint::open(note.as_bytes(), &key, &origin).map_err(RestoreError::Checkpoint)?;
     let root = building.root();
@@ -216,7 +217,7 @@ fn build(
         return Err(RestoreError::RootMismatch { size });
     }
     if let Some(folder) = &options.keys {
-        check_kept(folder.join("checkpoint"), building.store(), &key)?;
+        check_kept(folder.join("checkpoint"), (size, building.tree()), &key)?;
     }
     for (name, file) in keys {
         file.create(&folder.join(name))?;
@@ -234,12 +235,12 @@ fn build(
 
 /// The ledger key that the genesis names, if it is the one asked for and the key files are this ledger's.
 fn check_ledger(
-    store: &SledLog,
+    log: &dyn Log,
     options: &RestoreOptions,
     keys: &[(&'static str, KeyFile)],
 ) -> Result<VerifierKey, RestoreError> {
     let no_genesis = |_error| StoreError::Corrupt { at: "entry 0".to_owned(), problem: "it is no genesis" };
-    let created = genesis(store).map_err(no_genesis)?;
+    let created = genesis(log).map_err(no_genesis)?;
     let key = vkey(&created.origin, created.ledger_key).map_err(no_genesis)?;
     if let Some(wanted) = options.ledger_key.as_ref().filter(|wanted| **wanted != key) {
         return Err(RestoreError::OtherLedger { wanted: wanted.to_string(), found: key.to_string() });
@@ -263,7 +264,7 @@ fn is_named(created: &LedgerCreated, name: &str, public_key: [u8; 32]) -> bool {
 }
 
 /// The checkpoint of a backup, if there is one, must be over a beginning of the log.
-fn check_kept(path: PathBuf, store: &SledLog, key: &VerifierKey) -> Result<(), RestoreError> {
+fn check_kept(path: PathBuf, (size, tree): (u64, &Tree), key: &VerifierKey) -> Result<(), RestoreError> {
     let Some(note) = CheckpointFile::new(path.clone()).read()? else { return Ok(()) };
     let opened = checkpoint::open(note.as_bytes(), key, key.name());
     let opened = opened.and_then(|checkpoint| Ok((checkpoint.size, checkpoint.root_hash()?)));
@@ -271,13 +272,8 @@ fn check_kept(path: PathBuf, store: &SledLog, key: &VerifierKey) -> Result<(), R
         Ok(opened) => opened,
         Err(source) => return Err(RestoreError::KeptCheckpoint { path, source }),
     };
-    let size = store.size();
     if signed > size {
         return Err(RestoreError::EntriesMissing { path, size, signed });
     }
-    if root_at(signed, |level, index| store.node(level, index))? == root {
-        Ok(())
-    } else {
-        Err(RestoreError::OtherHistory { path, signed })
-    }
+    if tree.root(signed)? == root { Ok(()) } else { Err(RestoreError::OtherHistory { path, signed }) }
 }

@@ -99,17 +99,33 @@ impl State {
 
     /// Says what sheets would do one after another, and leaves the state as it was. Refused events are left out.
     /// `facts` gives the facts of a sheet, asked for when its turn comes.
-    pub fn try_sheets(
+    ///
+    /// # Errors
+    /// Those of `facts`; the state is as it was, too.
+    pub fn try_sheets<E>(
         &mut self,
         sheets: &[Sheet],
         now: Millis,
-        mut facts: impl FnMut(&Self, &Sheet, &TriedBefore<'_>) -> Facts,
-    ) -> Vec<SheetTrial> {
-        let (mut results, mut put_away) = (Vec::new(), Vec::new());
+        facts: impl FnMut(&Self, &Sheet, &TriedBefore<'_>) -> Result<Facts, E>,
+    ) -> Result<Vec<SheetTrial>, E> {
         let size = self.size();
+        let tried = self.try_in_turn(sheets, now, facts);
+        self.version.size = size;
+        self.roll_back();
+        tried
+    }
+
+    /// The same, and leaves what it tried.
+    fn try_in_turn<E>(
+        &mut self,
+        sheets: &[Sheet],
+        now: Millis,
+        mut facts: impl FnMut(&Self, &Sheet, &TriedBefore<'_>) -> Result<Facts, E>,
+    ) -> Result<Vec<SheetTrial>, E> {
+        let (mut results, mut put_away) = (Vec::new(), Vec::new());
         for (number, sheet) in sheets.iter().enumerate() {
             let before = sheets.get(..number).unwrap_or_default();
-            let facts = facts(self, sheet, &TriedBefore { sheets: before, results: &results, put_away: &put_away });
+            let facts = facts(self, sheet, &TriedBefore { sheets: before, results: &results, put_away: &put_away })?;
             let result = self.check_sheet(sheet, now, &facts);
             results.push(result.map(|signers| self.try_events(sheet, now, &signers, &facts)));
             // Or each would be judged by all times of those before it.
@@ -117,9 +133,7 @@ impl State {
             // So that references between sheets of one trial mean what they would mean.
             self.version.size = self.size().saturating_add(1);
         }
-        self.version.size = size;
-        self.roll_back();
-        results
+        Ok(results)
     }
 
     fn try_events(

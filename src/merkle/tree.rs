@@ -107,6 +107,22 @@ pub fn stored_hash_count(size: u64) -> u64 {
     size.saturating_mul(2).saturating_sub(u64::from(size.count_ones()))
 }
 
+/// The most leaves whose hashes are all among the first so many that a tree stores.
+#[must_use]
+pub fn size_of_stored_hashes(hashes: u64) -> u64 {
+    // At least as many hashes as leaves, and at most twice as many.
+    let (mut size, mut beyond) = (hashes.checked_div(2).unwrap_or(0), hashes.saturating_add(1));
+    while beyond > size.saturating_add(1) {
+        let middle = u64::midpoint(size, beyond);
+        if stored_hash_count(middle) <= hashes {
+            size = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    size
+}
+
 /// The storage number of a complete subtree: level 0 are the leaves, `index` counts from the left.
 #[must_use]
 pub fn stored_hash_number(level: u32, index: u64) -> u64 {

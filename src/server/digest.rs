@@ -19,7 +19,7 @@ impl Service {
         &self,
         request: proto::GetStateDigestRequest,
     ) -> Result<proto::GetStateDigestResponse, Status> {
-        let reflected = self.projection.shown().reflected_index();
+        let reflected = self.node.projection.shown().reflected_index();
         let at_index = request.at_index.unwrap_or(reflected);
         if at_index > reflected {
             return Err(failure(Reason::IndexOutOfRange, "at_index", &beyond(at_index, reflected)));
@@ -29,7 +29,7 @@ impl Service {
             failure(Reason::DigestBusy, "", message)
         };
         let permit = std::sync::Arc::clone(&self.digests).try_acquire_owned().map_err(busy)?;
-        let projection = std::sync::Arc::clone(&self.projection);
+        let projection = std::sync::Arc::clone(&self.node.projection);
         let read = move || {
             // Given back when the read is over, not when whoever asked is gone.
             let _permit = permit;

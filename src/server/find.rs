@@ -39,7 +39,7 @@ impl Service {
             return Err(invalid("prefix", "6 to 32 hex digits"));
         }
         let permit = Arc::clone(&self.searches).acquire_owned().await;
-        let (projection, prefix) = (Arc::clone(&self.projection), digits.to_ascii_lowercase());
+        let (projection, prefix) = (Arc::clone(&self.node.projection), digits.to_ascii_lowercase());
         let search = move || {
             // Given back when the search is over, not when whoever asked is gone.
             let _permit = permit;

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Service;
 use crate::{
-    engine::{log::Log, sequencer::Published, store::StoreError},
+    engine::{node::Node, past::PastError, sequencer::Published, store::StoreError},
     merkle::TileFile,
     trust::mirror,
 };
@@ -31,7 +31,7 @@ const READS_MAX: usize = 1;
 
 #[derive(Clone)]
 struct Public {
-    store: Arc<dyn Log>,
+    node: Node,
     published: watch::Receiver<Published>,
     cosigned: watch::Receiver<String>,
     reads: Arc<Semaphore>,
@@ -39,10 +39,10 @@ struct Public {
 
 /// The public files of a ledger.
 pub(super) fn routes(service: &Service) -> Router {
-    let (store, published) = (Arc::clone(&service.store), service.sequencer.published());
+    let (node, published) = (service.node.clone(), service.sequencer.published());
     let cosigned = service.cosigned.clone();
     Router::new().route("/checkpoint", get(checkpoint)).route("/tile/{*file}", get(tile)).with_state(Public {
-        store,
+        node,
         published,
         cosigned,
         reads: Arc::new(Semaphore::new(READS_MAX)),
@@ -84,7 +84,7 @@ async fn tile(State(public): State<Public>, uri: Uri) -> Response {
 
 impl Public {
     /// A file's bytes, read beside the thread that answers.
-    async fn content(self, file: TileFile) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn content(self, file: TileFile) -> Result<Option<Vec<u8>>, PastError> {
         let size = self.published.borrow().size;
         if file.size_min().is_none_or(|needed| needed > size) {
             return Ok(None);
@@ -93,9 +93,9 @@ impl Public {
         let read = move || {
             // Given back when the read is over, not when whoever asked is gone.
             let _permit = permit;
-            mirror::content(self.store.as_ref(), size, file)
+            mirror::content((self.node.log.as_ref(), &self.node.tree), size, file)
         };
-        let failed = |error: tokio::task::JoinError| Err(StoreError::Backend(error.to_string()));
+        let failed = |error: tokio::task::JoinError| Err(StoreError::Backend(error.to_string()).into());
         tokio::task::spawn_blocking(read).await.unwrap_or_else(failed)
     }
 }

@@ -31,7 +31,7 @@ impl Service {
         if !(1..=new_size).contains(&old_size) {
             return Err(invalid("old_size", &format!("1 to new_size, {new_size}")));
         }
-        let node = |level, index| self.store.node(level, index);
+        let node = |level, index| self.node.tree.node(level, index);
         let hashes = merkle::consistency_proof(old_size, new_size, node).map_err(ReadFailure::from)?;
         let root = |size| root_at(size, node).map(message).map_err(ReadFailure::from);
         let (old_root, new_root) = (root(old_size)?, root(new_size)?);
@@ -44,7 +44,7 @@ impl Service {
     ) -> Result<proto::GetEventProofResponse, Status> {
         let event = request.event.unwrap_or_default();
         let inclusion_proof = self.path("event.index", event.index, request.size)?;
-        let entry = self.store.entry(event.index).map_err(ReadFailure::from)?;
+        let entry = self.node.log.entry(event.index).map_err(ReadFailure::from)?;
         let entry = entry.ok_or_else(|| damaged("an entry under a checkpoint is missing"))?;
         let unknown = || {
             let message = format!("entry {} has {} events, from 0", event.index, entry.events.len());
@@ -57,7 +57,7 @@ impl Service {
     /// The keys of a header's signers.
     fn public_keys(&self, header: &Bytes) -> Result<Vec<Bytes>, Status> {
         let header = wire::decode_header(header).map_err(|refusal| damaged(&refusal.to_string()))?;
-        let shown = self.projection.shown();
+        let shown = self.node.projection.shown();
         let key = |id: &KeyId| shown.key(*id).map(|key| Bytes::copy_from_slice(&key.public_key));
         let keys: Option<Vec<Bytes>> = header.sheet.signers.iter().map(key).collect();
         keys.ok_or_else(|| damaged("a signer of a recorded sheet is not enrolled"))
@@ -68,7 +68,7 @@ impl Service {
         if index >= size {
             return Err(invalid(field, &format!("an entry below size, {size}")));
         }
-        let path = merkle::inclusion_proof(index, size, |level, index| self.store.node(level, index));
+        let path = merkle::inclusion_proof(index, size, |level, index| self.node.tree.node(level, index));
         Ok(messages(path.map_err(ReadFailure::from)?))
     }
 

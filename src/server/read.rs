@@ -120,7 +120,7 @@ impl Service {
 
     /// Waits until an entry is reflected.
     pub(super) async fn reach(&self, min_index: u64) -> Result<(), Status> {
-        let mut durable = self.projection.durable();
+        let mut durable = self.node.projection.durable();
         if *durable.borrow() > min_index || min_index == 0 {
             return Ok(());
         }
@@ -132,7 +132,7 @@ impl Service {
             },
             _ = shutdown.wait_for(|stop| *stop) => Err(shutting_down()),
             () = tokio::time::sleep(REACH_WAIT) => {
-                let size = *self.projection.durable().borrow();
+                let size = *self.node.projection.durable().borrow();
                 Err(not_reached(min_index, size, REACH_WAIT))
             }
         }
@@ -140,8 +140,8 @@ impl Service {
 
     pub(super) fn status(&self) -> proto::GetStatusResponse {
         let checkpoint_size = self.sequencer.published().borrow().size;
-        let postings = self.projection.history().postings();
-        let shown = self.projection.shown();
+        let postings = self.node.projection.history().postings();
+        let shown = self.node.projection.shown();
         proto::GetStatusResponse {
             origin: shown.origin().to_owned(),
             size: shown.size(),
@@ -162,18 +162,18 @@ impl Service {
     }
 
     pub(super) fn entry(&self, index: u64) -> Result<proto::Entry, Status> {
-        let entry = self.store.entry(index).map_err(ReadFailure::from)?;
+        let entry = self.node.log.entry(index).map_err(ReadFailure::from)?;
         entry.map(wire::entry_message).ok_or_else(|| no_entry(index))
     }
 
     pub(super) fn receipt(&self, index: u64) -> Result<proto::Receipt, Status> {
-        let receipt = self.projection.receipt(index).map_err(ReadFailure::from)?;
+        let receipt = self.node.projection.receipt(index).map_err(ReadFailure::from)?;
         receipt.ok_or_else(|| no_entry(index))
     }
 
     pub(super) fn account(&self, request: &proto::GetAccountRequest) -> Result<proto::GetAccountResponse, Status> {
         let id = account_id("account", &request.account)?;
-        let shown = self.projection.shown();
+        let shown = self.node.projection.shown();
         let account = account_message(&shown, named(&shown, id)?);
         Ok(proto::GetAccountResponse { account, reflected_index: shown.reflected_index() })
     }
@@ -186,7 +186,7 @@ impl Service {
         let asked = ListCursor { kind: request.kind, account: None, station, next: 0 };
         let from = self.list_cursor(List::Accounts, &request.cursor, asked)?;
         let kind = proto::AccountKind::try_from(from.kind).map_err(unknown)?;
-        let shown = self.projection.shown();
+        let shown = self.node.projection.shown();
         let station = from.station.map(|id| named(&shown, id)).transpose()?;
         let first = AccountNumber(u32::try_from(from.next).unwrap_or(u32::MAX));
         let rows: Box<dyn Iterator<Item = AccountNumber>> = match station {
@@ -210,7 +210,7 @@ impl Service {
     pub(super) fn balance(&self, request: &proto::GetBalanceRequest) -> Result<proto::GetBalanceResponse, Status> {
         let id = account_id("account", &request.account)?;
         let (number, reflected_index) = {
-            let shown = self.projection.shown();
+            let shown = self.node.projection.shown();
             let number = named(&shown, id)?;
             if request.as_of.is_none()
                 && let Some(account) = shown.account(number)
@@ -225,7 +225,7 @@ impl Service {
             (number, shown.reflected_index())
         };
         let index = self.as_of(request, reflected_index)?;
-        let row = self.projection.history().as_of_index(number.0, index).map_err(ReadFailure::from)?;
+        let row = self.node.projection.history().as_of_index(number.0, index).map_err(ReadFailure::from)?;
         let (balance_minutes, held_minutes) = row.map_or((0, 0), |row| (row.balance_after, row.held_after));
         Ok(proto::GetBalanceResponse { balance_minutes, held_minutes, available_minutes: None, reflected_index: index })
     }
@@ -239,7 +239,7 @@ impl Service {
                 Err(failure(Reason::IndexOutOfRange, "at_index", &beyond(index, reflected_index)))
             }
             Some(proto::get_balance_request::AsOf::AtTimeMs(ms)) => {
-                let index = self.projection.history().index_at_time(ms).map_err(ReadFailure::from)?;
+                let index = self.node.projection.history().index_at_time(ms).map_err(ReadFailure::from)?;
                 let before = || {
                     let message = "the ledger did not exist yet at this time";
                     failure(Reason::TimeOutOfRange, "at_time_ms", message)
@@ -253,7 +253,7 @@ impl Service {
         let size = page_size(request.page_size, HISTORY_PAGE, HISTORY_PAGE_MAX)?;
         let id = account_id("account", &request.account)?;
         let (number, reflected) = {
-            let shown = self.projection.shown();
+            let shown = self.node.projection.shown();
             (named(&shown, id)?, shown.reflected_index())
         };
         let first = history_request(request, id, reflected)?;
@@ -275,13 +275,13 @@ impl Service {
             until_ms: asked.until_ms,
             kinds: &asked.kinds,
         };
-        let page = self.projection.history().page(number.0, &page).map_err(ReadFailure::from)?;
+        let page = self.node.projection.history().page(number.0, &page).map_err(ReadFailure::from)?;
         let reflected_index = asked.up_to_index;
         let next_cursor = page.next.map_or_else(String::new, |ordinal| {
             cursor::seal(&self.identity.cursor_key, List::History, &HistoryCursor { ordinal, ..asked })
         });
         let mut rows: Vec<_> = {
-            let shown = self.projection.shown();
+            let shown = self.node.projection.shown();
             page.rows.iter().map(|(number, row)| history_row(&shown, *number, row)).collect()
         };
         if request.details {
@@ -300,7 +300,7 @@ impl Service {
         let from = self.list_cursor(List::Holds, &request.cursor, asked)?;
         let start =
             EventRef { index: LogIndex(from.next >> 16), event: u16::try_from(from.next & 0xffff).unwrap_or(0) };
-        let shown = self.projection.shown();
+        let shown = self.node.projection.shown();
         let payer = from.account.map(|id| named(&shown, id)).transpose()?;
         let station = from.station.map(|id| named(&shown, id)).transpose()?;
         let rows: Box<dyn Iterator<Item = (EventRef, Hold)>> = match payer.or(station) {
@@ -328,7 +328,7 @@ impl Service {
         let size = page_size(request.page_size, LIST_PAGE, LIST_PAGE_MAX)?;
         let asked = ListCursor { kind: 0, account, station: None, next: 0 };
         let from = self.list_cursor(List::Keys, &request.cursor, asked)?;
-        let shown = self.projection.shown();
+        let shown = self.node.projection.shown();
         let account = from.account.map(|id| named(&shown, id)).transpose()?;
         let first = u32::try_from(from.next).unwrap_or(u32::MAX);
         let rows: Box<dyn Iterator<Item = u32>> = match account {
@@ -349,7 +349,7 @@ impl Service {
     }
 
     pub(super) fn regions(&self) -> proto::ListRegionsResponse {
-        let shown = self.projection.shown();
+        let shown = self.node.projection.shown();
         let code = |number: u32| shown.region(number).map(|region| region.code.to_string());
         let message = |region: &crate::ledger::Region| proto::RegionDefined {
             code: region.code.to_string(),

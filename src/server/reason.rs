@@ -105,6 +105,11 @@ reasons! {
         "the service is going down; send the same again when it is back",
         "服务正在停止；恢复之后请重发同样的内容",
     );
+    /// The sheet is recorded, and no checkpoint covers it in time.
+    NotPublished, Unavailable, Text::new(
+        "the sheet is recorded, but no checkpoint covers it yet; send the same sheet again for its receipt",
+        "这张登记单已经入账，但还没有检查点覆盖它；请重发同一张登记单以取得回执",
+    );
     /// The call's own deadline passed.
     DeadlineExceeded, DeadlineExceeded, Text::new(
         "the call's deadline passed before the answer was complete; send the same again",

@@ -53,12 +53,12 @@ impl Service {
     fn records_at(&self, places: &[EventRef]) -> Result<(Vec<Option<proto::Record>>, u64), Status> {
         let mut log = Log::new(self);
         // What the log has and the readers' tables don't is not answered yet.
-        let size = self.projection.shown().size();
+        let size = self.node.projection.shown().size();
         let mut originals = Vec::with_capacity(places.len());
         for at in places {
             originals.push(if at.index.0 < size { log.original(*at)? } else { None });
         }
-        let version = self.projection.shown().version().clone();
+        let version = self.node.projection.shown().version().clone();
         let states = self.record_states(&version, &originals)?;
         let mut records = Vec::with_capacity(places.len());
         for (original, state) in originals.into_iter().zip(states) {
@@ -79,7 +79,7 @@ impl Service {
     ) -> Result<(), Status> {
         let mut log = Log::new(self);
         // All of one moment, so that no two rows tell two things of one record.
-        let version = self.projection.shown().version().clone();
+        let version = self.node.projection.shown().version().clone();
         let states = self.record_states(&version, originals)?;
         for ((row, original), state) in rows.iter_mut().zip(originals).zip(states) {
             let Some(at) = row.event.and_then(place) else { continue };
@@ -95,7 +95,7 @@ impl Service {
         originals: &[Option<EventRef>],
     ) -> Result<Vec<Option<RecordState>>, Status> {
         let state = |record: EventRef| {
-            let note = self.projection.note(version, record).map_err(ReadFailure::from)?;
+            let note = self.node.projection.note(version, record).map_err(ReadFailure::from)?;
             Ok(note.map_or((record, false), |note| (note.latest, note.reversed)))
         };
         originals.iter().map(|original| original.map(state).transpose()).collect()
@@ -139,7 +139,7 @@ impl<'a> Log<'a> {
             self.last.swap(0, 1);
         }
         if !is_there(&self.last[0]) {
-            self.last[0] = self.service.store.entry(at.index.0).map_err(ReadFailure::from)?;
+            self.last[0] = self.service.node.log.entry(at.index.0).map_err(ReadFailure::from)?;
         }
         Ok(self.last[0].as_ref().and_then(|entry| entry.events.get(usize::from(at.event)).cloned()))
     }

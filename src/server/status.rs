@@ -82,6 +82,7 @@ pub(crate) fn failure_message(error: &SubmitError, language: Option<Language>) -
         SubmitError::QueueFull { .. } => plain(Reason::QueueFull, "Send the same sheet again."),
         SubmitError::Clock(_) => plain(Reason::ClockImplausible, "Have the server's clock set."),
         SubmitError::ShuttingDown => plain(Reason::ShuttingDown, "Send the same sheet again."),
+        SubmitError::NotPublished { .. } => plain(Reason::NotPublished, "Send the same sheet again for its receipt."),
     }
 }
 
@@ -116,7 +117,10 @@ pub(crate) fn submit_status(error: &SubmitError, language: Option<Language>) -> 
     // The reason first, as in every status: logs and shells of other languages show nothing else of it.
     let text = match error {
         SubmitError::Refused(_) => format!("{}: {}. {}", message.code, message.message, message.remedy),
-        SubmitError::QueueFull { .. } | SubmitError::Clock(_) | SubmitError::ShuttingDown => error.to_string(),
+        SubmitError::QueueFull { .. }
+        | SubmitError::Clock(_)
+        | SubmitError::ShuttingDown
+        | SubmitError::NotPublished { .. } => error.to_string(),
     };
     Status::with_error_details(code, cut(text, STATUS_BYTES_MAX), details)
 }
@@ -161,6 +165,7 @@ const fn retry(reason: Reason) -> Option<Duration> {
         | Reason::DeadlineExceeded
         | Reason::ClockImplausible
         | Reason::ShuttingDown
+        | Reason::NotPublished
         | Reason::ReadFailed
         | Reason::AnswerTooLarge => None,
     }

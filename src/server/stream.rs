@@ -103,7 +103,7 @@ async fn take(service: &Service, request: proto::SubmitStreamRequest) -> Result<
 /// Entries from an index on. What a slow reader hasn't taken yet stays in the log, but for a few entries read ahead.
 pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::SubscribeResponse> {
     let (entries, waiting) = mpsc::channel(READ_AHEAD_MAX);
-    let (store, mut durable) = (service.store.clone(), service.projection.durable());
+    let (store, mut durable) = (Arc::clone(&service.node.log), service.node.projection.durable());
     let mut shutdown = service.shutdown.clone();
     tokio::spawn(async move {
         let mut next = from_index;

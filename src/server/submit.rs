@@ -148,7 +148,7 @@ pub(super) async fn expire_holds(service: Service, key: Option<PrivateKey>) {
 fn expiry_sheet(service: &Service, key: &PrivateKey) -> Option<proto::Sheet> {
     // Where nobody knows the time, nothing is over.
     let Millis(now) = service.sequencer.now().ok()?;
-    let version = service.projection.shown().version().clone();
+    let version = service.node.projection.shown().version().clone();
     let over: Vec<Kind> = version
         .holds()
         .run_out(Millis(now))

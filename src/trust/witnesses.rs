@@ -11,7 +11,7 @@ pub use self::endpoint::EndpointError;
 use self::endpoint::{Answer, Endpoint, EndpointFailure};
 pub(crate) use self::round::Rounds;
 use crate::{
-    engine::{log::Log, sequencer::Published, store::StoreError},
+    engine::{node::Node, projection::ProjectionError, sequencer::Published, tree::Tree},
     format::{
         checkpoint::{
             self, WitnessKey,
@@ -75,7 +75,7 @@ enum AskError {
     #[error(transparent)]
     Answer(#[from] AnswerError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Tree(#[from] ProjectionError),
 }
 
 /// The status by which a witness says that a proof or root doesn't fit what it cosigned.
@@ -104,7 +104,7 @@ pub enum WitnessObjection {
 pub(crate) struct Standing<'a> {
     pub(crate) origin: &'a str,
     pub(crate) key: &'a PrivateKey,
-    pub(crate) store: Arc<dyn Log>,
+    pub(crate) node: Node,
     /// The newest checkpoint that was signed before.
     pub(crate) checkpoint: Option<Published>,
 }
@@ -138,9 +138,9 @@ impl Witnesses {
         let mut asked = JoinSet::new();
         for remote in &self.remotes {
             let (remote, empty) = (Arc::clone(remote), empty.clone());
-            let (store, checkpoint) = (Arc::clone(&standing.store), standing.checkpoint.clone());
+            let (node, checkpoint) = (standing.node.clone(), standing.checkpoint.clone());
             asked.spawn(async move {
-                let objection = remote.objection(empty, store.as_ref(), checkpoint.as_ref()).await;
+                let objection = remote.objection(empty, &node, checkpoint.as_ref()).await;
                 (remote.name.clone(), objection)
             });
         }
@@ -160,10 +160,10 @@ impl Remote {
     async fn objection(
         &self,
         empty: String,
-        store: &dyn Log,
+        node: &Node,
         checkpoint: Option<&Published>,
     ) -> Result<Option<WitnessObjection>, AskError> {
-        let size = store.size();
+        let size = node.log.size();
         let latest = match self.endpoint.add_checkpoint(request_body(0, &[], &empty)).await? {
             Answer::Cosigned(_) => 0,
             Answer::Conflict(latest) => latest,
@@ -173,7 +173,7 @@ impl Remote {
             return Ok(Some(WitnessObjection::Ahead { latest, size }));
         }
         let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.size >= latest) else { return Ok(None) };
-        match self.cosign(latest, checkpoint, store).await {
+        match self.cosign(latest, checkpoint, &node.tree).await {
             Err(AskError::Refused { status: NOT_CONSISTENT, sentence }) => {
                 Ok(Some(WitnessObjection::NotConsistent { sentence }))
             }
@@ -183,11 +183,11 @@ impl Remote {
     }
 
     /// The line by which it cosigns a checkpoint, given the size that it is thought to be at.
-    async fn cosign(&self, known: u64, checkpoint: &Published, store: &dyn Log) -> Result<String, AskError> {
+    async fn cosign(&self, known: u64, checkpoint: &Published, tree: &Tree) -> Result<String, AskError> {
         let mut old = known;
         // Twice: where the size was wrong, the answer says the right one.
         for _ in 0..2 {
-            let body = request_body(old, &proof(store, old, checkpoint.size)?, &checkpoint.note);
+            let body = request_body(old, &proof(tree, old, checkpoint.size)?, &checkpoint.note);
             match self.endpoint.add_checkpoint(body).await? {
                 Answer::Cosigned(lines) => return Ok(parse_answer(&checkpoint.note, &lines, &self.key)?),
                 Answer::Conflict(latest) if latest > checkpoint.size => {
@@ -201,6 +201,6 @@ impl Remote {
     }
 }
 
-fn proof(store: &dyn Log, old: u64, new: u64) -> Result<Vec<Hash>, StoreError> {
-    consistency_proof(old, new, |level, index| store.node(level, index))
+fn proof(tree: &Tree, old: u64, new: u64) -> Result<Vec<Hash>, ProjectionError> {
+    consistency_proof(old, new, |level, index| tree.node(level, index))
 }

@@ -170,15 +170,23 @@ async fn a_data_folder_is_audited_on_from_what_was_verified_before() {
     assert_eq!((code, &grown["resumed_at"]), (0, &first["entries"]), "{grown}");
 
     // A byte of an entry, and a hash of the tree, from before what is remembered.
-    for (prefix, place, named) in [(b'b', 60, "entry"), (b't', 3, "tree")] {
+    let entry = |damaged: &Path| {
+        let db = crate::support::opened_store(damaged.join("log"));
+        let (key, value) = db.scan_prefix(b"b").nth(2).unwrap().unwrap();
+        let mut value = value.to_vec();
+        value[60] ^= 4;
+        db.insert(key, value).unwrap();
+    };
+    let hash = |damaged: &Path| {
+        let path = damaged.join("projections/tree");
+        let mut hashes = fs::read(&path).unwrap();
+        hashes[3 * 32 + 3] ^= 4;
+        fs::write(path, hashes).unwrap();
+    };
+    for (damage, named) in [(&entry as &dyn Fn(&Path), "entry"), (&hash, "tree")] {
         let damaged = scratch.path().join(named);
         copy(&folder, &damaged);
-        let db = crate::support::opened_store(damaged.join("log"));
-        let (key, value) = db.scan_prefix([prefix]).nth(2).unwrap().unwrap();
-        let mut value = value.to_vec();
-        value[place] ^= 4;
-        db.insert(key, value).unwrap();
-        drop(db);
+        damage(&damaged);
         let (code, report) = audit(&["--data", text(&damaged), "--memory", text(&memory)]).await;
         assert_eq!((code, &report["resumed_at"]), (1, &0.into()), "{named}: {report}");
         assert!(report["finding"].to_string().contains(named), "{named}: {report}");

@@ -219,7 +219,10 @@ impl Round {
             }
         }
         let now = Millis(self.ledger.now);
-        let tried = self.ledger.replay.state.try_sheets(slice::from_ref(&decoded.sheet), now, |_, _, _| facts.clone());
+        let tried = self.ledger.replay.state.try_sheets(slice::from_ref(&decoded.sheet), now, |_, _, _| {
+            Ok::<_, std::convert::Infallible>(facts.clone())
+        });
+        let Ok(tried) = tried;
         let first = match &tried[0] {
             Ok(events) => events.iter().position(Result::is_err).map(|event| Some(u32::try_from(event).unwrap())),
             Err(_) => Some(None),

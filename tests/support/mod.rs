@@ -376,9 +376,10 @@ impl Ledger {
     /// What sheets would do, one after another, by the very function that the service asks.
     pub fn try_sheets(&mut self, sheets: &[Sheet]) -> Vec<SheetTrial> {
         let Self { replay, past, now, .. } = self;
-        replay.state.try_sheets(sheets, Millis(*now), |state, sheet, before| {
-            resolve_facts(state, sheet, &mut TrialPast::new(past, state, before)).unwrap()
-        })
+        let tried = replay.state.try_sheets(sheets, Millis(*now), |state, sheet, before| {
+            resolve_facts(state, sheet, &mut TrialPast::new(past, state, before))
+        });
+        tried.unwrap()
     }
 
     /// Submits what must be accepted, and gives its index.

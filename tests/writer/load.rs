@@ -87,7 +87,7 @@ impl<'a> Recomputed<'a> {
     fn apply(&mut self, entries: &[StoredEntry]) {
         let entry = entries[usize::try_from(self.replay.state.size()).unwrap()].clone();
         let prepared = pipeline::prepare(vec![entry], &mut KnownKeys::of(self.replay.state.version())).remove(0);
-        let mut past = LogPast { store: self.store, put_away: self.projection.put_away() };
+        let mut past = LogPast { log: self.store, put_away: self.projection.put_away() };
         let replayed = pipeline::replay(&mut self.replay, prepared, &mut past, |_| ()).unwrap();
         let (version, root) = (self.replay.state.version().clone(), self.replay.frontier.root());
         self.projection.apply(&[replayed.committed()], version, root).unwrap();

@@ -19,11 +19,13 @@ use std::{
 use support::{ALICE, Ledger, ORIGIN};
 use timebank::{
     engine::{
+        checkpoint_holder::MemoryHolder,
         clock::{Clock, TimeSource},
-        log::{Commit, Log, MemoryLog, StoredEntry},
+        log::{Appended, Commit, Log, MemoryLog, StoredEntry},
+        node::Node,
         projection::Projection,
         sequencer::{self, Accepted, Sequencer, SequencerParts, Threads},
-        store::{CheckpointFile, StoreError},
+        store::StoreError,
     },
     format::proto,
     ledger::Millis,
@@ -46,19 +48,23 @@ impl TimeSource for Set {
 
 /// A log on a disk that somebody can hold up.
 #[derive(Default)]
-struct SlowStore {
+struct SlowLog {
     log: MemoryLog,
     disk: tokio::sync::Mutex<()>,
 }
 
-impl Log for SlowStore {
+impl Log for SlowLog {
     fn size(&self) -> u64 {
         self.log.size()
     }
 
-    fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+    fn wait(&self, size: u64, at_most: Duration) -> u64 {
+        self.log.wait(size, at_most)
+    }
+
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
         let _free = self.disk.blocking_lock();
-        self.log.commit(commit)
+        self.log.append(commit)
     }
 
     fn entry(&self, index: u64) -> Result<Option<StoredEntry>, StoreError> {
@@ -69,12 +75,12 @@ impl Log for SlowStore {
         self.log.entries(from, bytes_max)
     }
 
-    fn tree_hash(&self, number: u64) -> Result<Option<Hash>, StoreError> {
-        self.log.tree_hash(number)
+    fn root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+        self.log.root(size)
     }
 
-    fn last_root(&self) -> Result<Option<Hash>, StoreError> {
-        self.log.last_root()
+    fn check(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+        self.log.check(found)
     }
 }
 
@@ -82,7 +88,7 @@ impl Log for SlowStore {
 struct Service {
     ledger: Ledger,
     clock: Set,
-    store: Arc<SlowStore>,
+    log: Arc<SlowLog>,
     projection: Arc<Projection>,
     sequencer: Sequencer,
     threads: Threads,
@@ -90,29 +96,32 @@ struct Service {
 
 impl Service {
     /// Goes on with a log, from what a folder has.
-    fn start(folder: &Path, ledger: Ledger, store: Arc<SlowStore>) -> Self {
+    fn start(folder: &Path, ledger: Ledger, log: Arc<SlowLog>) -> Self {
         let clock = Set(Arc::new(ledger.now.into()));
-        let (projection, replay) = Projection::open(&folder.join("projections"), ORIGIN, store.size()).unwrap();
-        assert_eq!(replay.state.size(), store.size(), "a snapshot was saved at the end");
-        let projection = Arc::new(projection);
+        let projections = folder.join("projections");
+        let (saved, _) = Projection::open(&projections, ORIGIN, log.size()).unwrap();
+        assert_eq!(saved.shown().size(), log.size(), "a snapshot was saved at the end");
+        drop(saved);
+        let (node, replay) = Node::open(log.clone(), &projections, ORIGIN).unwrap();
+        let projection = Arc::clone(&node.projection);
         let (sequencer, threads) = sequencer::start(SequencerParts {
-            store: store.clone(),
-            projection: Arc::clone(&projection),
+            node,
             replay,
             clock: Clock::start(Box::new(clock.clone()), None, None).unwrap(),
             ledger_key: support::key(99),
-            checkpoint_file: CheckpointFile::new(folder.join("checkpoint")),
+            holder: Arc::new(MemoryHolder::default()),
             checkpoint: None,
+            on_stop: Arc::new(|stop| panic!("{stop}")),
         })
         .unwrap();
-        Self { ledger, clock, store, projection, sequencer, threads }
+        Self { ledger, clock, log, projection, sequencer, threads }
     }
 
-    fn stop(self) -> (Ledger, Arc<SlowStore>) {
-        let Self { ledger, store, sequencer, threads, .. } = self;
+    fn stop(self) -> (Ledger, Arc<SlowLog>) {
+        let Self { ledger, log, sequencer, threads, .. } = self;
         drop(sequencer);
         threads.join();
-        (ledger, store)
+        (ledger, log)
     }
 
     fn pass(&mut self, ms: i64) {

@@ -52,7 +52,7 @@ async fn check_again(service: &Service, taken: &[(proto::Sheet, proto::Receipt)]
     let publication = again.publication.unwrap();
     let key = VerifierKey::new(ORIGIN, support::key(99).public_key()).unwrap();
     let checkpoint = checkpoint::open(publication.checkpoint.as_bytes(), &key, ORIGIN).unwrap();
-    let entry = service.store.entry(receipt.index).unwrap().unwrap();
+    let entry = service.log.entry(receipt.index).unwrap().unwrap();
     let leaf = entry.leaf();
     let proof: Vec<Hash> = publication.inclusion_proof.iter().map(|hash| hash.as_ref().try_into().unwrap()).collect();
     let hash = merkle::leaf_hash(&leaf);
@@ -109,8 +109,8 @@ async fn a_sheet_that_comes_again_after_years_gets_its_receipt_and_its_id_is_use
     let draft = wire::Draft { origin: ORIGIN, sheet_id, issued_at, valid_until, events };
     service.take(&wire::sign(draft, &[&bob]).unwrap()).await;
     // It all comes back after a restart.
-    let (ledger, store) = service.stop();
-    let mut service = Service::start(place.path(), ledger, store);
+    let (ledger, log) = service.stop();
+    let mut service = Service::start(place.path(), ledger, log);
     check_again(&service, &taken).await;
     service.give(40).await;
     check_again(&service, &taken).await;
@@ -124,11 +124,11 @@ async fn the_writer_never_sees_a_sheet_that_was_put_away() {
     let taken = service.give(40).await;
     service.pass(400 * DAY);
     service.give(2).await;
-    let store = service.store.clone();
+    let log = service.log.clone();
     let fresh = service.ledger.sheet(&[&service.ledger.alice.clone()], vec![transfer(ALICE, BOB, 1)]);
     let mut published = service.sequencer.published();
-    published.wait_for(|published| published.size == store.size()).await.unwrap();
-    let held_up = store.disk.lock().await;
+    published.wait_for(|published| published.size == log.size()).await.unwrap();
+    let held_up = log.disk.lock().await;
     let mut under_way = Box::pin(service.sequencer.submit(fresh, false));
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut under_way).await.is_err(), "the disk is held up");
     for (sheet, receipt) in &taken[24..] {
@@ -184,8 +184,8 @@ async fn what_became_of_a_record_is_seen_and_judged_by_after_it_was_put_away() {
     assert!(!seen(&before, second).reversed);
     let sheet = service.ledger.sheet(&[&staff], vec![reverse(at(records[1], 0))]);
     assert_eq!(service.refusal(&sheet).await, "RecordReversed");
-    let (ledger, store) = service.stop();
-    let mut service = Service::start(place.path(), ledger, store);
+    let (ledger, log) = service.stop();
+    let mut service = Service::start(place.path(), ledger, log);
     assert_eq!(service.refusal(&sheet).await, "RecordReversed");
     let sheet = service.ledger.sheet(&[&staff], vec![reverse(at(records[0], 0))]);
     service.take(&sheet).await;

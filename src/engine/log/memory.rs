@@ -1,39 +1,59 @@
-//! The log in memory, for tests and simulations, with faults on demand.
+//! The log in memory, for tests and simulations, with every outcome on demand.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use super::{Commit, Log, StoredEntry, check_place};
+use super::{Appended, Commit, Log, StoredEntry, check_order, size::Size};
 use crate::{engine::store::StoreError, merkle::Hash};
 
-/// How the next commit fails.
+/// How the next append ends, other than well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Reported as failed, and really not there.
+    /// [`Appended::NotApplied`].
     NotApplied,
-    /// Reported as failed, and there all the same.
-    AppliedButReportedFailed,
+    /// [`Appended::Unknown`], and nothing of it is there.
+    UnknownAndLost,
+    /// [`Appended::Unknown`], and all of it is there.
+    UnknownAndDone,
+    /// [`StoreError::SyncFailed`], and nothing of it is there.
+    FailedAndLost,
+    /// [`StoreError::SyncFailed`], and all of it is there.
+    FailedAndDone,
 }
 
 #[derive(Debug, Default)]
 struct Contents {
     entries: Vec<StoredEntry>,
-    tree_hashes: Vec<Hash>,
-    root: Option<Hash>,
+    roots: BTreeMap<u64, Hash>,
     fault: Option<Fault>,
 }
 
-/// A log that forgets everything.
+/// A log that forgets everything with the process.
 #[derive(Debug, Default)]
-pub struct MemoryLog(Mutex<Contents>);
+pub struct MemoryLog {
+    contents: Mutex<Contents>,
+    size: Size,
+}
 
 impl MemoryLog {
-    /// Makes the next commit fail.
+    /// Makes the next append end so.
     pub fn fail_next(&self, fault: Fault) {
         self.contents().fault = Some(fault);
     }
 
+    /// Loses all entries from `size` on, as a log does that isn't one.
+    pub fn lose(&self, size: u64) {
+        let mut contents = self.contents();
+        contents.entries.truncate(position(size));
+        contents.roots.split_off(&(size + 1));
+        self.size.set(contents.entries.len() as u64);
+    }
+
     fn contents(&self) -> MutexGuard<'_, Contents> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,21 +63,33 @@ fn position(number: u64) -> usize {
 
 impl Log for MemoryLog {
     fn size(&self) -> u64 {
-        self.contents().entries.len() as u64
+        self.size.get()
     }
 
-    fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+    fn wait(&self, size: u64, at_most: Duration) -> u64 {
+        self.size.wait(size, at_most)
+    }
+
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
+        check_order(commit)?;
         let mut contents = self.contents();
-        check_place(commit, contents.entries.len() as u64)?;
-        let fault = contents.fault.take();
-        if fault != Some(Fault::NotApplied) {
-            contents.entries.extend(commit.entries.iter().cloned());
-            contents.tree_hashes.extend(&commit.tree_hashes);
-            contents.root = Some(commit.root);
+        let (expected, after) = commit.sizes();
+        let size = contents.entries.len() as u64;
+        if expected != size {
+            return Ok(Appended::Fenced { size });
         }
+        let fault = contents.fault.take();
+        if matches!(fault, None | Some(Fault::UnknownAndDone | Fault::FailedAndDone)) {
+            contents.entries.extend(commit.entries.iter().cloned());
+            contents.roots.insert(after, commit.root);
+            self.size.set(after);
+        }
+        let error = || StoreError::SyncFailed(std::io::Error::other("a fault on demand"));
         match fault {
-            Some(_) => Err(StoreError::SyncFailed(std::io::Error::other("a fault on demand"))),
-            None => Ok(()),
+            None => Ok(Appended::Done),
+            Some(Fault::NotApplied) => Ok(Appended::NotApplied(error())),
+            Some(Fault::UnknownAndLost | Fault::UnknownAndDone) => Ok(Appended::Unknown(error())),
+            Some(Fault::FailedAndLost | Fault::FailedAndDone) => Err(error()),
         }
     }
 
@@ -77,11 +109,11 @@ impl Log for MemoryLog {
         Ok(taken.cloned().collect())
     }
 
-    fn tree_hash(&self, number: u64) -> Result<Option<Hash>, StoreError> {
-        Ok(self.contents().tree_hashes.get(position(number)).copied())
+    fn root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+        Ok(self.contents().roots.get(&size).copied())
     }
 
-    fn last_root(&self) -> Result<Option<Hash>, StoreError> {
-        Ok(self.contents().root)
+    fn check(&self, _found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+        Ok(())
     }
 }

@@ -1,37 +1,33 @@
 //! The log on sled 0.34.7, used the way it holds.
 //!
-//! One tree, three runs of ascending keys: `b` || u64 first index || u16 chunk > block bytes; `t` || u64 first number >
-//! tree hashes; `c` || u64 size > root. A commit is one batch, which sled applies whole or not at all. sled's `flush`
-//! doesn't fsync on Linux: the file is synced through a descriptor of our own, kept open so that no error is missed.
+//! One tree, two runs of ascending keys: `b` || u64 first index || u16 chunk > block bytes; `c` || u64 size > root. A commit
+//! is one batch, which sled applies whole or not at all. Up to version 0.2 a third run, `t` || u64 first number, held the
+//! hashes of the tree; where it is, it stays, and nobody reads it.
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{path::Path, time::Duration};
 
 use bytes::BytesMut;
 use sled::{Batch, IVec};
 
-use super::{Commit, Log, StoredEntry, block, check_place};
+use super::{Appended, Commit, Log, StoredEntry, block, check_order, size::Size};
 use crate::{
     engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend},
     merkle::{Hash, stored_hash_count},
 };
 
-/// Tree hashes of one value.
-const HASHES_MAX: usize = VALUE_BYTES_MAX / 32;
 /// Bytes of one entry in a block at most: a sheet of 256 KiB, 1,000 length fields, and what is fixed.
 const ENTRY_BYTES_MAX: usize = 300 * 1_024;
 
 const BLOCK: u8 = b'b';
-const TREE: u8 = b't';
 const COMMIT: u8 = b'c';
+/// Tree hashes of older versions.
+const TREE: u8 = b't';
 
 /// The log in a folder.
 #[derive(Debug)]
-pub struct SledLog {
+pub(super) struct SledLog {
     synced: SyncedDb,
-    size: AtomicU64,
+    size: Size,
 }
 
 fn key(prefix: u8, number: u64) -> [u8; 9] {
@@ -52,69 +48,16 @@ fn number_of(key: &[u8]) -> Option<u64> {
 }
 
 impl SledLog {
-    /// Opens or creates the log in a folder.
-    ///
-    /// # Errors
-    /// In this order: the folder can't be made; another process has it; sled can't recover it; `blobs/` isn't empty; the
-    /// newest commit isn't whole.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let store = Self { synced: SyncedDb::open(folder)?, size: 0.into() };
-        store.recover()?;
-        Ok(store)
-    }
-
-    /// Finds the newest commit and looks whether it is whole.
-    fn recover(&self) -> Result<(), StoreError> {
-        let newest = self.last(COMMIT)?.and_then(|(key, _)| number_of(&key));
+    /// Opens or creates the log in a folder, and looks whether its newest commit is whole.
+    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+        let log = Self { synced: SyncedDb::open(folder)?, size: Size::default() };
+        let newest = log.last(COMMIT)?.and_then(|(key, _)| number_of(&key));
         let size = newest.unwrap_or(0);
-        self.size.store(size, Ordering::Release);
-        let corrupt = |problem| StoreError::Corrupt { at: format!("commit {size}"), problem };
-        if size > 0 && self.entry(size - 1)?.is_none() {
-            return Err(corrupt("its last entry is missing"));
+        log.size.set(size);
+        if size > 0 && log.entry(size - 1)?.is_none() {
+            return Err(StoreError::Corrupt { at: format!("commit {size}"), problem: "its last entry is missing" });
         }
-        let hashes = stored_hash_count(size);
-        if size > 0 && self.tree_hash(hashes - 1)?.is_none() {
-            return Err(corrupt("its last tree hash is missing"));
-        }
-        Ok(())
-    }
-
-    /// Looks whether `blobs/` is empty, as it has to be: sled syncs nothing in it.
-    ///
-    /// # Errors
-    /// [`StoreError::BlobsNotEmpty`].
-    pub fn check_blobs(&self) -> Result<(), StoreError> {
-        self.synced.check_blobs()
-    }
-
-    /// The root that was kept with the commit that ended at this size, if one did.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub fn commit_root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
-        let root = self.synced.db.get(key(COMMIT, size)).map_err(backend)?;
-        Ok(root.map(|root| root.as_ref().try_into().unwrap_or_default()))
-    }
-
-    /// Gives keys that no commit up to the log's size makes, in words, but for what a gap in them hides.
-    ///
-    /// # Errors
-    /// The store can't be read.
-    pub fn stray_keys(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
-        let size = self.size();
-        let hashes = stored_hash_count(size);
-        let name = |key: &[u8]| match (key.first(), number_of(key), key.len()) {
-            (Some(&BLOCK), Some(index), 11) if index < size => None,
-            (Some(&TREE), Some(number), 9) if number < hashes => None,
-            (Some(&COMMIT), Some(after), 9) if after <= size => None,
-            (Some(&BLOCK), Some(index), 11) => Some(format!("block {index}")),
-            (Some(&TREE), Some(number), 9) => Some(format!("tree hashes {number}")),
-            _ => Some(format!("key {}", hex::encode(key))),
-        };
-        for row in self.synced.db.iter().keys() {
-            name(&row.map_err(backend)?).into_iter().for_each(&mut *found);
-        }
-        Ok(())
+        Ok(log)
     }
 
     /// The last key of a run, with its value.
@@ -149,28 +92,31 @@ impl SledLog {
 
 impl Log for SledLog {
     fn size(&self) -> u64 {
-        self.size.load(Ordering::Acquire)
+        self.size.get()
     }
 
-    fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+    fn wait(&self, size: u64, at_most: Duration) -> u64 {
+        self.size.wait(size, at_most)
+    }
+
+    /// sled's lock keeps other processes out, and what it fails at it may have half done: there is nothing to try again.
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
+        check_order(commit)?;
+        let (expected, after) = commit.sizes();
         let size = self.size();
-        check_place(commit, size)?;
+        if expected != size {
+            return Ok(Appended::Fenced { size });
+        }
         let mut batch = Batch::default();
         for block in block::encode(&commit.entries) {
             for (chunk, bytes) in (0..).zip(block.bytes.chunks(VALUE_BYTES_MAX)) {
                 batch.insert(&block_key(block.first_index, chunk), bytes);
             }
         }
-        let mut number = commit.first_tree_hash;
-        for hashes in commit.tree_hashes.chunks(HASHES_MAX) {
-            batch.insert(&key(TREE, number), hashes.as_flattened());
-            number += hashes.len() as u64;
-        }
-        let after = size + commit.entries.len() as u64;
         batch.insert(&key(COMMIT, after), &commit.root);
         self.synced.commit(batch)?;
-        self.size.store(after, Ordering::Release);
-        Ok(())
+        self.size.set(after);
+        Ok(Appended::Done)
     }
 
     fn entry(&self, index: u64) -> Result<Option<StoredEntry>, StoreError> {
@@ -205,17 +151,27 @@ impl Log for SledLog {
         Ok(entries)
     }
 
-    fn tree_hash(&self, number: u64) -> Result<Option<Hash>, StoreError> {
-        if number >= stored_hash_count(self.size()) {
-            return Ok(None);
-        }
-        let Some((key, value)) = self.last_up_to(TREE, &key(TREE, number))? else { return Ok(None) };
-        let first = number_of(&key).unwrap_or(0);
-        let at = usize::try_from(number - first).unwrap_or(usize::MAX).saturating_mul(32);
-        Ok(value.get(at..at.saturating_add(32)).and_then(|hash| hash.try_into().ok()))
+    fn root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+        let root = self.synced.db.get(key(COMMIT, size)).map_err(backend)?;
+        Ok(root.map(|root| root.as_ref().try_into().unwrap_or_default()))
     }
 
-    fn last_root(&self) -> Result<Option<Hash>, StoreError> {
-        self.commit_root(self.size())
+    /// Keys that no commit up to the log's size makes, but for what a gap in them hides.
+    fn check(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+        self.synced.check_blobs()?;
+        let size = self.size();
+        let hashes = stored_hash_count(size);
+        let name = |key: &[u8]| match (key.first(), number_of(key), key.len()) {
+            (Some(&BLOCK), Some(index), 11) if index < size => None,
+            (Some(&TREE), Some(number), 9) if number < hashes => None,
+            (Some(&COMMIT), Some(after), 9) if after <= size => None,
+            (Some(&BLOCK), Some(index), 11) => Some(format!("block {index}")),
+            (Some(&TREE), Some(number), 9) => Some(format!("tree hashes {number}")),
+            _ => Some(format!("key {}", hex::encode(key))),
+        };
+        for row in self.synced.db.iter().keys() {
+            name(&row.map_err(backend)?).into_iter().for_each(&mut *found);
+        }
+        Ok(())
     }
 }

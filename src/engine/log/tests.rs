@@ -7,77 +7,93 @@ use std::path::Path;
 use super::*;
 use crate::merkle::{Frontier, leaf_hash};
 
-/// Entries with events of this many bytes, from `first` on, and the tree that they grow.
+/// Entries with events of this many bytes that follow those of a tree, which they grow.
 fn commit(frontier: &mut Frontier, sizes: &[usize]) -> Commit {
-    let first_tree_hash = crate::merkle::stored_hash_count(frontier.size());
-    let (mut entries, mut tree_hashes) = (Vec::new(), Vec::new());
+    let mut entries = Vec::new();
     for size in sizes {
         let index = frontier.size();
         let bytes = Bytes::from(vec![index.to_le_bytes()[0]; *size]);
         let events = bytes.chunks(1_024).map(Bytes::copy_from_slice).collect();
         let signatures = vec![Bytes::from(vec![7; 64])];
         entries.push(StoredEntry { index, recorded_at_ms: 5, header: Bytes::from_static(b"h"), signatures, events });
-        frontier.append(leaf_hash(&index.to_be_bytes()), |hash| tree_hashes.push(hash));
+        frontier.append(leaf_hash(&index.to_be_bytes()), |_| ());
     }
-    Commit { entries, first_tree_hash, tree_hashes, root: frontier.root() }
+    Commit { entries, root: frontier.root() }
 }
 
-/// What every store promises.
-fn check_store(store: &dyn Log) {
+fn append(log: &dyn Log, commit: &Commit) {
+    assert!(matches!(log.append(commit), Ok(Appended::Done)), "{:?}", log.append(commit));
+}
+
+/// What every log promises.
+fn check_log(log: &dyn Log) {
     let mut frontier = Frontier::default();
     let mut all = Vec::new();
     for sizes in [&[1, 100, 200][..], &[256 * 1_024 - 100], &[6_900, 7_000, 7_100], &[50; 300]] {
         let commit = commit(&mut frontier, sizes);
-        store.commit(&commit).unwrap();
+        append(log, &commit);
         all.extend(commit.entries);
-        assert_eq!(store.size(), all.len() as u64);
-        assert_eq!(store.last_root().unwrap(), Some(frontier.root()));
+        assert_eq!(log.size(), all.len() as u64);
+        assert_eq!(log.root(log.size()).unwrap(), Some(frontier.root()));
     }
+    assert_eq!(log.root(1).unwrap(), None, "no commit ended there");
     for entry in &all {
-        assert_eq!(store.entry(entry.index).unwrap().as_ref(), Some(entry));
+        assert_eq!(log.entry(entry.index).unwrap().as_ref(), Some(entry));
     }
-    assert_eq!(store.entry(store.size()).unwrap(), None);
+    assert_eq!(log.entry(log.size()).unwrap(), None);
     let mut read = Vec::new();
-    while (read.len() as u64) < store.size() {
-        read.extend(store.entries(read.len() as u64, 1_000).unwrap());
+    while (read.len() as u64) < log.size() {
+        read.extend(log.entries(read.len() as u64, 1_000).unwrap());
     }
     assert_eq!(read, all);
-    let mut frontier = Frontier::default();
-    let mut number = 0;
-    for entry in &all {
-        frontier.append(leaf_hash(&entry.index.to_be_bytes()), |hash| {
-            assert_eq!(store.tree_hash(number).unwrap(), Some(hash), "tree hash {number}");
-            number += 1;
-        });
+    check_places(log, &mut frontier, &all);
+    let mut stray = Vec::new();
+    log.check(&mut |found| stray.push(found)).unwrap();
+    assert!(stray.is_empty(), "{stray:?}");
+}
+
+/// Only what begins at the log's end is taken.
+fn check_places(log: &dyn Log, frontier: &mut Frontier, all: &[StoredEntry]) {
+    let size = log.size();
+    let next = commit(frontier, &[1, 1]);
+    for at in [0, 1, size - 1, size + 1, size + 1_000] {
+        let mut misplaced = next.clone();
+        (at..).zip(&mut misplaced.entries).for_each(|(index, entry)| entry.index = index);
+        let fenced = log.append(&misplaced);
+        assert!(matches!(fenced, Ok(Appended::Fenced { size: found }) if found == size), "at {at}: {fenced:?}");
     }
-    assert_eq!(store.tree_hash(number).unwrap(), None);
-    let mut behind = commit(&mut frontier, &[1]);
-    behind.entries[0].index += 1;
-    assert!(matches!(store.commit(&behind), Err(StoreError::Gap { .. })));
-    assert_eq!(store.size(), all.len() as u64);
+    let mut torn = next.clone();
+    torn.entries[1].index += 1;
+    assert!(matches!(log.append(&torn), Err(StoreError::Gap { .. })));
+    assert_eq!((log.size(), log.entries(0, usize::MAX).unwrap().as_slice()), (size, all));
+    assert_eq!(log.wait(size, Duration::from_millis(1)), size, "nothing came");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| log.wait(size, Duration::from_mins(1)));
+        append(log, &next);
+        assert_eq!(waiting.join().unwrap(), size + 2);
+    });
 }
 
 fn log_of(folder: &Path, commits: usize) -> Frontier {
-    let store = SledLog::open(folder).unwrap();
+    let log = SledLog::open(folder).unwrap();
     let mut frontier = Frontier::default();
     for _ in 0..commits {
-        store.commit(&commit(&mut frontier, &[300; 40])).unwrap();
+        append(&log, &commit(&mut frontier, &[300; 40]));
     }
-    store.check_blobs().unwrap();
+    log.check(&mut |stray| panic!("{stray}")).unwrap();
     frontier
 }
 
 #[test]
-fn the_memory_store_keeps_its_promises() {
-    check_store(&MemoryLog::default());
+fn the_log_in_memory_keeps_its_promises() {
+    check_log(&MemoryLog::default());
 }
 
 #[test]
-fn the_sled_store_keeps_its_promises_and_blobs_stays_empty() {
+fn the_log_on_sled_keeps_its_promises_and_blobs_stays_empty() {
     let folder = tempfile::tempdir().unwrap();
     let store = SledLog::open(folder.path()).unwrap();
-    check_store(&store);
-    store.check_blobs().unwrap();
+    check_log(&store);
 }
 
 #[test]
@@ -85,9 +101,9 @@ fn a_log_is_the_same_after_it_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut frontier = log_of(folder.path(), 200);
     let store = SledLog::open(folder.path()).unwrap();
-    assert_eq!((store.size(), store.last_root().unwrap()), (frontier.size(), Some(frontier.root())));
-    store.commit(&commit(&mut frontier, &[1])).unwrap();
-    assert_eq!(store.last_root().unwrap(), Some(frontier.root()));
+    assert_eq!((store.size(), store.root(store.size()).unwrap()), (frontier.size(), Some(frontier.root())));
+    append(&store, &commit(&mut frontier, &[1]));
+    assert_eq!(store.root(store.size()).unwrap(), Some(frontier.root()));
 }
 
 #[test]
@@ -110,7 +126,7 @@ fn a_damaged_snapshot_of_sled_costs_nothing() {
     }
     std::fs::write(folder.path().join("snap.0000.generating"), b"half").unwrap();
     let store = SledLog::open(folder.path()).unwrap();
-    assert_eq!((store.size(), store.last_root().unwrap()), (frontier.size(), Some(frontier.root())));
+    assert_eq!((store.size(), store.root(store.size()).unwrap()), (frontier.size(), Some(frontier.root())));
 }
 
 #[test]
@@ -135,15 +151,61 @@ fn a_folder_that_is_let_go_of_a_moment_later_opens() {
 
 #[test]
 fn faults_on_demand_do_what_they_say() {
-    let store = MemoryLog::default();
     let mut frontier = Frontier::default();
     let first = commit(&mut frontier, &[10]);
-    store.fail_next(Fault::NotApplied);
-    assert!(store.commit(&first).is_err());
-    assert_eq!(store.size(), 0);
-    store.fail_next(Fault::AppliedButReportedFailed);
-    assert!(store.commit(&first).is_err());
-    assert_eq!(store.size(), 1);
+    for (fault, size) in [
+        (Fault::NotApplied, 0),
+        (Fault::UnknownAndLost, 0),
+        (Fault::UnknownAndDone, 1),
+        (Fault::FailedAndLost, 0),
+        (Fault::FailedAndDone, 1),
+    ] {
+        let log = MemoryLog::default();
+        log.fail_next(fault);
+        let outcome = log.append(&first);
+        let is_as_said = match fault {
+            Fault::NotApplied => matches!(outcome, Ok(Appended::NotApplied(_))),
+            Fault::UnknownAndLost | Fault::UnknownAndDone => matches!(outcome, Ok(Appended::Unknown(_))),
+            Fault::FailedAndLost | Fault::FailedAndDone => matches!(outcome, Err(StoreError::SyncFailed(_))),
+        };
+        assert!(is_as_said, "{fault:?}: {outcome:?}");
+        assert_eq!(log.size(), size, "{fault:?}");
+    }
+}
+
+/// What becomes of an append whose first try ends so, and whether it is in the log.
+fn settled(fault: Fault) -> (Result<(), StoreError>, bool) {
+    let (log, mut frontier) = (MemoryLog::default(), Frontier::default());
+    append(&log, &commit(&mut frontier, &[1; 3]));
+    let next = commit(&mut frontier, &[10; 5]);
+    log.fail_next(fault);
+    let outcome = settle(&log, &next);
+    let there = log.entries(3, usize::MAX).unwrap();
+    assert!(there.is_empty() || there == next.entries, "once, whole, at its place");
+    (outcome, !there.is_empty())
+}
+
+#[test]
+fn an_append_is_settled_when_it_is_known_to_be_there() {
+    for fault in [Fault::NotApplied, Fault::UnknownAndLost, Fault::UnknownAndDone] {
+        assert!(matches!(settled(fault), (Ok(()), true)), "{fault:?}");
+    }
+    for fault in [Fault::FailedAndLost, Fault::FailedAndDone] {
+        assert!(matches!(settled(fault), (Err(StoreError::SyncFailed(_)), _)), "{fault:?}: no second sync");
+    }
+}
+
+#[test]
+fn a_log_that_somebody_else_extended_is_none_of_this_writers() {
+    let (log, mut frontier) = (MemoryLog::default(), Frontier::default());
+    let (own, mut other) = (commit(&mut frontier, &[1]), commit(&mut Frontier::default(), &[1]));
+    other.entries[0].recorded_at_ms += 1;
+    append(&log, &other);
+    assert!(matches!(settle(&log, &own), Err(StoreError::Fenced { expected: 0, found: 1 })));
+    // Somebody else's that says the very same is not this writer's: two would go on.
+    let twice = MemoryLog::default();
+    append(&twice, &own);
+    assert!(matches!(settle(&twice, &own), Err(StoreError::Fenced { expected: 0, found: 1 })));
 }
 
 #[test]

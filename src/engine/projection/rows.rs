@@ -92,6 +92,19 @@ impl<R: FixedRow> RowFile<R> {
         Ok(Self::over(file, path, length))
     }
 
+    /// Opens a file that is only read; none where it isn't there.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Io`].
+    pub fn read_only(path: &Path) -> Result<Option<Self>, ProjectionError> {
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        match opened {
+            Ok((bytes, file)) => Ok(Some(Self::over(file, path, bytes / Self::row_length()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ProjectionError::Io { path: path.to_owned(), source }),
+        }
+    }
+
     /// An empty file that has no name.
     #[must_use]
     pub fn temporary(file: File) -> Self {

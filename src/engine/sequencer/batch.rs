@@ -2,7 +2,7 @@
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Submission, SubmitError, TreeGrowth, TrialReply, answer::Reply};
+use super::{Submission, SubmitError, TrialReply, answer::Reply};
 use crate::{
     engine::{log::StoredEntry, replay::StillReplay},
     ledger::{SheetOutcome, SheetTrial, Version},
@@ -28,7 +28,8 @@ pub(super) struct Batch {
     /// Refused sheets, and trials: what they rest on has to be durable before anybody hears of it.
     pub(super) refused: Vec<(Reply, SubmitError)>,
     pub(super) tried: Vec<Tried>,
-    pub(super) growth: TreeGrowth,
+    /// Hashes of the tree that its entries make complete.
+    pub(super) hashes: Vec<Hash>,
     pub(super) root: Hash,
     /// The ledger after this batch, for readers.
     pub(super) version: Version,
@@ -49,7 +50,7 @@ impl Batch {
         self.repeated.extend(next.repeated);
         self.refused.extend(next.refused);
         self.tried.extend(next.tried);
-        self.growth.hashes.extend(next.growth.hashes);
+        self.hashes.extend(next.hashes);
         (self.root, self.version, self.snapshot) = (next.root, next.version, next.snapshot);
         self.bytes += next.bytes;
     }

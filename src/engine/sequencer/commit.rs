@@ -1,62 +1,51 @@
 //! To the disk, then to the readers, then to those who wait: in this order.
 
-use std::{
-    sync::{Arc, mpsc::Sender},
-    thread::JoinHandle,
-};
+use std::sync::mpsc::Sender;
 
 use super::{
     Accepted, Submission,
     answer::Answers,
     batch::{Batch, Passed, Tried},
-    fatal,
     publish::{Durable, Waiter},
     slot::Slot,
+    stop::Stop,
 };
 use crate::engine::{
-    log::{Commit, Log},
-    projection::{Committed, Projection},
-    replay::StillReplay,
+    log::{self, Commit},
+    node::Node,
+    projection::Committed,
+    saver::Saver,
 };
 
 /// The committing thread's own.
 pub(super) struct Committer {
-    store: Arc<dyn Log>,
-    projection: Arc<Projection>,
+    node: Node,
     outbox: Sender<Durable>,
-    /// The thread that writes the newest snapshot.
-    saving: Option<JoinHandle<()>>,
+    saver: Saver,
 }
 
 impl Committer {
-    pub(super) const fn new(store: Arc<dyn Log>, projection: Arc<Projection>, outbox: Sender<Durable>) -> Self {
-        Self { store, projection, outbox, saving: None }
+    pub(super) fn new(node: Node, outbox: Sender<Durable>) -> Self {
+        Self { saver: Saver::new(node.clone()), node, outbox }
     }
 
     /// Until the sequencer is gone.
-    pub(super) fn run(mut self, inbox: &Slot) {
+    pub(super) fn run(mut self, inbox: &Slot) -> Result<(), Stop> {
+        let _closing = inbox.closing();
         while let Some(batch) = inbox.take() {
-            self.commit(batch);
+            self.commit(batch)?;
         }
-        self.finish_saving();
+        self.saver.finish();
+        Ok(())
     }
 
-    fn commit(&mut self, mut batch: Batch) {
+    fn commit(&mut self, mut batch: Batch) -> Result<(), Stop> {
         let passed = std::mem::take(&mut batch.passed);
         let (entries, waiting): (Vec<_>, Vec<_>) =
             passed.into_iter().map(|Passed { entry, outcome, submission }| (entry, (outcome, submission))).unzip();
         let times: Vec<(u64, i64)> = entries.iter().map(|entry| (entry.index, entry.recorded_at_ms)).collect();
         if !entries.is_empty() {
-            let commit = Commit {
-                entries,
-                first_tree_hash: batch.growth.first,
-                tree_hashes: batch.growth.hashes,
-                root: batch.root,
-            };
-            // Whether a failed sync wrote anything nobody knows: the next start finds out.
-            if let Err(error) = self.store.commit(&commit) {
-                fatal(&error.to_string());
-            }
+            log::settle(self.node.log.as_ref(), &Commit { entries, root: batch.root })?;
         }
         let committed: Vec<Committed<'_>> = times
             .iter()
@@ -68,10 +57,8 @@ impl Committer {
                 outcome,
             })
             .collect();
-        let receipts = match self.projection.apply(&committed, batch.version, batch.root) {
-            Ok(receipts) => receipts,
-            Err(error) => fatal(&error.to_string()),
-        };
+        let size = batch.version.size();
+        let receipts = self.node.show(&committed, &batch.hashes, batch.version, batch.root)?;
         drop(committed);
         let (mut answers, mut waiters) = (Answers::default(), Vec::new());
         let mut answer = |receipt, submission: Submission| {
@@ -85,11 +72,8 @@ impl Committer {
             answer(receipt, *submission);
         }
         for (index, submission) in batch.repeated {
-            match self.projection.receipt(index) {
-                Ok(Some(receipt)) => answer(receipt, *submission),
-                Ok(None) => fatal("an entry that is durable has no receipt"),
-                Err(error) => fatal(&error.to_string()),
-            }
+            let receipt = self.node.projection.receipt(index)?;
+            answer(receipt.ok_or(Stop::Broken("an entry that is durable has no receipt"))?, *submission);
         }
         for (reply, error) in batch.refused {
             answers.add(reply, Err(error));
@@ -100,33 +84,11 @@ impl Committer {
             let _gone = reply.send((results, reflected_index));
             drop(permit);
         }
-        // The publisher is gone only when the process ends.
-        let _gone = self.outbox.send(Durable { size: self.store.size(), root: batch.root, waiters });
+        // The publisher is gone only after it has stopped the writer.
+        let _gone = self.outbox.send(Durable { size, root: batch.root, waiters });
         if let Some(replay) = batch.snapshot {
-            self.save(replay);
+            self.saver.save(*replay);
         }
-    }
-
-    /// Saves a state beside the commits that follow. One at a time, so that no more than two are in memory.
-    fn save(&mut self, replay: Box<StillReplay>) {
-        let heads = self.projection.heads();
-        self.finish_saving();
-        let projection = Arc::clone(&self.projection);
-        let save = move || {
-            if let Err(error) = projection.save(&replay, &heads) {
-                // A snapshot only saves time at the next start.
-                tracing::warn!("the snapshot was not saved: {error}");
-            }
-        };
-        match std::thread::Builder::new().name("snapshot".to_owned()).spawn(save) {
-            Ok(saving) => self.saving = Some(saving),
-            Err(error) => tracing::warn!("the snapshot was not saved: {error}"),
-        }
-    }
-
-    fn finish_saving(&mut self) {
-        if let Some(Err(_panicked)) = self.saving.take().map(JoinHandle::join) {
-            tracing::warn!("the snapshot was not saved");
-        }
+        Ok(())
     }
 }

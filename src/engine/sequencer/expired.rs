@@ -1,7 +1,7 @@
 //! Sheets past their validity that come again: a reader answers them, for their ids are on the disk, and the writer has other
 //! things to do than to wait for it.
 
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 
 use tokio::sync::watch;
 
@@ -11,9 +11,8 @@ use super::{
 };
 use crate::{
     engine::{
-        log::Log,
+        node::Node,
         past::PastError,
-        projection::Projection,
         replay::{SignatureVerdict, signature_verdicts},
     },
     format::wire::{self, Decoded},
@@ -25,14 +24,13 @@ const BATCH_SHEETS: usize = 256;
 
 /// Where they are looked up.
 pub(super) struct Expired {
-    pub(super) store: Arc<dyn Log>,
-    pub(super) projection: Arc<Projection>,
+    pub(super) node: Node,
 }
 
 impl Expired {
     /// Whether a sheet is worth a look: some were put away, and this one would be among them.
     pub(super) fn may_have(&self, decoded: &Decoded, now: Millis) -> bool {
-        decoded.sheet.valid_until < now && self.projection.put_away().has_sheets()
+        decoded.sheet.valid_until < now && self.node.projection.put_away().has_sheets()
     }
 
     /// Answers sheets until all handles are gone, and hands those on to the writer that it has to look at itself. What waits
@@ -47,7 +45,7 @@ impl Expired {
             let group: Vec<Box<Submission>> =
                 std::iter::once(first).chain(inbox.try_iter()).take(BATCH_SHEETS).collect();
             let decoded: Vec<&Decoded> = group.iter().map(|submission| submission.decoded.as_ref()).collect();
-            let keys = self.projection.shown().keys().clone();
+            let keys = self.node.projection.shown().keys().clone();
             let verdicts = signature_verdicts(&decoded, |key_id| keys.public_key(key_id));
             for (submission, verdict) in group.into_iter().zip(verdicts) {
                 let checkpoint = submission.published.then(|| published.borrow().clone());
@@ -76,25 +74,25 @@ impl Expired {
         checkpoint: Option<&Published>,
     ) -> Result<Option<Result<Accepted, SubmitError>>, PastError> {
         let (is_own, size) = {
-            let shown = self.projection.shown();
+            let shown = self.node.projection.shown();
             (shown.origin() == decoded.sheet.origin, shown.size())
         };
         let Some(author) = decoded.sheet.signers.first().filter(|_| is_own && *verdict == SignatureVerdict::Valid)
         else {
             return Ok(None);
         };
-        let found = self.projection.put_away().sheet(*author, decoded.sheet.sheet_id)?;
+        let found = self.node.projection.put_away().sheet(*author, decoded.sheet.sheet_id)?;
         let known = |index: &u64| *index < size && checkpoint.is_none_or(|published| *index < published.size);
         let Some(index) = found.map(|found| found.0).filter(known) else {
             return Ok(None);
         };
-        let Some(entry) = self.store.entry(index)? else { return Ok(None) };
+        let Some(entry) = self.node.log.entry(index)? else { return Ok(None) };
         if wire::header_hash(&entry.header) != decoded.header_hash {
             let rejection = Rejection::SheetExistsWithDifferentBytes { index: crate::ledger::LogIndex(index) };
             return Ok(Some(Err(SubmitError::Refused(Refusal::sheet("header.sheet_id", rejection)))));
         }
-        let Some(receipt) = self.projection.receipt(index)? else { return Ok(None) };
-        let publication = checkpoint.map(|published| publication(self.store.as_ref(), published, index)).transpose()?;
+        let Some(receipt) = self.node.projection.receipt(index)? else { return Ok(None) };
+        let publication = checkpoint.map(|published| publication(&self.node.tree, published, index)).transpose()?;
         Ok(Some(Ok(Accepted { receipt, publication })))
     }
 }

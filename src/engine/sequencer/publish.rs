@@ -1,7 +1,10 @@
-//! Signed checkpoints: blocks and tree durable > signed > written, synced, renamed, folder synced > published.
+//! Signed checkpoints: blocks and tree durable > signed > held, in the place of the one before, durably > published.
 
 use std::{
-    sync::{Arc, mpsc::Receiver},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -9,23 +12,30 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Accepted,
+    Accepted, SubmitError,
     answer::{Answers, Reply},
-    fatal,
+    hold::Hold,
+    stop::Stop,
 };
 use crate::{
-    engine::{
-        log::Log,
-        replay::Replay,
-        store::{CheckpointFile, StoreError},
+    engine::{checkpoint_holder::Replaced, projection::ProjectionError, replay::Replay, tree::Tree},
+    format::{
+        checkpoint::{self, Checkpoint},
+        proto,
+        signature::PrivateKey,
     },
-    format::{checkpoint, proto, signature::PrivateKey},
     merkle::{Hash, inclusion_proof},
 };
 
-/// Shortest time between two checkpoints: each costs two syncs, which the log's own would have to wait for. Well below
+/// Shortest time between two checkpoints: each costs three syncs, which the log's own would have to wait for. Well below
 /// the second that an entry may stay unpublished.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Between two tries where the holder did not take one.
+const RETRY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 5 } else { 500 });
+/// How long those who wait for publication go on waiting where it fails, and how long a start and an end try: an engine that
+/// loses its leader has another one by then. Beyond it they hear that their sheet is recorded and not published. In a build for tests,
+/// which have holders that never answer, both are short.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 10_000 });
 
 /// A checkpoint that is out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,80 +59,175 @@ pub(super) struct Waiter {
     pub(super) reply: Reply,
 }
 
+/// A checkpoint on its way to where it is held.
+struct Signed {
+    checkpoint: Published,
+    /// An earlier try may have come through.
+    may_be_held: bool,
+}
+
 /// The publishing thread's own.
 pub(super) struct Publisher {
-    store: Arc<dyn Log>,
+    tree: Arc<Tree>,
     key: PrivateKey,
-    file: CheckpointFile,
+    hold: Hold,
     origin: String,
     size: u64,
     root: Hash,
     published: watch::Sender<Published>,
+    /// Signed, and not known to be held. Before it is no other is signed: it may be the one that is held in the end.
+    signed: Option<Signed>,
+    waiters: Vec<Waiter>,
     last: Option<Instant>,
+    /// Since when the holder takes nothing.
+    failing: Option<Instant>,
 }
 
 impl Publisher {
-    pub(super) fn new(store: Arc<dyn Log>, key: PrivateKey, file: CheckpointFile, replay: &Replay) -> Self {
+    pub(super) fn new(tree: Arc<Tree>, key: PrivateKey, hold: Hold, replay: &Replay) -> Self {
         let origin = replay.state.origin().to_owned();
         let (size, root) = (replay.frontier.size(), replay.frontier.root());
-        Self { store, key, file, origin, size, root, published: watch::Sender::default(), last: None }
+        let (published, waiters) = (watch::Sender::default(), Vec::new());
+        Self { tree, key, hold, origin, size, root, published, signed: None, waiters, last: None, failing: None }
     }
 
-    /// Publishes what there is, unless `checkpoint` covers it already.
-    pub(super) fn begin(
-        mut self,
-        checkpoint: Option<Published>,
-    ) -> std::io::Result<(Self, watch::Receiver<Published>)> {
-        match checkpoint.filter(|published| published.size == self.size) {
-            Some(published) => {
-                self.published.send_replace(published);
+    /// Publishes what there is, unless `held` covers it already.
+    pub(super) fn begin(mut self, held: Option<Published>) -> std::io::Result<(Self, watch::Receiver<Published>)> {
+        self.published.send_replace(held.unwrap_or_default());
+        while self.published.borrow().size < self.size {
+            if !self.publish().map_err(std::io::Error::other)? {
+                if self.is_hopeless() {
+                    return Err(std::io::Error::other(
+                        "the checkpoint can't be written where it is held; try again later",
+                    ));
+                }
+                thread::sleep(RETRY);
             }
-            None => self.publish().map_err(std::io::Error::other)?,
         }
         let receiver = self.published.subscribe();
         Ok((self, receiver))
     }
 
     /// Until the committer is gone and everything is published. Between two checkpoints it sleeps, and no commit wakes it.
-    pub(super) fn run(mut self, inbox: &Receiver<Durable>) {
-        let mut waiters = Vec::new();
+    pub(super) fn run(mut self, inbox: &Receiver<Durable>) -> Result<(), Stop> {
         while let Ok(durable) = inbox.recv() {
-            self.take(durable, &mut waiters);
+            self.take(durable);
             let rest = self.last.map_or(Duration::ZERO, |last| INTERVAL_MIN.saturating_sub(last.elapsed()));
             thread::sleep(rest);
             for durable in inbox.try_iter() {
-                self.take(durable, &mut waiters);
+                self.take(durable);
             }
-            self.publish_or_stop(&mut waiters);
+            let mut ending = false;
+            while self.published.borrow().size < self.size {
+                if self.publish()? {
+                    continue;
+                }
+                if self.is_hopeless() {
+                    self.answer_unpublished();
+                    if ending {
+                        tracing::warn!("the newest entries are recorded and not published: the next start does it");
+                        return Ok(());
+                    }
+                }
+                match inbox.recv_timeout(RETRY) {
+                    Ok(durable) => self.take(durable),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => {
+                        ending = true;
+                        thread::sleep(RETRY);
+                    }
+                }
+            }
+            self.answer()?;
         }
+        Ok(())
     }
 
-    fn take(&mut self, durable: Durable, waiters: &mut Vec<Waiter>) {
+    fn take(&mut self, durable: Durable) {
         (self.size, self.root) = (durable.size, durable.root);
-        waiters.extend(durable.waiters);
+        self.waiters.extend(durable.waiters);
     }
 
-    fn publish_or_stop(&mut self, waiters: &mut Vec<Waiter>) {
-        if self.size > self.published.borrow().size
-            && let Err(error) = self.publish()
-        {
-            fatal(&format!("the checkpoint was not written: {error}"));
+    /// Whether the holder has taken nothing for so long that those who wait are told.
+    fn is_hopeless(&self) -> bool {
+        self.failing.is_some_and(|since| since.elapsed() >= PATIENCE)
+    }
+
+    /// Signs, has it held, and publishes it; false where the holder doesn't take it, or doesn't answer.
+    fn publish(&mut self) -> Result<bool, Stop> {
+        let Signed { checkpoint, mut may_be_held } = match self.signed.take() {
+            Some(signed) => signed,
+            None => self.sign()?,
+        };
+        let before = self.published.borrow().note.clone();
+        let old = Some(before.as_str()).filter(|note| !note.is_empty());
+        let problem = match self.hold.replace(old, &checkpoint.note).transpose()? {
+            Some(Replaced::Done) => return Ok(self.show(checkpoint)),
+            // Another writer of the same entries signs the same. That it is this one's can only be if it was sent.
+            Some(Replaced::Held(Some(held))) if may_be_held && held == checkpoint.note => {
+                return Ok(self.show(checkpoint));
+            }
+            Some(Replaced::Held(held)) => return Err(self.other(held.as_deref())),
+            Some(Replaced::NotApplied(error)) => error.to_string(),
+            Some(Replaced::Unknown(error)) => {
+                may_be_held = true;
+                error.to_string()
+            }
+            None => "it does not answer".to_owned(),
+        };
+        if self.failing.is_none() {
+            let size = checkpoint.size;
+            tracing::warn!("the checkpoint over {size} entries is not held yet, and is tried again: {problem}");
         }
+        self.failing.get_or_insert_with(Instant::now);
+        self.signed = Some(Signed { checkpoint, may_be_held });
+        Ok(false)
+    }
+
+    fn sign(&self) -> Result<Signed, Stop> {
+        self.tree.sync()?;
+        let note = checkpoint::sign(&self.origin, self.size, &self.root, self.key.signing_key());
+        Ok(Signed { checkpoint: Published { size: self.size, note }, may_be_held: false })
+    }
+
+    fn show(&mut self, held: Published) -> bool {
+        self.published.send_replace(held);
+        (self.last, self.failing) = (Some(Instant::now()), None);
+        true
+    }
+
+    /// Somebody else signs, or the holder went back: whatever this writer signed next could contradict what is out.
+    fn other(&self, held: Option<&str>) -> Stop {
+        let known = self.published.borrow().size;
+        Stop::Checkpoint(match held.map(|note| Checkpoint::unverified(note.as_bytes())) {
+            None => format!("the one over {known} entries, which was out, is held no more"),
+            Some(None) => "what is held in its place is no checkpoint".to_owned(),
+            Some(Some(held)) => format!(
+                "one over {} entries of {} is held where one over {known} was expected. Another service signs for this \
+                 ledger, or an older state was restored; see that only one is left, then start again",
+                held.size, held.origin
+            ),
+        })
+    }
+
+    /// Answers all whose entries are published.
+    fn answer(&mut self) -> Result<(), Stop> {
         let mut answers = Answers::default();
-        for Waiter { receipt, reply } in waiters.drain(..) {
-            let publication = publication(self.store.as_ref(), &self.published.borrow(), receipt.index);
-            let publication = publication.unwrap_or_else(|error| fatal(&error.to_string()));
+        for Waiter { receipt, reply } in self.waiters.drain(..) {
+            let publication = publication(&self.tree, &self.published.borrow(), receipt.index)?;
             answers.add(reply, Ok(Accepted { receipt, publication: Some(publication) }));
         }
         answers.deliver();
+        Ok(())
     }
 
-    fn publish(&mut self) -> Result<(), StoreError> {
-        let note = checkpoint::sign(&self.origin, self.size, &self.root, self.key.signing_key());
-        self.file.write(&note)?;
-        self.published.send_replace(Published { size: self.size, note });
-        self.last = Some(Instant::now());
-        Ok(())
+    /// Tells those who wait that it takes longer than they are asked to wait.
+    fn answer_unpublished(&mut self) {
+        let mut answers = Answers::default();
+        for Waiter { receipt, reply } in self.waiters.drain(..) {
+            answers.add(reply, Err(SubmitError::NotPublished { index: receipt.index }));
+        }
+        answers.deliver();
     }
 }
 
@@ -131,12 +236,12 @@ impl Publisher {
 /// # Errors
 /// A hash can't be read.
 pub(super) fn publication(
-    store: &dyn Log,
+    tree: &Tree,
     checkpoint: &Published,
     index: u64,
-) -> Result<proto::Publication, StoreError> {
+) -> Result<proto::Publication, ProjectionError> {
     let Published { size, note } = checkpoint;
-    let proof = inclusion_proof(index, *size, |level, at| store.node(level, at))?;
+    let proof = inclusion_proof(index, *size, |level, at| tree.node(level, at))?;
     let inclusion_proof = proof.into_iter().map(|hash| hash.to_vec().into()).collect();
     Ok(proto::Publication { checkpoint: note.clone(), inclusion_proof })
 }

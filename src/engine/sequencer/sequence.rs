@@ -6,35 +6,33 @@ use std::{
 };
 
 use super::{
-    Submission, SubmitError, TreeGrowth,
+    Submission, SubmitError,
     batch::{Batch, Passed, Tried},
-    fatal,
     slot::Slot,
+    stop::Stop,
     verify::Verified,
 };
 use crate::{
     engine::{
         clock::{Clock, ClockImplausible},
         log::{Log, StoredEntry},
+        node::Node,
         past::{LogPast, NewestPast, PastError},
-        projection::{Projection, PutAwayFiles},
+        projection::PutAwayFiles,
         replay::{Judged, NotRecorded, Replay, Shell, SignatureVerdict, TrialPast, resolve_facts},
+        saver::SNAPSHOT_ENTRIES,
     },
     format::wire::{self, Decoded},
     ledger::{Millis, SheetTrial, Version},
-    merkle::{Hash, stored_hash_count},
+    merkle::Hash,
 };
-
-/// Entries after which the state is saved: replaying as many takes a few seconds. In a build for tests so few that they get
-/// there.
-const SNAPSHOT_ENTRIES: u64 = if cfg!(debug_assertions) { 100 } else { 200_000 };
 
 /// Sheets that passed and may not be durable yet, by entry.
 type Recent = BTreeMap<u64, Arc<Decoded>>;
 
 /// The sequencing thread's own.
 pub(super) struct Sequence {
-    store: Arc<dyn Log>,
+    log: Arc<dyn Log>,
     put_away: Arc<PutAwayFiles>,
     replay: Replay,
     clock: Arc<Clock>,
@@ -43,22 +41,23 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    pub(super) fn new(store: Arc<dyn Log>, projection: &Projection, replay: Replay, clock: Arc<Clock>) -> Self {
-        let snapshot_at = projection.snapshot_size() + SNAPSHOT_ENTRIES;
-        let put_away = Arc::clone(projection.put_away());
-        Self { store, put_away, replay, clock, recent: BTreeMap::new(), snapshot_at }
+    pub(super) fn new(node: &Node, replay: Replay, clock: Arc<Clock>) -> Self {
+        let snapshot_at = node.projection.snapshot_size() + SNAPSHOT_ENTRIES;
+        let (log, put_away) = (Arc::clone(&node.log), Arc::clone(node.projection.put_away()));
+        Self { log, put_away, replay, clock, recent: BTreeMap::new(), snapshot_at }
     }
 
     /// Until all handles are gone and everything is handed on. The last batch carries a snapshot.
-    pub(super) fn run(mut self, inbox: &Receiver<Vec<Verified>>, outbox: &Slot) {
+    pub(super) fn run(mut self, inbox: &Receiver<Vec<Verified>>, outbox: &Slot) -> Result<(), Stop> {
+        let _closing = outbox.closing();
         while let Ok(group) = inbox.recv() {
-            let mut batch = self.new_batch();
+            let mut batch = Self::new_batch();
             for job in group {
                 match job {
-                    Verified::Submit(submission, verdict) => self.sequence(submission, verdict, &mut batch),
+                    Verified::Submit(submission, verdict) => self.sequence(submission, verdict, &mut batch)?,
                     Verified::Try(sheets, reply, permit) => {
                         let reflected_index = self.replay.state.size().saturating_sub(1);
-                        let results = self.try_sheets(sheets);
+                        let results = self.try_sheets(sheets)?;
                         batch.tried.push(Tried { results, reflected_index, reply, permit });
                     }
                 }
@@ -68,21 +67,20 @@ impl Sequence {
             }
             self.hand_on(&mut batch, outbox);
         }
-        let mut last = self.new_batch();
+        let mut last = Self::new_batch();
         last.snapshot = Some(Box::new(self.replay.still()));
         (last.root, last.version) = (self.replay.frontier.root(), self.replay.state.version().clone());
         outbox.put(last);
-        outbox.close();
+        Ok(())
     }
 
-    fn new_batch(&self) -> Batch {
-        let first = stored_hash_count(self.replay.frontier.size());
+    fn new_batch() -> Batch {
         Batch {
             passed: Vec::new(),
             repeated: Vec::new(),
             refused: Vec::new(),
             tried: Vec::new(),
-            growth: TreeGrowth { first, hashes: Vec::new() },
+            hashes: Vec::new(),
             root: Hash::default(),
             version: Version::default(),
             snapshot: None,
@@ -101,14 +99,19 @@ impl Sequence {
             self.snapshot_at = self.replay.state.size() + SNAPSHOT_ENTRIES;
             batch.snapshot = Some(Box::new(self.replay.still()));
         }
-        let durable = self.store.size();
+        let durable = self.log.size();
         self.recent = self.recent.split_off(&durable);
-        let next = self.new_batch();
+        let next = Self::new_batch();
         outbox.put(std::mem::replace(batch, next));
     }
 
-    fn sequence(&mut self, submission: Box<Submission>, verdict: SignatureVerdict, batch: &mut Batch) {
-        match self.judge(&submission, verdict, &mut batch.growth.hashes) {
+    fn sequence(
+        &mut self,
+        submission: Box<Submission>,
+        verdict: SignatureVerdict,
+        batch: &mut Batch,
+    ) -> Result<(), Stop> {
+        match self.judge(&submission, verdict, &mut batch.hashes)? {
             Ok(Judged::Passed(recorded_at, outcome)) => {
                 let index = self.replay.state.size() - 1;
                 let sheet = &submission.sheet;
@@ -126,6 +129,7 @@ impl Sequence {
             Ok(Judged::Repeated(index)) => batch.repeated.push((index, submission)),
             Err(error) => batch.refused.push((submission.reply, error)),
         }
+        Ok(())
     }
 
     fn judge(
@@ -133,20 +137,21 @@ impl Sequence {
         submission: &Submission,
         verdict: SignatureVerdict,
         stored: &mut Vec<Hash>,
-    ) -> Result<Judged, SubmitError> {
-        let Self { store, put_away, recent, clock, replay, .. } = self;
+    ) -> Result<Result<Judged, SubmitError>, Stop> {
+        let Self { log, put_away, recent, clock, replay, .. } = self;
         let newest = |index: u64| recent.get(&index).map(|decoded| &decoded.sheet);
-        let past = NewestPast { log: LogPast { store: store.as_ref(), put_away }, newest: &newest };
+        let past = NewestPast { durable: LogPast { log: log.as_ref(), put_away }, newest: &newest };
         let mut shell = SequencerShell { past, recent, clock };
         let judged = replay.accept(&submission.decoded, verdict, &mut shell, |hash| stored.push(hash));
-        judged.map_err(|reason| match reason {
-            NotRecorded::Refused(refusal) => SubmitError::Refused(refusal),
-            NotRecorded::Clock(clock) => SubmitError::Clock(clock),
-            NotRecorded::Past(error) => fatal(&error.to_string()),
-        })
+        match judged {
+            Ok(judged) => Ok(Ok(judged)),
+            Err(NotRecorded::Refused(refusal)) => Ok(Err(SubmitError::Refused(refusal))),
+            Err(NotRecorded::Clock(clock)) => Ok(Err(SubmitError::Clock(clock))),
+            Err(NotRecorded::Past(error)) => Err(error.into()),
+        }
     }
 
-    fn try_sheets(&mut self, sheets: Vec<(Decoded, SignatureVerdict)>) -> Vec<SheetTrial> {
+    fn try_sheets(&mut self, sheets: Vec<(Decoded, SignatureVerdict)>) -> Result<Vec<SheetTrial>, Stop> {
         let now = match self.clock.stamp() {
             Ok(now) => now.max(self.replay.state.recorded_at()),
             Err(_implausible) => self.replay.state.recorded_at(),
@@ -163,19 +168,19 @@ impl Sequence {
         }
         let count = passing.len() + refused.len();
         let (numbers, passing): (Vec<usize>, Vec<_>) = passing.into_iter().unzip();
-        let Self { store, put_away, recent, replay, .. } = self;
+        let Self { log, put_away, recent, replay, .. } = self;
         let newest = |index: u64| recent.get(&index).map(|decoded| &decoded.sheet);
-        let mut past = NewestPast { log: LogPast { store: store.as_ref(), put_away }, newest: &newest };
+        let mut past = NewestPast { durable: LogPast { log: log.as_ref(), put_away }, newest: &newest };
         let tried = replay.state.try_sheets(&passing, now, |state, sheet, before| {
             let mut past = TrialPast::new(&mut past, state, before);
-            resolve_facts(state, sheet, &mut past).unwrap_or_else(|error| fatal(&error.to_string()))
-        });
+            resolve_facts(state, sheet, &mut past)
+        })?;
         let mut tried: HashMap<usize, _> = numbers.into_iter().zip(tried).collect();
         let result = |number| match refused.remove(&number) {
             Some(refusal) => Err(refusal),
             None => tried.remove(&number).unwrap_or_else(|| Ok(Vec::new())),
         };
-        (0..count).map(result).collect()
+        Ok((0..count).map(result).collect())
     }
 }
 
@@ -201,6 +206,6 @@ impl<'a> Shell for SequencerShell<'a> {
         if let Some(recent) = self.recent.get(&index) {
             return Ok(Some(recent.header_hash));
         }
-        Ok(self.past.log.store.entry(index)?.map(|entry| wire::header_hash(&entry.header)))
+        Ok(self.past.durable.log.entry(index)?.map(|entry| wire::header_hash(&entry.header)))
     }
 }

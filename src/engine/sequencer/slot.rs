@@ -10,6 +10,15 @@ struct Contents {
     closed: bool,
 }
 
+/// Closes a slot when it is dropped.
+pub(super) struct Closing<'a>(&'a Slot);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Holds at most one batch. Whatever comes while it waits is added to it: the busier the disk, the bigger the commits.
 #[derive(Default)]
 pub(super) struct Slot {
@@ -22,10 +31,14 @@ impl Slot {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a batch to what waits; waits itself while that is full.
+    /// Adds a batch to what waits; waits itself while that is full. In a slot that is closed it is dropped, and with it
+    /// whoever waits for an answer is told that there will be none.
     pub(super) fn put(&self, batch: Batch) {
-        let full = |contents: &mut Contents| contents.batch.as_ref().is_some_and(Batch::is_full);
+        let full = |contents: &mut Contents| contents.batch.as_ref().is_some_and(Batch::is_full) && !contents.closed;
         let mut contents = self.changed.wait_while(self.contents(), full).unwrap_or_else(PoisonError::into_inner);
+        if contents.closed {
+            return;
+        }
         match &mut contents.batch {
             Some(waiting) => waiting.append(batch),
             none => *none = Some(batch),
@@ -33,8 +46,12 @@ impl Slot {
         self.changed.notify_all();
     }
 
-    /// Nothing more will be put.
-    pub(super) fn close(&self) {
+    /// Closes the slot at the end of what comes back, in whatever way that is: nobody puts anything more, or nobody takes it.
+    pub(super) const fn closing(&self) -> Closing<'_> {
+        Closing(self)
+    }
+
+    fn close(&self) {
         self.contents().closed = true;
         self.changed.notify_all();
     }

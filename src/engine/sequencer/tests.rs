@@ -29,8 +29,8 @@ fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let clock = Clock::start(Box::new(SystemTimeSource::default()), None, None).unwrap();
     let clock = Arc::new(clock);
     let folder = tempfile::tempdir().unwrap();
-    let (projection, _) = Projection::open(folder.path(), "timebank.example/test", 0).unwrap();
-    let expired = Arc::new(Expired { store: Arc::new(MemoryLog::default()), projection: Arc::new(projection) });
+    let (node, _) = Node::open(Arc::new(MemoryLog::default()), folder.path(), "timebank.example/test").unwrap();
+    let expired = Arc::new(Expired { node });
     let lookups = mpsc::channel().0;
     (Sequencer { jobs, lookups, desk: None, queue, published, closed: Arc::default(), clock, expired }, inbox)
 }

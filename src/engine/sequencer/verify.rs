@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Job, Submission, Trial, TrialReply, fatal, slot::Slot};
+use super::{Job, Submission, Trial, TrialReply, slot::Slot, stop::Stop};
 use crate::{
     engine::{
         projection::Projection,
@@ -31,7 +31,12 @@ pub(super) enum Verified {
 
 /// Takes whatever has come, verifies it, and hands it on. A small group waits for company for as long as a commit waits
 /// for the disk: it could not be committed any earlier, and a signature in a batch costs a third of one alone.
-pub(super) fn run(inbox: &Receiver<Job>, outbox: &SyncSender<Vec<Verified>>, projection: &Projection, commits: &Slot) {
+pub(super) fn run(
+    inbox: &Receiver<Job>,
+    outbox: &SyncSender<Vec<Verified>>,
+    projection: &Projection,
+    commits: &Slot,
+) -> Result<(), Stop> {
     let cores = rayon::current_num_threads();
     while let Ok(first) = inbox.recv() {
         let mut group = vec![first];
@@ -40,14 +45,15 @@ pub(super) fn run(inbox: &Receiver<Job>, outbox: &SyncSender<Vec<Verified>>, pro
             commits.wait_empty();
             group.extend(inbox.try_iter().take(GROUP_SHEETS_MAX - group.len()));
         }
-        let verified = verify(group, projection, cores);
+        let verified = verify(group, projection, cores)?;
         if outbox.send(verified).is_err() {
-            return;
+            break;
         }
     }
+    Ok(())
 }
 
-fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Vec<Verified> {
+fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Result<Vec<Verified>, Stop> {
     let decoded: Vec<&Decoded> = group
         .iter()
         .flat_map(|job| match job {
@@ -66,14 +72,15 @@ fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Vec<Verifie
         decoded.par_chunks(batch).map(|chunk| signature_verdicts(chunk, lookup)).collect()
     };
     let mut verdicts = verdicts.into_iter().flatten();
-    let mut next = || verdicts.next().unwrap_or_else(|| fatal("a sheet got no verdict on its signatures"));
+    let mut next = || verdicts.next().ok_or(Stop::Broken("a sheet got no verdict on its signatures"));
     group
         .into_iter()
         .map(|job| match job {
-            Job::Submit(submission) => Verified::Submit(submission, next()),
+            Job::Submit(submission) => Ok(Verified::Submit(submission, next()?)),
             Job::Try(trial) => {
                 let Trial { sheets, reply, permit } = *trial;
-                Verified::Try(sheets.into_iter().map(|decoded| (decoded, next())).collect(), reply, permit)
+                let sheets = sheets.into_iter().map(|decoded| Ok((decoded, next()?))).collect::<Result<_, Stop>>()?;
+                Ok(Verified::Try(sheets, reply, permit))
             }
         })
         .collect()

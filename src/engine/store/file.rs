@@ -73,7 +73,8 @@ pub fn remove_temporary(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -94,6 +95,11 @@ impl CheckpointFile {
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self(path)
+    }
+
+    /// Where it is.
+    pub(in crate::engine) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// The signed note, if one was ever written.

@@ -1,40 +1,47 @@
 //! The log, replayed, and held against the tree, the kept roots, the checkpoints and the projections.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use super::{BACKUP, Findings, FsckError, OpenError, Part};
 use crate::{
     engine::{
-        log::{Log, SledLog, StoredEntry},
+        follow::FollowError,
+        log::{Log, StoredEntry},
+        node::Node,
         past::LogPast,
         pipeline::{self, KnownKeys, Replayed},
         projection::{Committed, Projection},
         replay::Replay,
         store::CheckpointFile,
+        tree::Tree,
     },
     folder::open::{genesis, vkey},
     format::{
         checkpoint::{self, Checkpoint, VerifierKey},
         wire,
     },
-    merkle::{Hash, leaf_hash, stored_hash_count},
+    merkle::{Hash, leaf_hash, stored_hash_count, stored_hash_number},
 };
 
 /// A folder's derived state, read from a copy: reading cuts rows that a crash left, and nothing is to change here.
 struct Kept {
     projection: Projection,
+    /// That of the folder itself: it is only read.
+    tree: Option<Tree>,
     replay: Replay,
 }
 
 /// A walk through the log.
 pub(super) struct Walk<'a> {
-    store: &'a SledLog,
+    store: &'a Arc<dyn Log>,
     folder: &'a Path,
-    own: Projection,
+    own: Node,
     replay: Replay,
     kept: Option<Kept>,
     /// There is a snapshot, and it can't be used.
     snapshot_damaged: bool,
+    /// Hashes of the tree since what was last kept of the replay.
+    hashes: Vec<Hash>,
     /// Sizes at which a root is wanted, and the root there.
     roots: BTreeMap<u64, Option<Hash>>,
 }
@@ -56,19 +63,31 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), FsckError> {
     Ok(())
 }
 
+impl Kept {
+    /// What is wrong with a kept hash of the tree.
+    fn problem_of(&self, number: u64, hash: Hash) -> Option<&'static str> {
+        match self.tree.as_ref().map(|tree| tree.hash(number)) {
+            Some(Ok(kept)) if kept == hash => None,
+            Some(Ok(_)) => Some("it is not that of the entries"),
+            Some(Err(_)) | None => Some("it is missing"),
+        }
+    }
+}
+
 impl<'a> Walk<'a> {
-    pub(super) fn new(store: &'a SledLog, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
-        let (own, replay) = Projection::open(&work.join("own"), origin, 0).map_err(OpenError::from)?;
+    pub(super) fn new(store: &'a Arc<dyn Log>, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
+        let (own, replay) = Node::saved(Arc::clone(store), &work.join("own"), origin).map_err(OpenError::from)?;
         let (there, copy) = (folder.join("projections"), work.join("kept"));
         let has_snapshot = there.join("snapshot").exists();
         let mut kept = None;
         if has_snapshot {
             copy_files(&there, &copy)?;
             let (projection, replay) = Projection::open(&copy, origin, store.size()).map_err(OpenError::from)?;
-            kept = (replay.state.size() > 0).then_some(Kept { projection, replay });
+            let tree = Tree::read(&there).map_err(OpenError::from)?;
+            kept = (replay.state.size() > 0).then_some(Kept { projection, tree, replay });
         }
         let snapshot_damaged = has_snapshot && kept.is_none();
-        Ok(Self { store, folder, own, replay, kept, snapshot_damaged, roots: BTreeMap::new() })
+        Ok(Self { store, folder, own, replay, kept, snapshot_damaged, hashes: Vec::new(), roots: BTreeMap::new() })
     }
 
     /// Replays the log, and gives the projections that it comes to.
@@ -76,13 +95,13 @@ impl<'a> Walk<'a> {
         mut self,
         findings: &mut Findings,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(Projection, Replay), FsckError> {
+    ) -> Result<(Node, Replay), FsckError> {
         let signed = self.signed_checkpoints(findings)?;
         self.roots = signed.iter().map(|(_, checkpoint)| (checkpoint.size, None)).collect();
         self.check_keys_of_store(findings);
         let size = self.store.size();
         let snapshot = self.kept.as_ref().map(|kept| kept.replay.state.size());
-        let (mut next, store) = (0, self.store);
+        let (mut next, store) = (0, self.store.as_ref());
         let read = || -> Result<Vec<StoredEntry>, OpenError> {
             let mut entries = if next < size { store.entries(next, pipeline::CHUNK_BYTES)? } else { Vec::new() };
             // A chunk ends where the snapshot stands.
@@ -97,7 +116,9 @@ impl<'a> Walk<'a> {
             let replayed: Vec<Replayed> =
                 chunk.into_iter().map(|prepared| self.entry(prepared, findings)).collect::<Result<_, _>>()?;
             let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
-            self.own.apply(&committed, self.replay.state.version().clone(), self.replay.frontier.root())?;
+            let (version, root) = (self.replay.state.version().clone(), self.replay.frontier.root());
+            self.own.show(&committed, &self.hashes, version, root)?;
+            self.hashes.clear();
             progress(self.replay.state.size(), size);
             if snapshot == Some(self.replay.state.size()) {
                 compared = Some(self.compare()?);
@@ -110,7 +131,7 @@ impl<'a> Walk<'a> {
             self.look_at_the_rest(first + 1, findings, progress);
         }
         let whole = self.replay.state.size() == size;
-        if whole && store.last_root().ok().flatten() != Some(self.replay.frontier.root()) {
+        if whole && store.root(size).ok().flatten() != Some(self.replay.frontier.root()) {
             findings.add(Part::Log, format!("the root after {size} entries"), &"it is not that of the entries", BACKUP);
         }
         match compared {
@@ -128,28 +149,26 @@ impl<'a> Walk<'a> {
 
     /// One entry through the rules, its tree hashes and its commit's root compared.
     fn entry(&mut self, prepared: pipeline::Prepared, findings: &mut Findings) -> Result<Replayed, OpenError> {
-        let store = self.store;
+        let (store, hashes) = (self.store.as_ref(), &mut self.hashes);
         let index = prepared.entry.index;
+        let kept = self.kept.as_ref().filter(|kept| index < kept.replay.state.size());
         let mut number = stored_hash_count(index);
         let replayed = pipeline::replay(
             &mut self.replay,
             prepared,
-            &mut LogPast { store, put_away: self.own.put_away() },
+            &mut LogPast { log: store, put_away: self.own.projection.put_away() },
             |hash| {
-                let problem = match store.tree_hash(number) {
-                    Ok(Some(kept)) if kept == hash => None,
-                    Ok(Some(_)) => Some("it is not that of the entries".to_owned()),
-                    Ok(None) => Some("it is missing".to_owned()),
-                    Err(error) => Some(error.to_string()),
-                };
+                let problem = kept.and_then(|kept| kept.problem_of(number, hash));
                 if let Some(problem) = problem {
-                    findings.add(Part::Tree, format!("tree hash {number}, of entry {index}"), &problem, BACKUP);
+                    findings.add_derived(Part::Tree, format!("tree hash {number}, of entry {index}"), &problem);
                 }
+                hashes.push(hash);
                 number += 1;
             },
-        )?;
+        );
+        let replayed = replayed.map_err(FollowError::from)?;
         let (size, root) = (index + 1, self.replay.frontier.root());
-        if store.commit_root(size)?.is_some_and(|kept| kept != root) && size < store.size() {
+        if store.root(size)?.is_some_and(|kept| kept != root) && size < store.size() {
             let problem = "it is not that of the entries";
             findings.add(Part::Log, format!("the root after {size} entries"), &problem, BACKUP);
         }
@@ -168,7 +187,7 @@ impl<'a> Walk<'a> {
                 Ok(Some(entry)) => {
                     if let Err(refusal) = wire::decode_entry(&entry) {
                         findings.add(Part::Log, place, &refusal, BACKUP);
-                    } else if self.store.node(0, index).ok() != Some(leaf_hash(&entry.leaf())) {
+                    } else if self.leaf_differs(index, leaf_hash(&entry.leaf())) {
                         findings.add(
                             Part::Tree,
                             place,
@@ -187,6 +206,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether the kept tree has another leaf for an entry that the snapshot reflects.
+    fn leaf_differs(&self, index: u64, leaf: Hash) -> bool {
+        let kept = self.kept.as_ref().filter(|kept| index < kept.replay.state.size());
+        kept.is_some_and(|kept| kept.problem_of(stored_hash_number(0, index), leaf).is_some())
+    }
+
     /// What the snapshot and its rows hold, against the replay up to there.
     fn compare(&self) -> Result<Option<(String, String)>, OpenError> {
         let Some(kept) = &self.kept else { return Ok(None) };
@@ -194,7 +219,7 @@ impl<'a> Walk<'a> {
             let problem = "its state is not what the log adds up to";
             return Ok(Some(("projections/snapshot".to_owned(), problem.to_owned())));
         }
-        let found = self.own.first_difference(&kept.projection)?;
+        let found = self.own.projection.first_difference(&kept.projection)?;
         Ok(found.map(|(file, row)| {
             let place =
                 row.map_or_else(|| format!("projections/{file}"), |row| format!("projections/{file}, row {row}"));
@@ -204,7 +229,7 @@ impl<'a> Walk<'a> {
 
     /// Keys that no commit makes, and a log that is shorter than what sled holds.
     fn check_keys_of_store(&self, findings: &mut Findings) {
-        let looked = self.store.stray_keys(&mut |stray| {
+        let looked = self.store.check(&mut |stray| {
             findings.add(Part::Log, stray, &"no commit makes such a key, or its commit is missing", BACKUP);
         });
         if let Err(error) = looked {
@@ -214,7 +239,7 @@ impl<'a> Walk<'a> {
 
     /// The checkpoints in files of their own that the ledger signed.
     fn signed_checkpoints(&self, findings: &mut Findings) -> Result<Vec<(&'static str, Checkpoint)>, FsckError> {
-        let created = genesis(self.store)?;
+        let created = genesis(self.store.as_ref())?;
         let key: VerifierKey = vkey(&created.origin, created.ledger_key)?;
         let mut signed = Vec::new();
         for (name, remedy) in [

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{OpenError, check_covered, vkey};
-use crate::{engine::log::Log, engine::store::CheckpointFile, format::checkpoint, ledger::LedgerCreated};
+use crate::{engine::node::Node, engine::store::CheckpointFile, format::checkpoint, ledger::LedgerCreated};
 
 /// The newest checkpoint that witnesses cosigned.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct Cosigned {
 
 impl Cosigned {
     /// Reads the file. One that is damaged is none, as witnesses can be asked again; any other has to be of this log.
-    pub(super) fn read(folder: &Path, store: &dyn Log, created: &LedgerCreated) -> Result<Self, OpenError> {
+    pub(super) fn read(folder: &Path, node: &Node, created: &LedgerCreated) -> Result<Self, OpenError> {
         let path = folder.join("cosigned");
         let file = CheckpointFile::new(path.clone());
         let vkey = vkey(&created.origin, created.ledger_key)?;
@@ -33,7 +33,7 @@ impl Cosigned {
         }
         match checkpoint::open(note.as_bytes(), &vkey, &created.origin) {
             Ok(checkpoint) => {
-                check_covered(store, &checkpoint, invalid)?;
+                check_covered(node, &checkpoint, invalid)?;
                 Ok(Self { note, file })
             }
             Err(error) => {

@@ -1,8 +1,6 @@
 //! The audit of a data folder that nobody serves, tree and all. One that was interrupted goes on where it was; entries that
 //! were verified before are only hashed.
 
-use std::io;
-
 use super::{
     Audit, AuditReport, Auditor, Discrepancy, MemoryFolder, Pin, Progress, Unjudged,
     judge::{outcome, remember, until_judged, witnessed},
@@ -12,14 +10,17 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    engine::{log::Log, pipeline, projection::Projection, store::StoreError},
+    engine::{log::Log, pipeline, projection::Projection, store::StoreError, tree::Tree},
     format::checkpoint::Checkpoint,
+    merkle::{Hash, stored_hash_count},
 };
 
 /// What there is to audit in a data folder.
 pub struct FolderLog<'a> {
-    /// The log and its tree.
-    pub store: &'a dyn Log,
+    /// The log.
+    pub log: &'a dyn Log,
+    /// The hashes of its tree as the folder keeps them, if it does.
+    pub tree: Option<Tree>,
     /// The newest signed checkpoint.
     pub note: String,
     /// The newest one that witnesses cosigned, if there is any.
@@ -66,6 +67,14 @@ impl FolderLog<'_> {
         Ok(report.map(|report| witnessed(auditor, shown, report).remembered(memory.condition())))
     }
 
+    /// A hash that the folder keeps of the tree under its checkpoint, all of which was synced before that was signed. One that
+    /// is missing differs from every hash. Nothing where it keeps no tree: a start makes it again.
+    fn kept(&self, number: u64) -> Option<Hash> {
+        let signed = Checkpoint::unverified(self.note.as_bytes())?.size;
+        let tree = self.tree.as_ref().filter(|_| number < stored_hash_count(signed))?;
+        Some(tree.hash(number).unwrap_or_default())
+    }
+
     /// The state that the folder's log continues, or one at the beginning.
     fn begin_with(
         &self,
@@ -74,23 +83,23 @@ impl FolderLog<'_> {
         expected: Option<&Pin>,
         auditor: &Auditor,
     ) -> Result<Remembered, Unaudited> {
-        let store = self.store;
+        let log = self.log;
         for slot in StateSlot::BOTH {
             let Some(remembered) = memory.open(slot, origin, begin) else { continue };
             let start = remembered.size();
             if start == 0 {
                 return Ok(remembered);
             }
-            if !remembered.is_of(expected) || store.size() < start {
+            if !remembered.is_of(expected) || log.size() < start {
                 continue;
             }
             let mut next = 0;
             let known = || {
-                let entries = store.entries(next, pipeline::CHUNK_BYTES).ok()?;
+                let entries = log.entries(next, pipeline::CHUNK_BYTES).ok()?;
                 next += entries.len() as u64;
                 Some(entries)
             };
-            let node = |number, hash| store.tree_hash(number).ok().flatten() == Some(hash);
+            let node = |number, hash| self.kept(number).is_none_or(|kept| kept == hash);
             if remembered.follow(auditor, known, node)?.is_some() {
                 return Ok(remembered);
             }
@@ -105,11 +114,11 @@ impl FolderLog<'_> {
         is_pinned: bool,
         auditor: &Auditor,
     ) -> Result<(Audit, Projection, AuditReport), Unaudited> {
-        let store = self.store;
+        let log = self.log;
         let mut next = resumed.start;
         let read = || {
             auditor.refuse_if_stopped()?;
-            let entries = if next < store.size() { store.entries(next, pipeline::CHUNK_BYTES) } else { Ok(Vec::new()) };
+            let entries = if next < log.size() { log.entries(next, pipeline::CHUNK_BYTES) } else { Ok(Vec::new()) };
             let entries = entries.map_err(|problem| {
                 if matches!(problem, StoreError::Corrupt { .. }) {
                     Stop::Found(Box::new(Discrepancy::LogDamaged { index: next, problem }))
@@ -120,14 +129,10 @@ impl FolderLog<'_> {
             next += entries.len() as u64;
             Ok(entries)
         };
-        let node = |number| match store.tree_hash(number) {
-            // One that is missing differs from every hash.
-            Ok(hash) => Ok(Some(hash.unwrap_or_default())),
-            Err(error) => Err(io::Error::other(error)),
-        };
+        let node = |number| Ok(self.kept(number));
         let ended = memory.replay(&mut resumed, read, |audit, _own, chunk| {
             audit.take(chunk, node)?;
-            (auditor.progress)(Progress::Replayed { entries: audit.size(), all: Some(store.size()) });
+            (auditor.progress)(Progress::Replayed { entries: audit.size(), all: Some(log.size()) });
             Ok(())
         });
         (auditor.progress)(Progress::Ended);

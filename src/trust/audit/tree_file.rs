@@ -10,7 +10,8 @@ use std::{
 
 use super::scratch::buffered;
 use crate::merkle::{
-    Hash, consistency_path, consistency_roots, empty_root, root_at, stored_hash_count, stored_hash_number,
+    Hash, consistency_path, consistency_roots, empty_root, root_at, size_of_stored_hashes, stored_hash_count,
+    stored_hash_number,
 };
 
 const HASH_BYTES: u64 = 32;
@@ -78,17 +79,7 @@ impl TreeFile {
     pub fn size(&mut self) -> io::Result<u64> {
         self.flush()?;
         let hashes = self.file.get_ref().metadata()?.len() / HASH_BYTES;
-        // At least as many hashes as entries, and at most twice as many.
-        let (mut size, mut beyond) = (hashes / 2, hashes.saturating_add(1));
-        while beyond > size + 1 {
-            let middle = u64::midpoint(size, beyond);
-            if stored_hash_count(middle) <= hashes {
-                size = middle;
-            } else {
-                beyond = middle;
-            }
-        }
-        Ok(size)
+        Ok(size_of_stored_hashes(hashes))
     }
 
     /// Adds a hash.

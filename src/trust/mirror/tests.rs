@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    engine::log::{Commit, Log as _, MemoryLog, StoredEntry},
-    engine::store::StoreError,
+    engine::log::{Appended, Commit, Log, MemoryLog, StoredEntry},
+    engine::{past::PastError, tree::Tree},
     format::{proof::Relation, signature::PrivateKey, wire::LEAF_LENGTH},
     merkle::{Frontier, leaf_hash, parse_bundle},
 };
@@ -23,7 +23,8 @@ const COMMIT_ENTRIES: u64 = 1_000;
 
 /// A log with a key, without rules: what its entries say plays no part here.
 struct Growing {
-    store: MemoryLog,
+    log: MemoryLog,
+    tree: Tree,
     frontier: Frontier,
     key: PrivateKey,
     salt: u8,
@@ -32,7 +33,13 @@ struct Growing {
 impl Growing {
     fn new(size: u64) -> Self {
         let key = PrivateKey::from_seed([1; 32]);
-        let mut log = Self { store: MemoryLog::default(), frontier: Frontier::default(), key, salt: 0 };
+        let mut log = Self {
+            log: MemoryLog::default(),
+            tree: Tree::temporary().unwrap(),
+            frontier: Frontier::default(),
+            key,
+            salt: 0,
+        };
         log.grow(size);
         log
     }
@@ -52,13 +59,18 @@ impl Growing {
         while self.frontier.size() < size {
             let first = self.frontier.size();
             let entries: Vec<_> = (first..size.min(first + COMMIT_ENTRIES)).map(|index| self.entry(index)).collect();
-            let (first_tree_hash, mut tree_hashes) = (crate::merkle::stored_hash_count(first), Vec::new());
+            let mut hashes = Vec::new();
             for entry in &entries {
-                self.frontier.append(leaf_hash(&entry.leaf()), |hash| tree_hashes.push(hash));
+                self.frontier.append(leaf_hash(&entry.leaf()), |hash| hashes.push(hash));
             }
             let root = self.frontier.root();
-            self.store.commit(&Commit { entries, first_tree_hash, tree_hashes, root }).unwrap();
+            assert!(matches!(self.log.append(&Commit { entries, root }), Ok(Appended::Done)));
+            self.tree.append(first, &hashes).unwrap();
         }
+    }
+
+    fn log_and_tree(&self) -> (&dyn Log, &Tree) {
+        (&self.log, &self.tree)
     }
 
     fn vkey(&self) -> VerifierKey {
@@ -66,7 +78,7 @@ impl Growing {
     }
 
     fn root(&self, size: u64) -> Hash {
-        root_at(size, |level, index| self.store.node(level, index)).unwrap()
+        self.tree.root(size).unwrap()
     }
 
     fn note(&self, size: u64) -> Vec<u8> {
@@ -74,11 +86,11 @@ impl Growing {
     }
 
     /// As a server that has published `size` entries.
-    fn serve(&self, size: u64) -> impl Fn(TileFile) -> Result<Option<Vec<u8>>, StoreError> {
-        move |file| content(&self.store, size, file)
+    fn serve(&self, size: u64) -> impl Fn(TileFile) -> Result<Option<Vec<u8>>, PastError> {
+        move |file| content(self.log_and_tree(), size, file)
     }
 
-    fn mirror(&self, folder: &Path, size: u64) -> Result<Update, MirrorError<StoreError>> {
+    fn mirror(&self, folder: &Path, size: u64) -> Result<Update, MirrorError<PastError>> {
         update(folder, &self.note(size), &self.vkey(), Scope::New, self.serve(size), |_| ())
     }
 }
@@ -152,7 +164,7 @@ fn a_folder_made_at_once_holds_exactly_the_tree() {
 fn only_published_files_have_content() {
     let log = Growing::new(700);
     let partial = NonZeroU8::new;
-    let has = |published, file| content(&log.store, published, file).unwrap().is_some();
+    let has = |published, file| content(log.log_and_tree(), published, file).unwrap().is_some();
     for (file, size) in [
         (TileFile::Hashes { level: 0, index: 0, partial: partial(1) }, 1),
         (TileFile::Hashes { level: 0, index: 1, partial: partial(44) }, 300),
@@ -220,8 +232,8 @@ fn files_that_do_not_lead_to_the_checkpoint_are_never_written() {
     let note = log.note(1_000);
     for file in files(300, 1_000) {
         let tampered = |asked: TileFile| {
-            let bytes = content(&log.store, 1_000, asked)?;
-            Ok::<_, StoreError>(bytes.map(|mut bytes| {
+            let bytes = content(log.log_and_tree(), 1_000, asked)?;
+            Ok::<_, PastError>(bytes.map(|mut bytes| {
                 if asked == file {
                     *bytes.last_mut().unwrap() ^= 1;
                 }
@@ -233,7 +245,7 @@ fn files_that_do_not_lead_to_the_checkpoint_are_never_written() {
         let now = tree(folder.path());
         assert!(before.iter().all(|(path, bytes)| now.get(path) == Some(bytes)), "{file}");
         for (path, bytes) in now.iter().filter(|(path, _)| !before.contains_key(*path)) {
-            let right = content(&log.store, 1_000, TileFile::parse(path).unwrap()).unwrap();
+            let right = content(log.log_and_tree(), 1_000, TileFile::parse(path).unwrap()).unwrap();
             assert_eq!(right.as_ref(), Some(bytes), "{path} was written while {file} was wrong");
         }
         assert_eq!(verify(folder.path(), &log.vkey()).unwrap().checkpoint.size, 300);
@@ -289,7 +301,7 @@ fn damaged_and_lost_files_are_found_and_written_again() {
 #[test]
 fn two_mirrors_do_not_share_a_folder() {
     let (log, folder) = (Growing::new(10), folder());
-    let held = lock::<StoreError>(folder.path()).unwrap();
+    let held = lock::<PastError>(folder.path()).unwrap();
     let error = log.mirror(folder.path(), 10).unwrap_err();
     assert!(matches!(error, MirrorError::InUse { .. }), "{error}");
     drop(held);

@@ -10,9 +10,9 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 use super::{AskError, Remote, Witnesses};
 use crate::{
     engine::{
-        log::Log,
         sequencer::Published,
         store::{CheckpointFile, StoreError},
+        tree::Tree,
     },
     format::checkpoint::Note,
 };
@@ -30,7 +30,7 @@ const RETRY_MAX: Duration = Duration::from_mins(5);
 pub(crate) struct Rounds {
     witnesses: Witnesses,
     seats: Vec<Seat>,
-    store: Arc<dyn Log>,
+    tree: Arc<Tree>,
     published: watch::Receiver<Published>,
     /// The checkpoint that is being cosigned.
     target: Arc<Published>,
@@ -54,7 +54,7 @@ struct Seat {
 impl Rounds {
     pub(crate) fn new(
         witnesses: Witnesses,
-        store: Arc<dyn Log>,
+        tree: Arc<Tree>,
         published: watch::Receiver<Published>,
         file: CheckpointFile,
         cosigned: watch::Sender<String>,
@@ -65,7 +65,7 @@ impl Rounds {
         };
         let seats = witnesses.remotes.iter().map(seat).collect();
         let kept = cosigned.borrow().clone();
-        Self { witnesses, seats, store, published, target: Arc::default(), file, cosigned, kept }
+        Self { witnesses, seats, tree, published, target: Arc::default(), file, cosigned, kept }
     }
 
     /// Until the publisher is gone.
@@ -109,8 +109,8 @@ impl Rounds {
             }
             waiting.push(number);
             let (remote, size) = (Arc::clone(&seat.remote), seat.size);
-            let (target, store) = (Arc::clone(&self.target), Arc::clone(&self.store));
-            asked.spawn(async move { (number, remote.cosign(size, &target, store.as_ref()).await) });
+            let (target, tree) = (Arc::clone(&self.target), Arc::clone(&self.tree));
+            asked.spawn(async move { (number, remote.cosign(size, &target, &tree).await) });
         }
         let superseded = superseded(self.published.clone());
         tokio::pin!(superseded);
@@ -195,7 +195,7 @@ impl Seat {
                     AskError::Ahead { .. } | AskError::Refused { .. } | AskError::Answer(_) => {
                         tracing::error!("the witness {name} did not cosign {size} entries: {error}");
                     }
-                    AskError::Endpoint(_) | AskError::Late | AskError::Unsteady | AskError::Store(_) => {
+                    AskError::Endpoint(_) | AskError::Late | AskError::Unsteady | AskError::Tree(_) => {
                         tracing::warn!("the witness {name} did not cosign {size} entries: {error}");
                     }
                 }

@@ -1,0 +1,70 @@
+//! A node: a log, and what it has worked out of it for itself, tree and projections. The writer's is one, a follower's
+//! another; readers can't tell them apart.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    engine::{
+        log::Log,
+        projection::{Committed, Projection, ProjectionError, history::HistoryHeads},
+        replay::{Replay, StillReplay},
+        tree::Tree,
+    },
+    format::proto,
+    ledger::Version,
+    merkle::Hash,
+};
+
+/// A log and what follows from it; clones are the same node.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The entries.
+    pub log: Arc<dyn Log>,
+    /// The hashes of their tree.
+    pub tree: Arc<Tree>,
+    /// What readers are shown of them.
+    pub projection: Arc<Projection>,
+}
+
+impl Node {
+    /// What was saved of a log, as far as log and tree have it.
+    ///
+    /// # Errors
+    /// The folder can't be read or written.
+    pub(crate) fn saved(log: Arc<dyn Log>, folder: &Path, origin: &str) -> Result<(Self, Replay), ProjectionError> {
+        std::fs::create_dir_all(folder).map_err(|source| ProjectionError::Io { path: folder.to_owned(), source })?;
+        let in_tree = Tree::open(folder)?.size();
+        let (projection, replay) = Projection::open(folder, origin, log.size().min(in_tree))?;
+        let tree = Tree::open(folder)?;
+        tree.truncate(replay.state.size())?;
+        Ok((Self { log, tree: Arc::new(tree), projection: Arc::new(projection) }, replay))
+    }
+
+    /// Shows durable entries to readers and gives their receipts. `hashes` are those that they make complete in the tree,
+    /// `version` and `root` those after the last of them.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn show(
+        &self,
+        committed: &[Committed<'_>],
+        hashes: &[Hash],
+        version: Version,
+        root: Hash,
+    ) -> Result<Vec<proto::Receipt>, ProjectionError> {
+        if let Some(first) = committed.first() {
+            self.tree.append(first.index, hashes)?;
+        }
+        self.projection.apply(committed, version, root)
+    }
+
+    /// Saves state and tree, so that the next start replays only what comes after. `heads` are those of the projections when
+    /// they stood where the state does.
+    ///
+    /// # Errors
+    /// The files can't be written.
+    pub fn save(&self, replay: &StillReplay, heads: &HistoryHeads) -> Result<(), ProjectionError> {
+        self.tree.sync()?;
+        self.projection.save(replay, heads)
+    }
+}

@@ -1,0 +1,73 @@
+//! The holder of checkpoints, asked from a thread of its own: one that hangs holds up nothing but what waits for it.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use crate::engine::{
+    checkpoint_holder::{CheckpointHolder, Replaced},
+    store::StoreError,
+};
+
+/// How long one look at its answer lasts. A file takes some milliseconds, a quorum some hundred.
+const ANSWER_WAIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 200 } else { 2_000 });
+
+type Answer = Result<Replaced, StoreError>;
+
+/// A replacement: what is held, and what is to be.
+struct Replacement {
+    old: Option<String>,
+    new: String,
+}
+
+/// The thread, and what it was asked last.
+pub(super) struct Hold {
+    requests: mpsc::Sender<Replacement>,
+    answers: mpsc::Receiver<Answer>,
+    /// The last request has no answer yet.
+    waiting: bool,
+}
+
+impl Hold {
+    /// Starts the thread. Nobody waits for its end, as it may never come.
+    pub(super) fn start(holder: Arc<dyn CheckpointHolder>) -> std::io::Result<Self> {
+        let (requests, inbox) = mpsc::channel::<Replacement>();
+        let (outbox, answers) = mpsc::channel();
+        let run = move || {
+            for Replacement { old, new } in inbox {
+                if outbox.send(replace(holder.as_ref(), old.as_deref(), &new)).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("hold".to_owned()).spawn(run)?;
+        Ok(Self { requests, answers, waiting: false })
+    }
+
+    /// What becomes of a replacement; nothing while it hangs. It is to be the same one until there is an answer.
+    pub(super) fn replace(&mut self, old: Option<&str>, new: &str) -> Option<Answer> {
+        if !self.waiting {
+            let request = Replacement { old: old.map(str::to_owned), new: new.to_owned() };
+            // The thread is gone only if it panicked: then no answer comes either.
+            self.waiting = self.requests.send(request).is_ok();
+        }
+        let answer = self.answers.recv_timeout(ANSWER_WAIT).ok();
+        self.waiting &= answer.is_none();
+        answer
+    }
+}
+
+/// Replaces, and looks whether it is so: one that says it holds a checkpoint and doesn't would let somebody else sign another
+/// one of that size.
+fn replace(holder: &dyn CheckpointHolder, old: Option<&str>, new: &str) -> Answer {
+    match holder.replace(old, new)? {
+        Replaced::Done => Ok(match holder.read() {
+            Ok(held) if held.as_deref() == Some(new) => Replaced::Done,
+            Ok(held) => Replaced::Held(held),
+            Err(error) => Replaced::Unknown(error),
+        }),
+        other @ (Replaced::Held(_) | Replaced::NotApplied(_) | Replaced::Unknown(_)) => Ok(other),
+    }
+}
