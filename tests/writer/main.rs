@@ -2,6 +2,7 @@
 //! rules say, whatever else it is doing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod faults;
 mod load;
 mod put_away;
 #[path = "../support/mod.rs"]

@@ -31,7 +31,7 @@ impl Committer {
 
     /// Until the sequencer is gone.
     pub(super) fn run(mut self, inbox: &Slot) -> Result<(), Stop> {
-        let _closing = inbox.closing();
+        let _taking = inbox.taking();
         while let Some(batch) = inbox.take() {
             self.commit(batch)?;
         }

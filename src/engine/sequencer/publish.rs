@@ -31,7 +31,7 @@ use crate::{
 /// the second that an entry may stay unpublished.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// Between two tries where the holder did not take one.
-const RETRY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 5 } else { 500 });
+const RETRY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1 } else { 500 });
 /// How long those who wait for publication go on waiting where it fails, and how long a start and an end try: an engine that
 /// loses its leader has another one by then. Beyond it they hear that their sheet is recorded and not published. In a build for tests,
 /// which have holders that never answer, both are short.
@@ -245,3 +245,6 @@ pub(super) fn publication(
     let inclusion_proof = proof.into_iter().map(|hash| hash.to_vec().into()).collect();
     Ok(proto::Publication { checkpoint: note.clone(), inclusion_proof })
 }
+
+#[cfg(test)]
+mod tests;

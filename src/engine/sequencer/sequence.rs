@@ -49,7 +49,7 @@ impl Sequence {
 
     /// Until all handles are gone and everything is handed on. The last batch carries a snapshot.
     pub(super) fn run(mut self, inbox: &Receiver<Vec<Verified>>, outbox: &Slot) -> Result<(), Stop> {
-        let _closing = outbox.closing();
+        let _putting = outbox.putting();
         while let Ok(group) = inbox.recv() {
             let mut batch = Self::new_batch();
             for job in group {
@@ -61,16 +61,19 @@ impl Sequence {
                         batch.tried.push(Tried { results, reflected_index, reply, permit });
                     }
                 }
-                if batch.is_full() {
-                    self.hand_on(&mut batch, outbox);
+                if batch.is_full() && !self.hand_on(&mut batch, outbox) {
+                    return Ok(());
                 }
             }
-            self.hand_on(&mut batch, outbox);
+            if !self.hand_on(&mut batch, outbox) {
+                return Ok(());
+            }
         }
         let mut last = Self::new_batch();
         last.snapshot = Some(Box::new(self.replay.still()));
         (last.root, last.version) = (self.replay.frontier.root(), self.replay.state.version().clone());
-        outbox.put(last);
+        // Where the committer has ended by itself, nobody saves it.
+        let _taken = outbox.put(last);
         Ok(())
     }
 
@@ -88,11 +91,11 @@ impl Sequence {
         }
     }
 
-    /// Hands the batch on, if it holds anything.
-    fn hand_on(&mut self, batch: &mut Batch, outbox: &Slot) {
+    /// Hands the batch on, if it holds anything. False where nobody commits any more.
+    fn hand_on(&mut self, batch: &mut Batch, outbox: &Slot) -> bool {
         let nothing = batch.passed.is_empty() && batch.repeated.is_empty();
         if nothing && batch.refused.is_empty() && batch.tried.is_empty() {
-            return;
+            return true;
         }
         (batch.root, batch.version) = (self.replay.frontier.root(), self.replay.state.version().clone());
         if self.replay.state.size() >= self.snapshot_at {
@@ -102,7 +105,7 @@ impl Sequence {
         let durable = self.log.size();
         self.recent = self.recent.split_off(&durable);
         let next = Self::new_batch();
-        outbox.put(std::mem::replace(batch, next));
+        outbox.put(std::mem::replace(batch, next))
     }
 
     fn sequence(

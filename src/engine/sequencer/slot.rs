@@ -10,12 +10,22 @@ struct Contents {
     closed: bool,
 }
 
-/// Closes a slot when it is dropped.
-pub(super) struct Closing<'a>(&'a Slot);
+/// Closes a slot when it is dropped, in whatever way its owner ends.
+pub(super) struct Closing<'a> {
+    slot: &'a Slot,
+    /// Nobody takes what waits any more.
+    of_taker: bool,
+}
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.close();
+        let mut contents = self.slot.contents();
+        contents.closed = true;
+        // Those who wait for an answer are told that there will be none.
+        let unwanted = if self.of_taker { contents.batch.take() } else { None };
+        self.slot.changed.notify_all();
+        drop(contents);
+        drop(unwanted);
     }
 }
 
@@ -31,29 +41,30 @@ impl Slot {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a batch to what waits; waits itself while that is full. In a slot that is closed it is dropped, and with it
-    /// whoever waits for an answer is told that there will be none.
-    pub(super) fn put(&self, batch: Batch) {
+    /// Adds a batch to what waits; waits itself while that is full. False in a slot that is closed: nobody takes it.
+    #[must_use]
+    pub(super) fn put(&self, batch: Batch) -> bool {
         let full = |contents: &mut Contents| contents.batch.as_ref().is_some_and(Batch::is_full) && !contents.closed;
         let mut contents = self.changed.wait_while(self.contents(), full).unwrap_or_else(PoisonError::into_inner);
         if contents.closed {
-            return;
+            return false;
         }
         match &mut contents.batch {
             Some(waiting) => waiting.append(batch),
             none => *none = Some(batch),
         }
         self.changed.notify_all();
+        true
     }
 
-    /// Closes the slot at the end of what comes back, in whatever way that is: nobody puts anything more, or nobody takes it.
-    pub(super) const fn closing(&self) -> Closing<'_> {
-        Closing(self)
+    /// Nobody puts anything more once what comes back is dropped.
+    pub(super) const fn putting(&self) -> Closing<'_> {
+        Closing { slot: self, of_taker: false }
     }
 
-    fn close(&self) {
-        self.contents().closed = true;
-        self.changed.notify_all();
+    /// Nobody takes anything more once what comes back is dropped.
+    pub(super) const fn taking(&self) -> Closing<'_> {
+        Closing { slot: self, of_taker: true }
     }
 
     /// Waits until no batch waits: what comes next is the beginning of the next commit.
