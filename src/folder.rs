@@ -5,14 +5,12 @@ mod build;
 pub mod defaults;
 pub mod demo;
 mod fsck;
-mod identity;
 mod open;
 mod restore;
 
 pub use self::{
     build::PlaceError,
     fsck::{Findings, FsckError, Part, Problem, fsck},
-    identity::Identity,
     open::{Creation, Ledger, OpenError, OpenOptions, open},
     restore::{RestoreError, RestoreOptions, Restored, restore},
 };
@@ -20,3 +18,4 @@ pub(crate) use self::{
     build::{Building, in_place},
     open::{GenesisNumbers, genesis_event, vkey},
 };
+pub use crate::access::Identity;
