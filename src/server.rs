@@ -1,16 +1,11 @@
 //! The gRPC edge: one service, health and reflection.
 
 mod answer;
-mod cursor;
-mod digest;
 mod edge;
-mod find;
 mod http;
 mod messages;
-mod proof;
 mod read;
 mod reason;
-mod record;
 mod status;
 mod stream;
 mod submit;
@@ -18,17 +13,15 @@ mod worker;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-};
+use tokio::{net::TcpListener, sync::watch};
 use tonic::{Request, Response, Status};
 
 pub use self::worker::RunError;
-use self::{answer::answer, edge::Spoken};
+use self::{answer::answer, edge::Spoken, read::READER, status::read_status};
 use crate::{
-    engine::{node::Node, sequencer::Sequencer},
-    folder::{Identity, Ledger},
+    access::{Lane, ReadError, Reads, ReadsParts},
+    engine::sequencer::Sequencer,
+    folder::Ledger,
     format::proto::{
         self,
         ledger_service_server::{LedgerService, LedgerServiceServer},
@@ -39,17 +32,9 @@ use crate::{
 /// What the service answers from.
 #[derive(Clone)]
 pub(crate) struct Service {
-    pub(crate) node: Node,
+    pub(crate) reads: Reads,
     pub(crate) sequencer: Sequencer,
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) cosigned: watch::Receiver<String>,
     pub(crate) shutdown: watch::Receiver<bool>,
-    /// Digests under way: one reads every row there is.
-    pub(crate) digests: Arc<Semaphore>,
-    /// Searches for accounts under way: one looks at every account there is.
-    pub(crate) searches: Arc<Semaphore>,
-    /// Reads of whole entries under way.
-    pub(crate) entry_reads: Arc<Semaphore>,
 }
 
 /// Serves a ledger until `shutdown` completes; what was taken in by then is committed, answered and published.
@@ -68,19 +53,17 @@ pub async fn run(
         let (tree, published) = (Arc::clone(&node.tree), sequencer.published());
         tokio::spawn(Rounds::new(witnesses, tree, published, cosigned.file, cosigned_sender).run())
     });
-    let service = Service {
-        node,
-        sequencer: sequencer.clone(),
-        identity: Arc::new(identity),
+    let reads = Reads::new(ReadsParts {
+        node: node.clone(),
+        published: sequencer.published(),
         cosigned: cosigned_receiver,
-        shutdown: stopping,
-        digests: Arc::new(Semaphore::new(1)),
-        searches: Arc::new(Semaphore::new(1)),
-        entry_reads: Arc::new(Semaphore::new(ENTRY_READS_MAX)),
-    };
+        stopping: stopping.clone(),
+        identity,
+    });
+    let service = Service { reads, sequencer: sequencer.clone(), shutdown: stopping };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LedgerServiceServer<Service>>().await;
-    let expiry = tokio::spawn(submit::expire_holds(service.clone(), service_key));
+    let expiry = tokio::spawn(submit::expire_holds(sequencer.clone(), node.projection, service_key));
     let workers = worker::start(&service, &health_service)?;
     drop(service);
     tokio::select! {
@@ -108,26 +91,25 @@ pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().is_loopback()
 }
 
-/// Reads of whole entries at a time: a page of details decodes up to 800 sheets of 256 KiB, one after another, and must not
-/// take both cores from the writer.
-const ENTRY_READS_MAX: usize = 1;
-
 impl Service {
-    /// Answers from whole entries of the log, beside the thread that carries connections: others of it go on meanwhile.
+    /// Answers what takes a while to read beside the thread that carries connections: others of it go on meanwhile.
     async fn beside<M: prost::Message + Send + 'static>(
         &self,
-        read: impl FnOnce(&Self) -> Result<M, Status> + Send + 'static,
+        lane: Lane,
+        read: impl FnOnce(&Reads) -> Result<M, ReadError> + Send + 'static,
     ) -> Answer<M> {
-        let permit = Arc::clone(&self.entry_reads).acquire_owned().await;
-        let service = self.clone();
-        let read = move || {
-            // Given back when the read is over, not when whoever asked is gone.
-            let _permit = permit;
-            read(&service)
-        };
-        let read = tokio::task::spawn_blocking(read).await.map_err(|ended| status::unfinished(&ended))?;
-        read.and_then(answer)
+        told(self.reads.beside(lane, read).await)
     }
+
+    /// Waits until an entry is reflected.
+    async fn reach(&self, min_index: u64) -> Result<(), Status> {
+        self.reads.reach(READER, min_index).await.map_err(|error| read_status(&error))
+    }
+}
+
+/// The answer to a read, or why there is none.
+fn told<M: prost::Message>(read: Result<M, ReadError>) -> Answer<M> {
+    read.map_err(|error| read_status(&error)).and_then(answer)
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -157,111 +139,117 @@ impl LedgerService for Service {
     }
 
     async fn get_status(&self, _: Request<proto::GetStatusRequest>) -> Answer<proto::GetStatusResponse> {
-        answer(self.status())
+        told(read::status(&self.reads))
     }
 
     async fn get_checkpoint(&self, _: Request<proto::GetCheckpointRequest>) -> Answer<proto::GetCheckpointResponse> {
-        let checkpoint = self.sequencer.published().borrow().note.clone();
-        let cosigned = self.cosigned.borrow().clone();
-        answer(proto::GetCheckpointResponse { checkpoint, cosigned })
+        told(read::checkpoint(&self.reads))
     }
 
     async fn get_entry(&self, request: Request<proto::GetEntryRequest>) -> Answer<proto::GetEntryResponse> {
-        let entry = Some(self.entry(request.into_inner().index)?);
-        answer(proto::GetEntryResponse { entry })
+        let request = request.into_inner();
+        self.beside(Lane::Rows, move |reads| read::entry(reads, request)).await
     }
 
     async fn get_receipt(&self, request: Request<proto::GetReceiptRequest>) -> Answer<proto::GetReceiptResponse> {
-        let receipt = Some(self.receipt(request.into_inner().index)?);
-        answer(proto::GetReceiptResponse { receipt })
+        let request = request.into_inner();
+        self.beside(Lane::Rows, move |reads| read::receipt(reads, request)).await
     }
 
     async fn get_account(&self, request: Request<proto::GetAccountRequest>) -> Answer<proto::GetAccountResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.account(&request).and_then(answer)
+        told(read::account(&self.reads, &request))
     }
 
     async fn find_accounts(&self, request: Request<proto::FindAccountsRequest>) -> Answer<proto::FindAccountsResponse> {
-        self.accounts_beginning_with(request.into_inner()).await.and_then(answer)
+        let request = request.into_inner();
+        self.beside(Lane::Searches, move |reads| read::accounts_found(reads, &request)).await
     }
 
     async fn get_record(&self, request: Request<proto::GetRecordRequest>) -> Answer<proto::GetRecordResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.beside(move |service| service.record(&request)).await
+        self.beside(Lane::Entries, move |reads| read::record(reads, request)).await
     }
 
     async fn get_records(&self, request: Request<proto::GetRecordsRequest>) -> Answer<proto::GetRecordsResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.beside(move |service| service.records(&request)).await
+        self.beside(Lane::Entries, move |reads| read::records(reads, &request)).await
     }
 
     async fn list_accounts(&self, request: Request<proto::ListAccountsRequest>) -> Answer<proto::ListAccountsResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.accounts(&request).and_then(answer)
+        self.beside(Lane::Rows, move |reads| read::accounts(reads, request)).await
     }
 
     async fn get_balance(&self, request: Request<proto::GetBalanceRequest>) -> Answer<proto::GetBalanceResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.balance(&request).and_then(answer)
+        // One look, and the call that there is most of.
+        if request.as_of.is_none() {
+            return told(read::balance(&self.reads, &request));
+        }
+        self.beside(Lane::Rows, move |reads| read::balance(reads, &request)).await
     }
 
     async fn list_history(&self, request: Request<proto::ListHistoryRequest>) -> Answer<proto::ListHistoryResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        if !request.details {
-            return self.history(&request).and_then(answer);
-        }
-        self.beside(move |service| service.history(&request)).await
+        let lane = if request.details { Lane::Entries } else { Lane::Rows };
+        self.beside(lane, move |reads| read::history(reads, request)).await
     }
 
     async fn list_holds(&self, request: Request<proto::ListHoldsRequest>) -> Answer<proto::ListHoldsResponse> {
         let request = request.into_inner();
         self.reach(request.min_index).await?;
-        self.holds(&request).and_then(answer)
+        self.beside(Lane::Rows, move |reads| read::holds(reads, request)).await
     }
 
     async fn list_keys(&self, request: Request<proto::ListKeysRequest>) -> Answer<proto::ListKeysResponse> {
-        self.keys(&request.into_inner()).and_then(answer)
+        let request = request.into_inner();
+        self.beside(Lane::Rows, move |reads| read::keys(reads, request)).await
     }
 
     async fn list_regions(&self, _: Request<proto::ListRegionsRequest>) -> Answer<proto::ListRegionsResponse> {
-        answer(self.regions())
+        self.beside(Lane::Rows, read::regions).await
     }
 
     async fn get_state_digest(
         &self,
         request: Request<proto::GetStateDigestRequest>,
     ) -> Answer<proto::GetStateDigestResponse> {
-        self.state_digest(request.into_inner()).await.and_then(answer)
+        told(read::state_digest(&self.reads, request.into_inner()).await)
     }
 
     async fn get_inclusion_proof(
         &self,
         request: Request<proto::GetInclusionProofRequest>,
     ) -> Answer<proto::GetInclusionProofResponse> {
-        self.inclusion_proof(request.into_inner()).and_then(answer)
+        let request = request.into_inner();
+        self.beside(Lane::Rows, move |reads| read::inclusion_proof(reads, request)).await
     }
 
     async fn get_consistency_proof(
         &self,
         request: Request<proto::GetConsistencyProofRequest>,
     ) -> Answer<proto::GetConsistencyProofResponse> {
-        self.consistency_proof(request.into_inner()).and_then(answer)
+        let request = request.into_inner();
+        self.beside(Lane::Rows, move |reads| read::consistency_proof(reads, request)).await
     }
 
     async fn get_event_proof(
         &self,
         request: Request<proto::GetEventProofRequest>,
     ) -> Answer<proto::GetEventProofResponse> {
-        self.event_proof(&request.into_inner()).and_then(answer)
+        let request = request.into_inner();
+        self.beside(Lane::Rows, move |reads| read::event_proof(reads, &request)).await
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Answer<Self::SubscribeStream> {
-        Ok(Response::new(stream::subscribe(self, request.into_inner().from_index)))
+        let entries = stream::subscribe(self, request.into_inner().from_index);
+        entries.map(Response::new).map_err(|error| read_status(&error))
     }
 }

@@ -65,6 +65,11 @@ reasons! {
         "a value of the request can't be taken: the field is named beside it",
         "请求里有一个值不行：字段名见旁",
     );
+    /// The reader is not shown this.
+    NotPermitted, PermissionDenied, Text::new(
+        "this is shown on the ledger's own machine alone; ask there",
+        "这些内容只在账本所在的机器上显示；请在那里查询",
+    );
     /// No such account.
     AccountUnknown, NotFound, Text::new(
         "the account does not exist; check its id, or open it first",

@@ -7,7 +7,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::reason::Reason;
 use crate::{
-    engine::{projection::ProjectionError, sequencer::SubmitError, store::StoreError},
+    access::ReadError,
+    engine::sequencer::SubmitError,
     format::{proto, wire},
     ledger::{Language, Refusal, Say},
 };
@@ -151,6 +152,7 @@ const fn retry(reason: Reason) -> Option<Duration> {
         // Stated by the queue itself.
         Reason::QueueFull
         | Reason::FieldInvalid
+        | Reason::NotPermitted
         | Reason::AccountUnknown
         | Reason::EntryUnknown
         | Reason::EventUnknown
@@ -172,15 +174,30 @@ const fn retry(reason: Reason) -> Option<Duration> {
 }
 
 /// A value of a request that can't be.
-pub(crate) fn invalid(field: &str, expected: &str) -> Status {
-    failure(Reason::FieldInvalid, field, &format!("{field}: expected {expected}"))
+pub(crate) fn invalid(field: &'static str, expected: &'static str) -> Status {
+    read_status(&ReadError::invalid(field, expected))
 }
 
-/// An entry that isn't reflected in time.
-pub(crate) fn not_reached(min_index: u64, size: u64, waited: Duration) -> Status {
-    let waited = waited.as_secs();
-    let text = format!("entry {min_index} isn't recorded yet, the log has {size} entries; waited {waited} s");
-    failure(Reason::IndexNotReached, "", &text)
+/// Why a read has no answer. What failed the ledger's files goes to the operator's log, not to the reader.
+pub(crate) fn read_status(error: &ReadError) -> Status {
+    let reason = match error {
+        ReadError::NotPermitted => Reason::NotPermitted,
+        ReadError::FieldInvalid { .. } => Reason::FieldInvalid,
+        ReadError::AccountUnknown { .. } => Reason::AccountUnknown,
+        ReadError::EntryUnknown { .. } => Reason::EntryUnknown,
+        ReadError::EventUnknown { .. } => Reason::EventUnknown,
+        ReadError::RecordUnknown { .. } => Reason::RecordUnknown,
+        ReadError::IndexOutOfRange { .. } => Reason::IndexOutOfRange,
+        ReadError::TimeOutOfRange => Reason::TimeOutOfRange,
+        ReadError::IndexNotReached { .. } => Reason::IndexNotReached,
+        ReadError::DigestBusy => Reason::DigestBusy,
+        ReadError::ShuttingDown => Reason::ShuttingDown,
+        ReadError::Failed { problem } => {
+            tracing::error!("a read failed: {problem}");
+            Reason::ReadFailed
+        }
+    };
+    failure(reason, error.field(), &error.to_string())
 }
 
 /// A call that was under way when its deadline passed.
@@ -195,24 +212,13 @@ pub(crate) fn deadline_exceeded() -> Status {
 
 /// A call that the service's end cut short.
 pub(crate) fn shutting_down() -> Status {
-    failure(Reason::ShuttingDown, "", "the service is going down; ask again when it is back")
+    read_status(&ReadError::ShuttingDown)
 }
 
 /// Work beside the threads that answer, which ended without a result: the service goes down, or it failed.
 pub(crate) fn unfinished(ended: &tokio::task::JoinError) -> Status {
-    if ended.is_cancelled() { shutting_down() } else { broken(ended) }
-}
-
-/// The disk failed a reader.
-pub(crate) fn broken(error: &dyn std::error::Error) -> Status {
-    damaged(&error.to_string())
-}
-
-/// What was read can't be.
-pub(crate) fn damaged(problem: &str) -> Status {
-    tracing::error!("a read failed: {problem}");
-    let message = "the ledger's files could not be read; the operator finds the cause in the log";
-    failure(Reason::ReadFailed, "", message)
+    let failed = || ReadError::Failed { problem: ended.to_string() };
+    read_status(&if ended.is_cancelled() { ReadError::ShuttingDown } else { failed() })
 }
 
 /// An answer that no client would take.
@@ -275,33 +281,6 @@ pub(crate) fn named(status: Status, method: &str) -> Status {
         | Code::Unavailable
         | Code::DataLoss
         | Code::Unauthenticated => status,
-    }
-}
-
-impl From<StoreError> for ReadFailure {
-    fn from(error: StoreError) -> Self {
-        Self(broken(&error))
-    }
-}
-
-impl From<ProjectionError> for ReadFailure {
-    fn from(error: ProjectionError) -> Self {
-        Self(broken(&error))
-    }
-}
-
-impl From<Status> for ReadFailure {
-    fn from(status: Status) -> Self {
-        Self(status)
-    }
-}
-
-/// A read's failure on its way to a status.
-pub(crate) struct ReadFailure(Status);
-
-impl From<ReadFailure> for Status {
-    fn from(failure: ReadFailure) -> Self {
-        failure.0
     }
 }
 

@@ -11,10 +11,12 @@ use super::{
     answer::check,
     edge::Spoken,
     messages::until_published,
-    status::{broken, named, shutting_down, unfinished},
+    read::READER,
+    status::{named, read_status, shutting_down},
     submit::result,
 };
 use crate::{
+    access::{Lane, ReadError},
     engine::sequencer::{Accepted, SubmitError},
     format::{proto, wire},
 };
@@ -101,15 +103,15 @@ async fn take(service: &Service, request: proto::SubmitStreamRequest) -> Result<
 }
 
 /// Entries from an index on. What a slow reader hasn't taken yet stays in the log, but for a few entries read ahead.
-pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::SubscribeResponse> {
+pub(super) fn subscribe(service: &Service, from_index: u64) -> Result<Responses<proto::SubscribeResponse>, ReadError> {
     let (entries, waiting) = mpsc::channel(READ_AHEAD_MAX);
-    let (store, mut durable) = (Arc::clone(&service.node.log), service.node.projection.durable());
+    let (reads, mut size) = (service.reads.clone(), service.reads.size(READER)?);
     let mut shutdown = service.shutdown.clone();
     tokio::spawn(async move {
         let mut next = from_index;
         loop {
             let more = tokio::select! {
-                size = durable.wait_for(|size| *size > next) => size.is_ok(),
+                size = size.wait_for(|size| *size > next) => size.is_ok(),
                 _ = shutdown.wait_for(|stop| *stop) => false,
                 () = entries.closed() => return,
             };
@@ -118,17 +120,12 @@ pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::
                 let _gone = entries.send(Err(shutting_down())).await;
                 return;
             }
-            let read = store.clone();
-            let batch = tokio::task::spawn_blocking(move || read.entries(next, READ_BYTES)).await;
+            let batch = reads.beside(Lane::Rows, move |reads| reads.entries(READER, next, READ_BYTES)).await;
             let batch = match batch {
-                Ok(Ok(batch)) => batch,
-                Ok(Err(error)) => {
+                Ok(batch) => batch,
+                Err(error) => {
                     // The reader is told; if it is gone there is nobody to tell.
-                    let _gone = entries.send(Err(broken(&error))).await;
-                    return;
-                }
-                Err(ended) => {
-                    let _gone = entries.send(Err(unfinished(&ended))).await;
+                    let _gone = entries.send(Err(read_status(&error))).await;
                     return;
                 }
             };
@@ -141,5 +138,5 @@ pub(super) fn subscribe(service: &Service, from_index: u64) -> Responses<proto::
             }
         }
     });
-    Box::pin(ReceiverStream::new(waiting))
+    Ok(Box::pin(ReceiverStream::new(waiting)))
 }

@@ -1,6 +1,6 @@
 //! Submissions: one, many, tried only; and the service key's own.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tonic::Status;
@@ -13,7 +13,10 @@ use super::{
     status::{failure_message, invalid, refusal_message, submit_status, unfinished},
 };
 use crate::{
-    engine::sequencer::{Accepted, SubmitError},
+    engine::{
+        projection::Projection,
+        sequencer::{Accepted, Sequencer, SubmitError},
+    },
     format::{
         proto::{self, event::Kind},
         signature::PrivateKey,
@@ -133,22 +136,22 @@ pub(super) fn result(outcome: Result<Accepted, SubmitError>, language: Option<La
 }
 
 /// Lets holds expire that ran out: an event like any other, signed by the service key.
-pub(super) async fn expire_holds(service: Service, key: Option<PrivateKey>) {
+pub(super) async fn expire_holds(sequencer: Sequencer, projection: Arc<Projection>, key: Option<PrivateKey>) {
     let Some(key) = key else { return };
     loop {
         tokio::time::sleep(EXPIRY_INTERVAL).await;
-        let Some(sheet) = expiry_sheet(&service, &key) else { continue };
-        if let Err(error) = service.sequencer.submit(sheet, false).await {
+        let Some(sheet) = expiry_sheet(&sequencer, &projection, &key) else { continue };
+        if let Err(error) = sequencer.submit(sheet, false).await {
             // Somebody else ended one of them meanwhile: the next round sees it.
             tracing::warn!("holds that ran out were not expired: {error}");
         }
     }
 }
 
-fn expiry_sheet(service: &Service, key: &PrivateKey) -> Option<proto::Sheet> {
+fn expiry_sheet(sequencer: &Sequencer, projection: &Projection, key: &PrivateKey) -> Option<proto::Sheet> {
     // Where nobody knows the time, nothing is over.
-    let Millis(now) = service.sequencer.now().ok()?;
-    let version = service.node.projection.shown().version().clone();
+    let Millis(now) = sequencer.now().ok()?;
+    let version = projection.shown().version().clone();
     let over: Vec<Kind> = version
         .holds()
         .run_out(Millis(now))

@@ -173,7 +173,7 @@ fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
     }
     let ending = middleware::from_fn_with_state(service.shutdown.clone(), edge::until_shutdown);
     let standard = Routes::from(standard.into_axum_router().route_layer(ending));
-    let public = http::routes(&service);
+    let public = http::routes(&service.reads);
     let ledger = LedgerServiceServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(ANSWER_BYTES_MAX);

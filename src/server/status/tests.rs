@@ -20,7 +20,8 @@ fn a_full_queue_says_when_to_come_again() {
 #[test]
 fn reads_that_are_worth_another_try_say_when() {
     let waits = |status: &Status| status.get_details_retry_info().and_then(|retry| retry.retry_delay);
-    assert_eq!(waits(&not_reached(9, 2, Duration::from_secs(5))), Some(REACH_RETRY));
+    let not_reached = ReadError::IndexNotReached { min_index: 9, size: 2, waited: Duration::from_secs(5) };
+    assert_eq!(waits(&read_status(&not_reached)), Some(REACH_RETRY));
     assert_eq!(waits(&failure(Reason::DigestBusy, "", "another is being made")), Some(DIGEST_RETRY));
     assert_eq!(waits(&shutting_down()), None, "nobody knows");
     let status = failure(Reason::DigestBusy, "", "another is being made");
