@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod faults;
+mod follower;
 mod load;
 mod put_away;
 #[path = "../support/mod.rs"]
@@ -90,6 +91,7 @@ struct Service {
     ledger: Ledger,
     clock: Set,
     log: Arc<SlowLog>,
+    node: Node,
     projection: Arc<Projection>,
     sequencer: Sequencer,
     threads: Threads,
@@ -106,7 +108,7 @@ impl Service {
         let (node, replay) = Node::open(log.clone(), &projections, ORIGIN).unwrap();
         let projection = Arc::clone(&node.projection);
         let (sequencer, threads) = sequencer::start(SequencerParts {
-            node,
+            node: node.clone(),
             replay,
             clock: Clock::start(Box::new(clock.clone()), None, None).unwrap(),
             ledger_key: support::key(99),
@@ -115,7 +117,7 @@ impl Service {
             on_stop: Arc::new(|stop| panic!("{stop}")),
         })
         .unwrap();
-        Self { ledger, clock, log, projection, sequencer, threads }
+        Self { ledger, clock, log, node, projection, sequencer, threads }
     }
 
     fn stop(self) -> (Ledger, Arc<SlowLog>) {
