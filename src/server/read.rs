@@ -9,8 +9,8 @@ use super::messages::{
 };
 use crate::{
     access::{
-        AccountsAsked, AsOf, Balance, ConsistencyProof, EventProof, Found, HistoryAsked, HoldsAsked, KeysAsked, Page,
-        PageSize, Places, ReadError, Reader, Reads, Reflected, StateDigest,
+        AccountsAsked, AsOf, Balance, ConsistencyProof, EventProof, Found, HistoryAsked, HistoryRow, HoldsAsked,
+        KeysAsked, Page, PageSize, Places, ReadError, Reader, Reads, Reflected, StateDigest,
     },
     format::{proto, wire},
     ledger::{EventKind, EventRef, LogIndex, Millis, Minutes},
@@ -110,12 +110,9 @@ pub(super) fn balance(
     })
 }
 
-pub(super) fn history(
-    reads: &Reads,
-    request: proto::ListHistoryRequest,
-) -> Result<proto::ListHistoryResponse, ReadError> {
+pub(super) fn history_asked(request: proto::ListHistoryRequest) -> Result<HistoryAsked, ReadError> {
     let kind = |kind: &i32| u8::try_from(*kind).ok().and_then(EventKind::of_number);
-    let asked = HistoryAsked {
+    Ok(HistoryAsked {
         page_size: PageSize::of_history(request.page_size)?,
         account: account_id("account", &request.account)?,
         order: history_order(request.order),
@@ -125,13 +122,15 @@ pub(super) fn history(
         at_index: request.at_index.map(LogIndex),
         cursor: optional_cursor(request.cursor),
         details: request.details,
-    };
-    let Page { rows, next, reflected_index } = reads.history(READER, &asked)?;
-    Ok(proto::ListHistoryResponse {
-        rows: rows.into_iter().map(row_message).collect(),
-        next_cursor: cursor_message(next),
-        reflected_index: reflected_index.0,
     })
+}
+
+pub(super) fn history_message(page: Page<HistoryRow>) -> proto::ListHistoryResponse {
+    proto::ListHistoryResponse {
+        rows: page.rows.into_iter().map(row_message).collect(),
+        next_cursor: cursor_message(page.next),
+        reflected_index: page.reflected_index.0,
+    }
 }
 
 pub(super) fn record(reads: &Reads, request: proto::GetRecordRequest) -> Result<proto::GetRecordResponse, ReadError> {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::growth::Growth;
 pub use self::page::{Page, PageRequest};
-use super::rows::{EntryRow, PostingRow, ProjectionError, RowFile, WarningRow};
+use super::rows::{EntryRow, Glance, PostingRow, ProjectionError, RowFile, WarningRow};
 use crate::ledger::{
     EventRef,
     table::{Blocks, FixedRow, Rows as _},
@@ -292,13 +292,18 @@ impl History {
     }
 
     /// The row that a link of row `number` leads to; none for a link of 0.
-    fn follow(&self, number: u64, row: &PostingRow, link: u64) -> Result<Option<(u64, PostingRow)>, ProjectionError> {
+    fn follow(
+        &self,
+        glance: Option<&Glance>,
+        (number, row): (u64, &PostingRow),
+        link: u64,
+    ) -> Result<Option<(u64, PostingRow)>, ProjectionError> {
         let Some(linked) = link.checked_sub(1) else { return Ok(None) };
         // Links lead back, or a walk might never end.
         if linked >= number {
             return Err(self.postings.corrupt(number));
         }
-        let found = self.postings.read(linked)?;
+        let found = self.postings.read_by(glance, linked)?;
         let leads_back = found.account == row.account && found.ordinal < row.ordinal;
         if leads_back { Ok(Some((linked, found))) } else { Err(self.postings.corrupt(linked)) }
     }
@@ -311,11 +316,12 @@ impl History {
     /// that one. So 192 for 4,000 rows, 384 for 262,000 and 960 for a billion.
     fn seek(
         &self,
+        glance: Option<&Glance>,
         account: u32,
         fits: impl Fn(&PostingRow) -> bool,
     ) -> Result<Option<(u64, PostingRow)>, ProjectionError> {
         let Some((mut number, _)) = self.newest(account) else { return Ok(None) };
-        let mut row = self.postings.read(number)?;
+        let mut row = self.postings.read_by(glance, number)?;
         if row.account != account {
             return Err(self.postings.corrupt(number));
         }
@@ -326,7 +332,7 @@ impl History {
         let mut too_far = 0;
         loop {
             if row.skip > too_far && row.skip != row.previous {
-                match self.follow(number, &row, row.skip)? {
+                match self.follow(glance, (number, &row), row.skip)? {
                     Some((_, skipped)) if fits(&skipped) => too_far = row.skip,
                     Some(skipped) => {
                         (number, row) = skipped;
@@ -335,7 +341,7 @@ impl History {
                     None => {}
                 }
             }
-            match self.follow(number, &row, row.previous)? {
+            match self.follow(glance, (number, &row), row.previous)? {
                 Some((found, previous)) if fits(&previous) => return Ok(Some((found, previous))),
                 Some(previous) => (number, row) = previous,
                 None => return Ok(None),
@@ -346,9 +352,14 @@ impl History {
     /// An account's row by its ordinal.
     ///
     /// # Errors
-    /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`].
-    pub fn seek_ordinal(&self, account: u32, ordinal: u32) -> Result<Option<(u64, PostingRow)>, ProjectionError> {
-        Ok(self.seek(account, |row| row.ordinal <= ordinal)?.filter(|(_, row)| row.ordinal == ordinal))
+    /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`]; of a glance also [`ProjectionError::NotAtHand`].
+    pub fn seek_ordinal(
+        &self,
+        glance: Option<&Glance>,
+        account: u32,
+        ordinal: u32,
+    ) -> Result<Option<(u64, PostingRow)>, ProjectionError> {
+        Ok(self.seek(glance, account, |row| row.ordinal <= ordinal)?.filter(|(_, row)| row.ordinal == ordinal))
     }
 
     /// An account's newest row of an entry up to `index`.
@@ -356,7 +367,7 @@ impl History {
     /// # Errors
     /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`].
     pub fn as_of_index(&self, account: u32, index: u64) -> Result<Option<PostingRow>, ProjectionError> {
-        Ok(self.seek(account, |row| row.index <= index)?.map(|(_, row)| row))
+        Ok(self.seek(None, account, |row| row.index <= index)?.map(|(_, row)| row))
     }
 
     /// The last entry recorded at or before a time.
@@ -370,6 +381,11 @@ impl History {
             if self.entries.read(middle)?.recorded_at_ms <= ms { start = middle + 1 } else { end = middle }
         }
         Ok(start.checked_sub(1))
+    }
+
+    /// The row of the first entry.
+    fn first_entry(&self, glance: Option<&Glance>) -> Result<Option<EntryRow>, ProjectionError> {
+        if self.published().entries == 0 { Ok(None) } else { self.entries.read_by(glance, 0).map(Some) }
     }
 
     /// The row of an entry, if there is such an entry.

@@ -2,7 +2,9 @@
 //! write path; a snapshot syncs first and keeps the counts, and a start cuts what came after.
 
 use std::{
+    cell::Cell,
     fs::{File, OpenOptions},
+    io::IoSliceMut,
     marker::PhantomData,
     ops::Range,
     os::unix::fs::FileExt,
@@ -34,6 +36,9 @@ pub enum ProjectionError {
         /// Index of the entry that was given instead.
         found: u64,
     },
+    /// Only of a [`Glance`]: what it would need is not in memory, or it is more than it may read.
+    #[error("the rows are not all in memory")]
+    NotAtHand,
     /// A row doesn't fit to those that it links to. What is derived comes back from the log.
     #[error("{path}: row {row} is damaged; stop the service, delete this file's folder, and start it again")]
     Corrupt {
@@ -42,6 +47,20 @@ pub enum ProjectionError {
         /// Number of the row.
         row: u64,
     },
+}
+
+/// A look that waits for no disk: it may read so many rows, and only what the operating system has in memory.
+#[derive(Debug)]
+pub struct Glance {
+    rows_left: Cell<u32>,
+}
+
+impl Glance {
+    /// One of at most so many rows.
+    #[must_use]
+    pub const fn new(rows_max: u32) -> Self {
+        Self { rows_left: Cell::new(rows_max) }
+    }
 }
 
 /// A row of a fixed number of bytes.
@@ -190,6 +209,26 @@ impl<R: FixedRow> RowFile<R> {
         let mut bytes = R::Bytes::default();
         self.file.read_exact_at(bytes.as_mut(), number * Self::row_length()).map_err(|source| self.io(source))?;
         Ok(R::from_bytes(&bytes))
+    }
+
+    /// A row, by a glance where there is one.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`ProjectionError::NotAtHand`].
+    pub fn read_by(&self, glance: Option<&Glance>, number: u64) -> Result<R, ProjectionError> {
+        let Some(glance) = glance else { return self.read(number) };
+        let left = glance.rows_left.get().checked_sub(1).ok_or(ProjectionError::NotAtHand)?;
+        glance.rows_left.set(left);
+        let mut bytes = R::Bytes::default();
+        let offset = number * Self::row_length();
+        let read = rustix::io::preadv2(
+            &self.file,
+            &mut [IoSliceMut::new(bytes.as_mut())],
+            offset,
+            rustix::io::ReadWriteFlags::NOWAIT,
+        );
+        // Also where a file system can't tell: whoever may wait reads the same in the ordinary way, and hears of errors.
+        if read == Ok(size_of::<R::Bytes>()) { Ok(R::from_bytes(&bytes)) } else { Err(ProjectionError::NotAtHand) }
     }
 
     /// Rows that stand side by side, in one read.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::History;
-use crate::engine::projection::rows::{PostingRow, ProjectionError};
+use crate::engine::projection::rows::{Glance, PostingRow, ProjectionError};
 
 /// Rows walked over for one page, 0.7 MB of them: a filter that matches rarely ends the page early, with a place to go
 /// on at.
@@ -54,29 +54,62 @@ impl History {
     /// # Errors
     /// [`ProjectionError::Io`], [`ProjectionError::Corrupt`].
     pub fn page(&self, account: u32, request: &PageRequest<'_>) -> Result<Page, ProjectionError> {
+        self.page_by(None, account, request)
+    }
+
+    /// The same, where it takes no more than a glance at so many rows; none where it takes longer.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Corrupt`].
+    pub fn page_at_hand(
+        &self,
+        rows_max: u32,
+        account: u32,
+        request: &PageRequest<'_>,
+    ) -> Result<Option<Page>, ProjectionError> {
+        match self.page_by(Some(&Glance::new(rows_max)), account, request) {
+            Ok(page) => Ok(Some(page)),
+            Err(ProjectionError::NotAtHand) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn page_by(
+        &self,
+        glance: Option<&Glance>,
+        account: u32,
+        request: &PageRequest<'_>,
+    ) -> Result<Page, ProjectionError> {
         let in_time = |row: &PostingRow| row.index <= request.up_to_index && row.recorded_at_ms < request.until_ms;
-        let Some((_, newest)) = self.seek(account, in_time)? else { return Ok(Page { rows: Vec::new(), next: None }) };
+        let Some((_, newest)) = self.seek(glance, account, in_time)? else {
+            return Ok(Page { rows: Vec::new(), next: None });
+        };
         // Most pages are asked for from the beginning on: one read tells so, and no walk goes there.
-        let from_the_beginning = self.entry(0)?.is_some_and(|first| first.recorded_at_ms >= request.from_ms);
+        let from_the_beginning = self.first_entry(glance)?.is_some_and(|first| first.recorded_at_ms >= request.from_ms);
         let before = if from_the_beginning {
             None
         } else {
-            self.seek(account, |row| row.recorded_at_ms < request.from_ms && in_time(row))?
+            self.seek(glance, account, |row| row.recorded_at_ms < request.from_ms && in_time(row))?
         };
         let oldest = before.map_or(0, |(_, row)| row.ordinal + 1);
         let range = oldest..newest.ordinal + 1;
         if request.newest_first {
-            self.page_back(account, request, range)
+            self.page_back(glance, (account, range), request)
         } else {
-            self.page_on(account, request, range)
+            self.page_on(glance, (account, range), request)
         }
     }
 
-    fn page_back(&self, account: u32, request: &PageRequest<'_>, range: Range<u32>) -> Result<Page, ProjectionError> {
+    fn page_back(
+        &self,
+        glance: Option<&Glance>,
+        (account, range): (u32, Range<u32>),
+        request: &PageRequest<'_>,
+    ) -> Result<Page, ProjectionError> {
         let end = request.from.map_or(range.end, |from| from.saturating_add(1).min(range.end));
         let stop = end.saturating_sub(PAGE_ROWS_SCANNED_MAX).max(range.start);
         let mut rows = Vec::new();
-        let ended = self.walk(account, stop..end, |number, row| {
+        let ended = self.walk(glance, (account, stop..end), |number, row| {
             if request.wants(&row) {
                 rows.push((number, row));
             }
@@ -87,7 +120,12 @@ impl History {
 
     /// Rows link backwards: a window is walked from its end and turned round. Windows double, so that a rare kind costs few
     /// seeks and a frequent one few rows in vain.
-    fn page_on(&self, account: u32, request: &PageRequest<'_>, range: Range<u32>) -> Result<Page, ProjectionError> {
+    fn page_on(
+        &self,
+        glance: Option<&Glance>,
+        (account, range): (u32, Range<u32>),
+        request: &PageRequest<'_>,
+    ) -> Result<Page, ProjectionError> {
         let mut from = request.from.map_or(range.start, |from| from.max(range.start));
         let stop = from.saturating_add(PAGE_ROWS_SCANNED_MAX).min(range.end);
         let mut window = u32::try_from(request.limit()).unwrap_or(u32::MAX);
@@ -95,7 +133,7 @@ impl History {
         while from < stop {
             let until = from.saturating_add(window).min(stop);
             let mut found = Vec::new();
-            self.walk(account, from..until, |number, row| {
+            self.walk(glance, (account, from..until), |number, row| {
                 if request.wants(&row) {
                     found.push((number, row));
                 }
@@ -120,19 +158,19 @@ impl History {
     /// ordinal that comes back.
     fn walk(
         &self,
-        account: u32,
-        range: Range<u32>,
+        glance: Option<&Glance>,
+        (account, range): (u32, Range<u32>),
         mut visit: impl FnMut(u64, PostingRow) -> bool,
     ) -> Result<u32, ProjectionError> {
         if range.is_empty() {
             return Ok(range.start);
         }
-        let mut at = self.seek_ordinal(account, range.end - 1)?;
+        let mut at = self.seek_ordinal(glance, account, range.end - 1)?;
         while let Some((number, row)) = at {
             if !visit(number, row) || row.ordinal <= range.start {
                 return Ok(row.ordinal);
             }
-            at = self.follow(number, &row, row.previous)?;
+            at = self.follow(glance, (number, &row), row.previous)?;
         }
         Ok(range.start)
     }

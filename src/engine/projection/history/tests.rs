@@ -132,14 +132,14 @@ fn seeks_in_a_long_history_read_few_rows() {
     let history = one_account(folder.path(), 3, rows);
     let targets = (0..rows).step_by(997).chain([63, 64, 65, 4_095, 4_096, 4_097, 262_143, 262_144, rows - 1]);
     for target in targets {
-        let (reads, found) = reads(&history, || history.seek(3, |row| row.index <= target));
+        let (reads, found) = reads(&history, || history.seek(None, 3, |row| row.index <= target));
         let (number, row) = found.unwrap().unwrap();
         assert_eq!((number, row.index, u64::from(row.ordinal)), (target, target, target));
         assert!(reads <= SEEK_READS_MAX, "{target}: {reads}");
     }
-    assert_eq!(history.seek_ordinal(3, 123_456).unwrap().unwrap().1.index, 123_456);
-    assert_eq!(history.seek_ordinal(3, 300_000).unwrap(), None);
-    assert_eq!(history.seek_ordinal(2, 0).unwrap(), None);
+    assert_eq!(history.seek_ordinal(None, 3, 123_456).unwrap().unwrap().1.index, 123_456);
+    assert_eq!(history.seek_ordinal(None, 3, 300_000).unwrap(), None);
+    assert_eq!(history.seek_ordinal(None, 2, 0).unwrap(), None);
     assert_eq!(history.newest(3), Some((rows - 1, 299_999)));
     assert_eq!(history.newest(2), None);
     assert_eq!(history.newest(4), None);
@@ -188,6 +188,32 @@ fn a_failed_append_leaves_no_trace() {
     let page = history.page(0, &request(true, None, 10)).unwrap();
     assert_eq!(minutes(&page), [33, 2, 1, 0]);
     assert_eq!(page.rows[0].0, 3);
+}
+
+#[test]
+fn a_glance_tells_the_same_page_or_that_it_takes_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = one_account(folder.path(), 3, 70_000);
+    for newest_first in [true, false] {
+        let mut asked = request(newest_first, None, 50);
+        for _ in 0..3 {
+            let page = history.page(3, &asked).unwrap();
+            // 50 rows, the newest once more, the first entry, and what a seek reads.
+            let enough = 52 + u32::try_from(SEEK_READS_MAX).unwrap();
+            // On a busy machine a row may leave the memory in between.
+            let glanced = (0..1_000).find_map(|_| history.page_at_hand(enough, 3, &asked).unwrap());
+            assert_eq!(glanced, Some(page.clone()));
+            assert_eq!(history.page_at_hand(40, 3, &asked).unwrap(), None, "too few rows for it");
+            asked.from = page.next;
+        }
+    }
+    // A kind that no row has is looked for in 10,000 rows.
+    let nothing = PageRequest { kinds: &[2], ..request(true, None, 1) };
+    assert_eq!(history.page_at_hand(5_000, 3, &nothing).unwrap(), None);
+    assert_eq!(
+        history.page_at_hand(1, 9, &request(true, None, 50)).unwrap(),
+        Some(Page { rows: Vec::new(), next: None })
+    );
 }
 
 fn damage(folder: &Path, number: u64, row: &PostingRow) {
