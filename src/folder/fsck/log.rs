@@ -26,7 +26,7 @@ use crate::{
 /// A folder's derived state, read from a copy: reading cuts rows that a crash left, and nothing is to change here.
 struct Kept {
     projection: Projection,
-    /// That of the folder itself: it is only read.
+    /// That of the folder itself, if it has one: it is only read.
     tree: Option<Tree>,
     replay: Replay,
 }
@@ -67,9 +67,11 @@ impl Kept {
     /// What is wrong with a kept hash of the tree.
     fn problem_of(&self, number: u64, hash: Hash) -> Option<&'static str> {
         match self.tree.as_ref().map(|tree| tree.hash(number)) {
+            // A start makes one.
+            None => None,
             Some(Ok(kept)) if kept == hash => None,
             Some(Ok(_)) => Some("it is not that of the entries"),
-            Some(Err(_)) | None => Some("it is missing"),
+            Some(Err(_)) => Some("it is missing"),
         }
     }
 }
