@@ -14,7 +14,7 @@ use super::{
     call::{AsksIn, Client, SILENCE_MAX, answer},
     known,
     language::language,
-    output::{ERROR_DOMAIN, Failure, Refused, nothing_recorded, quoted, quoted_text, refused, usage},
+    output::{ERROR_DOMAIN, Failure, Refused, note, nothing_recorded, quoted, quoted_text, refused, usage},
     who::Who,
 };
 use crate::{
@@ -311,6 +311,8 @@ enum Attempt {
     Refused(Refused),
     /// The server didn't take it, and says when to come again.
     NotTaken(String, Option<Duration>),
+    /// It is recorded, and no checkpoint covers it in time.
+    NotPublished(String),
     Unknown(String),
 }
 
@@ -328,11 +330,14 @@ async fn attempt(client: &mut Client, request: proto::SubmitRequest) -> Attempt 
     let text = if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() };
     let told = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
     let reason = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN).map(|info| info.reason);
-    // The ledger says so itself, before it takes anything in.
-    if reason.is_some_and(|reason| ["QueueFull", "ClockImplausible"].contains(&reason.as_str())) {
-        return Attempt::NotTaken(format!("the server takes nothing in now: {text}"), told);
+    match reason.as_deref() {
+        // The ledger says so itself, before it takes anything in.
+        Some("QueueFull" | "ClockImplausible") => {
+            Attempt::NotTaken(format!("the server takes nothing in now: {text}"), told)
+        }
+        Some("NotPublished") => Attempt::NotPublished(text),
+        Some(_) | None => Attempt::Unknown(format!("no receipt came: {text}")),
     }
-    Attempt::Unknown(format!("no receipt came: {text}"))
 }
 
 /// Submits a sheet; the very same sheet again where nobody knows what became of it: it is recorded once.
@@ -344,7 +349,7 @@ pub(crate) async fn submit(
     sheet: proto::Sheet,
     until: proto::Until,
 ) -> anyhow::Result<proto::SubmitResponse> {
-    let request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(until) };
+    let mut request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(until) };
     let (mut wait, mut lost, mut last) = (RETRY_WAIT, None, String::new());
     let began = Instant::now();
     for number in 1..=SUBMIT_ATTEMPTS_MAX {
@@ -354,6 +359,12 @@ pub(crate) async fn submit(
             // One that an earlier attempt recorded is never refused: it gets its receipt again.
             Attempt::Refused(refused) => return Err(Failure::Refused(refused).into()),
             Attempt::NotTaken(text, delay) => (last, told) = (text, delay),
+            // Its receipt is there all the same; the proof comes when somebody asks for it later.
+            Attempt::NotPublished(text) => {
+                note(&text);
+                (request.until, lost) = (i32::from(proto::Until::Durable), Some(text));
+                continue;
+            }
             Attempt::Unknown(text) => lost = Some(text),
         }
         // Whoever waited as long for one answer has waited long enough.

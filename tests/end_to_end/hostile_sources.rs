@@ -20,6 +20,7 @@ use timebank::format::{
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt, wrappers::TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming, transport::Channel};
+use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{harness::Ledger, support::open};
 
@@ -67,6 +68,8 @@ enum Mischief {
     FarAway,
     /// A checkpoint of 8 MiB.
     LargeCheckpoint,
+    /// No checkpoint covers anything in time: what comes is recorded all the same.
+    Unpublished,
 }
 
 #[derive(Clone)]
@@ -89,7 +92,15 @@ macro_rules! forward {
                 if let Some(page) = (request.get_mut() as &mut dyn std::any::Any).downcast_mut::<proto::ListAccountsRequest>() {
                     page.cursor.clear();
                 }
+                let is_withheld = self.withholds(request.get_mut());
                 let mut response = self.honest.clone().$method(request).await?;
+                if is_withheld {
+                    return Err(Status::with_error_details(
+                        tonic::Code::Unavailable,
+                        "NotPublished: no checkpoint covers it yet",
+                        ErrorDetails::with_error_info("NotPublished", "timebank", []),
+                    ));
+                }
                 self.change(response.get_mut());
                 Ok(response)
             })*
@@ -164,6 +175,13 @@ impl Hostile {
         }
     }
 
+    /// Whether the proof that a request waits for never comes.
+    fn withholds(&self, request: &mut dyn std::any::Any) -> bool {
+        let Some(submit) = request.downcast_mut::<proto::SubmitRequest>() else { return false };
+        let waits = std::mem::replace(&mut submit.until, i32::from(proto::Until::Durable));
+        self.mischief == Mischief::Unpublished && waits == i32::from(proto::Until::Published)
+    }
+
     fn entries(&self, honest: Streaming<proto::SubscribeResponse>) -> Entries {
         let some = |index, event: usize| {
             let events = if event > 0 { vec![vec![7; event].into()] } else { Vec::new() };
@@ -183,9 +201,11 @@ impl Hostile {
                 let more = endless(move |number| some(1_000 + number, 100));
                 Box::pin(honest.merge(more))
             }
-            Mischief::SamePage | Mischief::EmptyPages | Mischief::FarAway | Mischief::LargeCheckpoint => {
-                Box::pin(honest)
-            }
+            Mischief::SamePage
+            | Mischief::EmptyPages
+            | Mischief::FarAway
+            | Mischief::LargeCheckpoint
+            | Mischief::Unpublished => Box::pin(honest),
         }
     }
 }
@@ -249,6 +269,21 @@ async fn an_export_from_a_server_without_end_or_sense_ends_and_leaves_nothing() 
         assert_eq!(found, code, "{mischief:?}: {said}");
         assert_eq!(names(folder.path()), Vec::<String>::new(), "{mischief:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_recorded_and_not_published_in_time_has_its_receipt_all_the_same() {
+    let mut ledger = ledger().await;
+    let url = hostile(&ledger, Mischief::Unpublished).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, size) = (folder.path().join("sheet"), ledger.status().await.size);
+    let sheet = ledger.sheet(vec![ledger.half_hour(0, 2)]);
+    fs::write(&file, prost::Message::encode_to_vec(&sheet)).unwrap();
+    let (code, said) = timebank("", &["submit", text(&file), "--json", "--server", &url]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("NotPublished") && said.contains(&format!("\"index\":{size}")), "{said}");
+    assert!(!said.contains("inclusion_proof"), "{said}");
+    assert_eq!(ledger.status().await.size, size + 1, "once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

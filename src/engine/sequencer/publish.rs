@@ -79,8 +79,8 @@ pub(super) struct Publisher {
     signed: Option<Signed>,
     waiters: Vec<Waiter>,
     last: Option<Instant>,
-    /// Since when the holder takes nothing.
-    failing: Option<Instant>,
+    /// Since when the holder takes nothing, and what it said last.
+    failing: Option<(Instant, String)>,
 }
 
 impl Publisher {
@@ -97,9 +97,10 @@ impl Publisher {
         while self.published.borrow().size < self.size {
             if !self.publish().map_err(std::io::Error::other)? {
                 if self.is_hopeless() {
-                    return Err(std::io::Error::other(
-                        "the checkpoint can't be written where it is held; try again later",
-                    ));
+                    let problem = self.failing.map_or_else(String::new, |(_, problem)| problem);
+                    return Err(std::io::Error::other(format!(
+                        "the checkpoint can't be put where it is held: {problem}"
+                    )));
                 }
                 thread::sleep(RETRY);
             }
@@ -150,7 +151,7 @@ impl Publisher {
 
     /// Whether the holder has taken nothing for so long that those who wait are told.
     fn is_hopeless(&self) -> bool {
-        self.failing.is_some_and(|since| since.elapsed() >= PATIENCE)
+        self.failing.as_ref().is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
     }
 
     /// Signs, has it held, and publishes it; false where the holder doesn't take it, or doesn't answer.
@@ -179,7 +180,8 @@ impl Publisher {
             let size = checkpoint.size;
             tracing::warn!("the checkpoint over {size} entries is not held yet, and is tried again: {problem}");
         }
-        self.failing.get_or_insert_with(Instant::now);
+        let since = self.failing.take().map_or_else(Instant::now, |(since, _)| since);
+        self.failing = Some((since, problem));
         self.signed = Some(Signed { checkpoint, may_be_held });
         Ok(false)
     }
