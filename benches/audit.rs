@@ -8,7 +8,6 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{BufReader, Write},
-    ops::ControlFlow,
     path::Path,
     time::{Duration, Instant},
 };
@@ -67,7 +66,7 @@ fn main() {
 /// What `timebank demo` makes: many kinds of events, in sheets as small as stations hand them in.
 fn demo(folder: &Path) -> Log {
     let options = DemoOptions { folder: folder.to_owned(), seed: 1, last_day: jiff::civil::date(2026, 10, 31) };
-    let made = timebank::folder::demo::make(&options, |_days| ControlFlow::Continue(())).unwrap();
+    let made = timebank::folder::demo::make(&options, &timebank::engine::progress::Unwatched).unwrap();
     let store = log::open(&folder.join("log")).unwrap();
     let mut entries = Vec::new();
     while (entries.len() as u64) < made.size {

@@ -4,6 +4,7 @@ mod account;
 mod arguments;
 mod audit;
 mod balance;
+mod bars;
 mod bench;
 mod call;
 mod checkpoint;

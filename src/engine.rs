@@ -8,6 +8,7 @@ pub mod log;
 pub mod node;
 pub mod past;
 pub mod pipeline;
+pub mod progress;
 pub mod projection;
 pub mod replay;
 mod saver;

@@ -91,7 +91,7 @@ fn hour() -> Hour {
     let folder = tempfile::tempdir().unwrap();
     let last_day = jiff::civil::date(2026, 10, 31);
     let options = DemoOptions { folder: folder.path().to_owned(), seed: 1, last_day };
-    let made = demo::make(&options, |_days| std::ops::ControlFlow::Continue(())).unwrap();
+    let made = demo::make(&options, &timebank::engine::progress::Unwatched).unwrap();
     let names: HashMap<AccountId, String> = {
         let accounts = Accounts::open(&folder.path().join("directory"), &made.pin.genesis_leaf_hash).unwrap().unwrap();
         let bare = |outside: &str| outside.rsplit_once('/').unwrap().1.to_owned();

@@ -1,6 +1,5 @@
 //! `timebank audit`
 
-mod bars;
 mod connection;
 mod memory_folder;
 mod report;
@@ -14,8 +13,9 @@ use tokio::{
     sync::watch,
 };
 
-use self::{bars::Bars, connection::Connection, report::print};
+use self::{connection::Connection, report::print};
 use super::{
+    bars::Bars,
     checkpoint::read_policy,
     client,
     output::{Failure, usage},
@@ -94,8 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         (None, None, server) => Subject::Server(server.unwrap_or_else(client::default_server), Handle::current()),
     };
     let auditing = tokio::task::spawn_blocking(move || {
-        let bars = Bars::default();
-        let (memory, stopped, progress) = (&memory, &stopped, &|told| bars.show(told));
+        let (memory, stopped, progress) = (&memory, &stopped, &Bars::default());
         audit(&subject, &Auditor { pin: pin.as_ref(), policy: policy.as_ref(), memory, stopped, progress })
     });
     tokio::pin!(auditing);

@@ -1,13 +1,14 @@
 //! `timebank demo`
 
-use std::{ops::ControlFlow, path::PathBuf};
+use std::path::PathBuf;
 
 use jiff::{Timestamp, civil::Date, tz::Offset};
 use serde_json::json;
 
 use super::{
+    bars::Bars,
     moment::TypedDate,
-    output::{amount, progress, quoted, tell, usage},
+    output::{amount, quoted, tell, usage},
     process,
 };
 use crate::folder::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS};
@@ -43,23 +44,17 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { folder, seed, until, json } = arguments;
     let last_day = last_day(until.as_ref())?;
     let options = DemoOptions { folder: folder.clone(), seed, last_day };
-    let made = process::interruptible(move |is_stopped| {
-        let bar = progress(Some(u64::from(DAYS)), "days");
-        demo::make(&options, |days| {
-            bar.set_position(days);
-            if is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-    })
-    .await?
-    .map_err(|error| match error {
-        // What the disk refused doesn't say where.
-        DemoError::Past(_) | DemoError::Store(_) => usage(format!("{}: {error}", folder.display())),
-        DemoError::Place(_)
-        | DemoError::KeyFile(_)
-        | DemoError::Interrupted
-        | DemoError::YearOutOfRange { .. }
-        | DemoError::Refused { .. } => usage(error.to_string()),
-    })?;
+    let made = process::interruptible(move |is_stopped| demo::make(&options, &Bars::until(is_stopped)))
+        .await?
+        .map_err(|error| match error {
+            // What the disk refused doesn't say where.
+            DemoError::Past(_) | DemoError::Store(_) => usage(format!("{}: {error}", folder.display())),
+            DemoError::Place(_)
+            | DemoError::KeyFile(_)
+            | DemoError::Interrupted
+            | DemoError::YearOutOfRange { .. }
+            | DemoError::Refused { .. } => usage(error.to_string()),
+        })?;
     let value = json!({
         "data": folder.display().to_string(),
         "seed": seed,

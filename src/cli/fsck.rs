@@ -4,8 +4,14 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::output::{Failure, progress, tell, usage};
-use crate::folder::{self, Findings, FsckError, Part, defaults};
+use super::{
+    bars::Bars,
+    output::{Failure, tell, usage},
+};
+use crate::{
+    engine::progress::Progress as _,
+    folder::{self, Findings, FsckError, Part, defaults},
+};
 
 /// Look a data folder through, whole, while the service is down.
 ///
@@ -40,16 +46,13 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let folder = arguments.data.unwrap_or_else(defaults::default_folder);
     let repair = arguments.repair;
     let looked = tokio::task::spawn_blocking(move || {
-        let bar = progress(Some(0), "entries");
-        let looked = folder::fsck(&folder, repair, &mut |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        });
-        bar.finish_and_clear();
+        let bars = Bars::default();
+        let looked = folder::fsck(&folder, repair, &bars);
+        bars.ended();
         looked
     });
     let findings = looked.await?.map_err(|error| match error {
-        FsckError::NoLedger { .. } => usage(error.to_string()),
+        FsckError::NoLedger { .. } | FsckError::Interrupted => usage(error.to_string()),
         FsckError::InUse { .. } | FsckError::Io { .. } | FsckError::Open(_) => {
             Failure::Unreachable(error.to_string()).into()
         }

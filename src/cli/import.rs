@@ -14,12 +14,14 @@ use anyhow::Context;
 
 use self::ledger::Ledger;
 use super::{
+    bars::Bars,
     call::answer,
     client::{self, ClientArguments},
-    output::{Failure, nothing_recorded, progress, usage},
+    output::{Failure, nothing_recorded, usage},
     zone,
 };
 use crate::{
+    engine::progress::Progress as _,
     format::proto,
     people::{
         calendar,
@@ -152,10 +154,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         told::adopted(&arguments, &files.table, &adoption);
         return Ok(());
     }
-    let bar = progress(None, "rows");
-    let report =
-        import.run(&mut |rows| bar.set_length(rows as u64), &mut |rows| bar.inc(rows as u64)).await.map_err(failed)?;
-    bar.finish_and_clear();
+    let bars = Bars::default();
+    let report = import.run(&bars).await;
+    bars.ended();
+    let report = report.map_err(failed)?;
     told::report(&arguments, files, &report)
 }
 
@@ -245,6 +247,7 @@ fn in_words(error: ImportError, was_interrupted: bool) -> anyhow::Error {
     match error {
         ImportError::Stopped(problem) if was_interrupted => usage(problem),
         ImportError::Stopped(problem) => nothing_recorded(usage(problem)),
+        ImportError::Interrupted => usage(error.to_string()),
         ImportError::Store(error) => anyhow::Error::from(error)
             .context("some rows may be recorded already; run the same import again: nothing is counted twice"),
         ImportError::Remote(RemoteError::Refused(text)) => Failure::refused(super::output::in_local_time(&text)).into(),

@@ -68,7 +68,7 @@ pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send> {
 /// Does long work on a thread of its own. It is given a way to ask whether the process was asked to end meanwhile, and what
 /// it makes of that is waited for.
 pub(crate) async fn interruptible<T: Send + 'static>(
-    work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+    work: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> T + Send + 'static,
 ) -> anyhow::Result<T> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);

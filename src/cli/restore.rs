@@ -1,11 +1,12 @@
 //! `timebank restore`
 
-use std::{ops::ControlFlow, path::PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::{
-    output::{Failure, progress, tell, usage},
+    bars::Bars,
+    output::{Failure, tell, usage},
     process,
 };
 use crate::{
@@ -49,15 +50,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let Arguments { archive, data, keys, key, json } = arguments;
     let vouched = keys.is_some() || key.is_some();
     let options = RestoreOptions { archive, folder: data.clone(), keys, ledger_key: key };
-    let restored = process::interruptible(move |is_stopped| {
-        let bar = progress(None, "entries");
-        folder::restore(&options, |entries| {
-            bar.set_position(entries);
-            if is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-    })
-    .await?
-    .map_err(|error| failure(&error))?;
+    let restored = process::interruptible(move |is_stopped| folder::restore(&options, &Bars::until(is_stopped)))
+        .await?
+        .map_err(|error| failure(&error))?;
     let value = json!({
         "data": data.display().to_string(),
         "origin": restored.origin,

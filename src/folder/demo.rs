@@ -9,7 +9,7 @@ mod district;
 mod ledger;
 mod year;
 
-use std::{ops::ControlFlow, path::PathBuf};
+use std::path::PathBuf;
 
 use jiff::civil::Date;
 
@@ -19,6 +19,7 @@ use crate::{
         key_file::{KeyFile, KeyFileError},
         past::PastError,
         pipeline::ReplayError,
+        progress::Progress,
         store::StoreError,
     },
     folder::{PlaceError, in_place},
@@ -146,7 +147,7 @@ pub enum DemoError {
 ///
 /// # Errors
 /// The year, then the folder, then the disk.
-pub fn make(options: &DemoOptions, progress: impl FnMut(u64) -> ControlFlow<()>) -> Result<Made, DemoError> {
+pub fn make(options: &DemoOptions, progress: &dyn Progress) -> Result<Made, DemoError> {
     let last_day = options.last_day;
     let days = (last_day - jiff::civil::date(1970, 1, 1)).get_days();
     let first_day = days - i32::try_from(DAYS).unwrap_or(i32::MAX) + 1;

@@ -19,6 +19,7 @@ use crate::{
     engine::{
         log::{self as engine_log, Log},
         node::Node,
+        progress::Progress,
         replay::Replay,
         store::{StoreError, atomic_write, snapshots_set_aside, sync_folder},
     },
@@ -175,6 +176,9 @@ pub enum FsckError {
         /// From reading, writing or removing it.
         source: std::io::Error,
     },
+    /// Whoever asked for it wants it no more.
+    #[error("interrupted; nothing was changed")]
+    Interrupted,
     /// Any other failure of what is made anew.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -187,12 +191,12 @@ const REBUILD: &str =
 /// What a repair makes things from, or checks that against: no repair before they are sound.
 const FOUNDATIONS: [Part; 3] = [Part::Log, Part::Checkpoint, Part::Keys];
 
-/// Looks a data folder through; with `repair` makes again what follows from the log. `progress` gets entries done and
-/// entries in all.
+/// Looks a data folder through; with `repair` makes again what follows from the log. `progress` is told the
+/// entries so far.
 ///
 /// # Errors
 /// In the order of [`FsckError`].
-pub fn fsck(folder: &Path, repair: bool, progress: &mut dyn FnMut(u64, u64)) -> Result<Findings, FsckError> {
+pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Findings, FsckError> {
     let mut findings = Findings::default();
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
     let opened = open_log(folder, &mut findings)?;

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::BufReader,
-    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +16,7 @@ use crate::{
         log::Log,
         past::PastError,
         pipeline::{self, KnownKeys, ReplayError},
+        progress::{Progress, Work},
         projection::ProjectionError,
         replay::Divergence,
         store::{CheckpointFile, StoreError},
@@ -166,14 +166,11 @@ impl From<PastError> for RestoreError {
 }
 
 /// Makes a data folder of an archive after replaying it: signatures, rules, tree, checkpoint. `progress` is told the
-/// entries so far, and may end it.
+/// entries so far.
 ///
 /// # Errors
 /// The folder, the keys, then the first thing that is wrong with the archive.
-pub fn restore(
-    options: &RestoreOptions,
-    progress: impl FnMut(u64) -> ControlFlow<()>,
-) -> Result<Restored, RestoreError> {
+pub fn restore(options: &RestoreOptions, progress: &dyn Progress) -> Result<Restored, RestoreError> {
     let folder = &options.folder;
     check_free(folder)?;
     let keys = read_keys(options.keys.as_deref())?;
@@ -195,7 +192,7 @@ fn build(
     mut reader: Reader<BufReader<File>>,
     options: &RestoreOptions,
     keys: &[(&'static str, KeyFile)],
-    mut progress: impl FnMut(u64) -> ControlFlow<()>,
+    progress: &dyn Progress,
 ) -> Result<Restored, RestoreError> {
     let origin = reader.origin().to_owned();
     let mut building = Building::new(folder, &origin)?;
@@ -207,7 +204,8 @@ fn build(
         if key.is_none() {
             key = Some(check_ledger(building.log(), options, keys)?);
         }
-        if progress(building.log().size()).is_break() { Err(RestoreError::Interrupted) } else { Ok(()) }
+        let stopped = progress.told(Work::Entries, building.log().size(), None).is_break();
+        if stopped { Err(RestoreError::Interrupted) } else { Ok(()) }
     })?;
     let size = building.log().size();
     let (Some(key), Some(note)) = (key, reader.note()) else { return Err(RestoreError::Empty) };

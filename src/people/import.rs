@@ -42,7 +42,7 @@ use self::{
     table::Table,
 };
 use crate::{
-    engine::store::StoreError,
+    engine::{progress::Progress, store::StoreError},
     format::proto,
     ledger::{AccountId, Policy},
     people::{calendar, directory::Directory},
@@ -59,6 +59,9 @@ pub(crate) enum ImportError {
     /// Something in the way that whoever imports has to decide or set right; nothing was recorded.
     #[error("{0}")]
     Stopped(String),
+    /// Whoever watched wants no more of it.
+    #[error("interrupted: what was recorded stays. Run the same import again: nothing is counted twice")]
+    Interrupted,
     /// The directory can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -122,15 +125,11 @@ pub(crate) struct Import<'a, R> {
 }
 
 impl<R: Remote> Import<'_, R> {
-    /// Brings the rows in, or says what would happen. `begin` is told how many rows there are, `progress` how many are through.
+    /// Brings the rows in, or says what would happen. `progress` is told how many are through.
     ///
     /// # Errors
     /// See [`ImportError`]. What was recorded before stays, and the same import again goes on.
-    pub(crate) async fn run(
-        &mut self,
-        begin: &mut dyn FnMut(usize),
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<Report, ImportError> {
+    pub(crate) async fn run(&mut self, progress: &dyn Progress) -> Result<Report, ImportError> {
         self.check_outbox().await?;
         let zones = self.zones()?;
         let (items, is_zone_used) = self.items(&zones)?;
@@ -152,24 +151,25 @@ impl<R: Remote> Import<'_, R> {
         let available = payer.and_then(|payer| payer.available_minutes);
         let is_payer_short = available.is_some_and(|available| planner.wanted_minutes(&items.all) > available);
         self.keep(is_zone_used, &zones)?;
-        begin(items.all.len());
         let mut carry_out = CarryOut {
             remote: &mut self.remote,
             planner: &mut planner,
             outcomes: vec![None; items.all.len()],
             items: &items.all,
             notices: Vec::new(),
+            progress,
+            through: 0,
             trial: self.options.dry_run.then(Vec::new),
         };
         if self.options.dry_run {
             for window in windows::windows(carry_out.planner, &items.all, is_payer_short) {
-                carry_out.run(&window, progress).await?;
+                carry_out.run(&window).await?;
                 carry_out.trial = Some(Vec::new());
                 carry_out.planner.end_window();
             }
         } else {
             let all: Vec<usize> = (0..items.all.len()).collect();
-            carry_out.run(&all, progress).await?;
+            carry_out.run(&all).await?;
         }
         let (outcomes, notices) = (carry_out.outcomes, carry_out.notices);
         Ok(Report::new(self.table, &items, outcomes, notices, &planner)?)

@@ -22,7 +22,7 @@ mod tree_file;
 use std::{collections::BTreeMap, io};
 
 pub use self::{
-    auditor::{Auditor, Interrupted, Progress},
+    auditor::{Auditor, Interrupted},
     discrepancy::{Discrepancy, Fork},
     memory_folder::{MemoryCondition, MemoryFolder},
     pin::{Pin, PinError},

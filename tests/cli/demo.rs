@@ -197,7 +197,7 @@ fn a_demo_touches_nothing_that_is_there_and_leaves_nothing_behind() {
     let options =
         DemoOptions { folder: folder.path().join("a/b/new"), seed: 1, last_day: jiff::civil::date(2026, 10, 31) };
     let interrupted =
-        demo::make(&options, |days| if days < 9 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) });
+        demo::make(&options, &|days| if days < 9 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) });
     assert!(matches!(interrupted, Err(DemoError::Interrupted)));
     let names = |folder: &Path| {
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
@@ -214,7 +214,7 @@ fn a_year_may_begin_on_any_day_of_a_month() {
         let options = DemoOptions { folder: folder.path().join(last_day.to_string()), seed: 3, last_day };
         // Ten days are enough: what can only go wrong on the first ones.
         let lived =
-            demo::make(&options, |days| if days < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) });
+            demo::make(&options, &|days| if days < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) });
         assert!(matches!(lived, Err(DemoError::Interrupted)), "{last_day}: {lived:?}");
     }
 }

@@ -7,6 +7,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::Output,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use tempfile::TempDir;
@@ -207,17 +208,17 @@ async fn an_interrupted_restore_leaves_nothing_and_an_empty_folder_is_taken() {
     let archive = export(&ledger, &folder, "archive");
     let restored = folder.path().join("restored");
     let options = RestoreOptions { archive, folder: restored.clone(), keys: None, ledger_key: None };
-    let interrupted = restore(&options, |_| ControlFlow::Break(())).unwrap_err();
+    let interrupted = restore(&options, &|_| ControlFlow::Break(())).unwrap_err();
     assert!(matches!(interrupted, RestoreError::Interrupted), "{interrupted}");
     assert_eq!(names(folder.path()), ["archive"]);
 
     fs::create_dir(&restored).unwrap();
-    let mut seen = 0;
-    let done = restore(&options, |entries| {
-        seen = entries;
+    let seen = AtomicU64::default();
+    let done = restore(&options, &|entries| {
+        seen.store(entries, Ordering::Relaxed);
         ControlFlow::Continue(())
     });
-    assert_eq!((done.unwrap().size, seen), (3, 3));
+    assert_eq!((done.unwrap().size, seen.into_inner()), (3, 3));
     assert_eq!(names(folder.path()), ["archive", "restored"]);
 }
 

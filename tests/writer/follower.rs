@@ -20,6 +20,7 @@ use timebank::{
         follow::FollowError,
         log::{Appended, Commit, Log, MemoryLog, StoredEntry},
         node::Node,
+        progress::Unwatched,
         sequencer::Published,
     },
     format::{checkpoint::Checkpoint, proto},
@@ -201,7 +202,7 @@ fn audit(follower: &Follower, log: &dyn Log, note: String) -> u64 {
     let pin = Pin { ledger_key: key, genesis_leaf_hash: timebank::merkle::leaf_hash(&entry.leaf()) };
     let (memory, stopped) = (tempfile::tempdir().unwrap(), watch::channel(false).1);
     let memory = MemoryFolder::Named(memory.path().to_owned());
-    let auditor = Auditor { pin: Some(&pin), policy: None, memory: &memory, stopped: &stopped, progress: &|_| () };
+    let auditor = Auditor { pin: Some(&pin), policy: None, memory: &memory, stopped: &stopped, progress: &Unwatched };
     let report = folder::audit(&FolderLog { log, tree, note, cosigned: None }, &auditor).unwrap();
     assert!(report.verdict.is_ok(), "{report:?}");
     report.entries

@@ -2,7 +2,7 @@
 
 mod due;
 
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use super::{
     Counts, OFFSET_SECONDS, YearError,
@@ -10,7 +10,10 @@ use super::{
     district::{District, FIRST_COMMUNITY, STATIONS},
     ledger::{DAY_MS, DemoLedger, MINUTE_MS, Moment, bytes, midnight},
 };
-use crate::format::proto::{self, service::Served};
+use crate::{
+    engine::progress::{Progress, Work},
+    format::proto::{self, service::Served},
+};
 
 /// How busy each month is, in percent: the new year's holidays and the hot weeks are quiet, March and October are not.
 const SEASON: [u32; 12] = [80, 55, 130, 110, 110, 95, 70, 65, 105, 130, 115, 90];
@@ -54,7 +57,7 @@ pub(super) fn live(
     district: &mut District,
     mut rng: fastrand::Rng,
     (first, days): (i32, u32),
-    mut progress: impl FnMut(u64) -> ControlFlow<()>,
+    progress: &dyn Progress,
 ) -> Result<Counts, YearError> {
     let (operator, founded) = (ledger.operator(), midnight(first) + 9 * 60 * MINUTE_MS);
     let founding = district.founding(ledger.origin());
@@ -70,7 +73,7 @@ pub(super) fn live(
         while let Some((now, task)) = year.agenda.next(midnight(day + 1)) {
             year.carry_out(now, task)?;
         }
-        if progress(elapsed).is_break() {
+        if progress.told(Work::Days, elapsed, Some(u64::from(days))).is_break() {
             return Err(YearError::Interrupted);
         }
     }

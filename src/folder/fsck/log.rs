@@ -10,6 +10,7 @@ use crate::{
         node::Node,
         past::LogPast,
         pipeline::{self, KnownKeys, Replayed},
+        progress::{Progress, Work},
         projection::{Committed, Projection},
         replay::Replay,
         store::CheckpointFile,
@@ -93,19 +94,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Replays the log, and gives the projections that it comes to.
-    pub(super) fn run(
-        mut self,
-        findings: &mut Findings,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(Node, Replay), FsckError> {
+    pub(super) fn run(mut self, findings: &mut Findings, progress: &dyn Progress) -> Result<(Node, Replay), FsckError> {
         let signed = self.signed_checkpoints(findings)?;
         self.roots = signed.iter().map(|(_, checkpoint)| (checkpoint.size, None)).collect();
         self.check_keys_of_store(findings);
         let size = self.store.size();
         let snapshot = self.kept.as_ref().map(|kept| kept.replay.state.size());
         let (mut next, store) = (0, self.store.as_ref());
-        let read = || -> Result<Vec<StoredEntry>, OpenError> {
-            let mut entries = if next < size { store.entries(next, pipeline::CHUNK_BYTES)? } else { Vec::new() };
+        let read = || -> Result<Vec<StoredEntry>, FsckError> {
+            let mut entries = if next < size {
+                store.entries(next, pipeline::CHUNK_BYTES).map_err(OpenError::from)?
+            } else {
+                Vec::new()
+            };
             // A chunk ends where the snapshot stands.
             if let Some(snapshot) = snapshot.filter(|snapshot| (next..next + entries.len() as u64).contains(snapshot)) {
                 entries.truncate(usize::try_from(snapshot - next).unwrap_or(usize::MAX));
@@ -119,18 +120,23 @@ impl<'a> Walk<'a> {
                 chunk.into_iter().map(|prepared| self.entry(prepared, findings)).collect::<Result<_, _>>()?;
             let committed: Vec<Committed<'_>> = replayed.iter().map(Replayed::committed).collect();
             let (version, root) = (self.replay.state.version().clone(), self.replay.frontier.root());
-            self.own.show(&committed, &self.hashes, version, root)?;
+            self.own.show(&committed, &self.hashes, version, root).map_err(OpenError::from)?;
             self.hashes.clear();
-            progress(self.replay.state.size(), size);
+            if progress.told(Work::Entries, self.replay.state.size(), Some(size)).is_break() {
+                return Err(FsckError::Interrupted);
+            }
             if snapshot == Some(self.replay.state.size()) {
                 compared = Some(self.compare()?);
             }
-            Ok::<_, OpenError>(())
+            Ok::<_, FsckError>(())
         });
         if let Err(error) = ended {
+            if matches!(error, FsckError::Interrupted) {
+                return Err(error);
+            }
             let first = self.replay.state.size();
             findings.add(Part::Log, format!("entry {first}"), &error, BACKUP);
-            self.look_at_the_rest(first + 1, findings, progress);
+            self.look_at_the_rest(first + 1, findings, progress)?;
         }
         let whole = self.replay.state.size() == size;
         if whole && store.root(size).ok().flatten() != Some(self.replay.frontier.root()) {
@@ -181,7 +187,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Entries after one that can't be replayed: their bytes, and their leaves in the tree. The rules can't be run over them.
-    fn look_at_the_rest(&self, from: u64, findings: &mut Findings, progress: &mut dyn FnMut(u64, u64)) {
+    fn look_at_the_rest(&self, from: u64, findings: &mut Findings, progress: &dyn Progress) -> Result<(), FsckError> {
         let size = self.store.size();
         for index in from..size {
             let place = format!("entry {index}");
@@ -201,11 +207,14 @@ impl<'a> Walk<'a> {
                 Ok(None) => findings.add(Part::Log, place, &"it is missing", BACKUP),
                 Err(error) => findings.add(Part::Log, place, &error, BACKUP),
             }
-            progress(index + 1, size);
+            if progress.told(Work::Entries, index + 1, Some(size)).is_break() {
+                return Err(FsckError::Interrupted);
+            }
         }
         if findings.is_sound(Part::Tree) {
             findings.leave_out([Part::Tree]);
         }
+        Ok(())
     }
 
     /// Whether the kept tree has another leaf for an entry that the snapshot reflects.

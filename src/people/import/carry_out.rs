@@ -13,7 +13,10 @@ use super::{
     remote::{Remote, RemoteError, event_ref},
 };
 use crate::{
-    engine::store::StoreError,
+    engine::{
+        progress::{Progress, Work},
+        store::StoreError,
+    },
     format::proto,
     people::directory::{Directory, Pending},
 };
@@ -52,19 +55,22 @@ pub(crate) struct CarryOut<'a, 'b, R> {
     pub(crate) items: &'b [Item],
     pub(crate) outcomes: Vec<Option<RowOutcome>>,
     pub(crate) notices: Vec<Notice>,
+    /// Whoever watches, and how many items are through.
+    pub(crate) progress: &'a dyn Progress,
+    pub(crate) through: u64,
     /// In a trial: the sheets of this window that would have been recorded, with their chunks.
     pub(crate) trial: Option<Vec<(proto::Sheet, Vec<usize>)>>,
 }
 
 impl<R: Remote> CarryOut<'_, '_, R> {
     /// Carries out these items, in order.
-    pub(crate) async fn run(&mut self, numbers: &[usize], progress: &mut dyn FnMut(usize)) -> Result<(), ImportError> {
+    pub(crate) async fn run(&mut self, numbers: &[usize]) -> Result<(), ImportError> {
         let mut left: Vec<usize> = numbers.to_vec();
         // Operations are carried out in their order or not at all.
         let rounds = if self.planner.mapping.is_of_operations() { 1 } else { ROUNDS_MAX };
         let mut is_backwards = false;
         for _ in 0..rounds {
-            let refused = self.round(&left, progress).await?;
+            let refused = self.round(&left).await?;
             let stalled = refused.len() >= left.len();
             left = refused;
             if left.is_empty() || stalled {
@@ -83,15 +89,18 @@ impl<R: Remote> CarryOut<'_, '_, R> {
     }
 
     /// Goes through items once, and gives those that the ledger refused.
-    async fn round(&mut self, numbers: &[usize], progress: &mut dyn FnMut(usize)) -> Result<Vec<usize>, ImportError> {
+    async fn round(&mut self, numbers: &[usize]) -> Result<Vec<usize>, ImportError> {
         let (mut rest, mut refused) = (numbers, HashMap::new());
         while !rest.is_empty() {
             let chunk = self.planner.chunk(self.items, rest, &refused)?;
             match self.attempt(&chunk).await? {
                 Attempt::Recorded => {
                     rest = rest.get(chunk.taken.max(1)..).unwrap_or_default();
-                    progress(chunk.taken);
+                    self.through += chunk.taken as u64;
                     self.take(chunk);
+                    if self.progress.told(Work::Rows, self.through, Some(self.items.len() as u64)).is_break() {
+                        return Err(ImportError::Interrupted);
+                    }
                 }
                 Attempt::Refused(more) => refused.extend(more),
             }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Audit, AuditError, AuditReport, Auditor, Finding, MemoryError, MemoryFolder, Pin, Progress, Scratch, Unjudged,
+    Audit, AuditError, AuditReport, Auditor, Finding, MemoryError, MemoryFolder, Pin, Scratch, Unjudged,
     judge::{outcome, remember, until_judged, witnessed},
     kept::{KeptHistory, Whole},
     memory::{Begin, Memory, SourceKind, StateSlot},
@@ -18,6 +18,7 @@ use crate::{
     engine::{
         log::StoredEntry,
         pipeline::{self, KnownKeys},
+        progress::Work,
         projection::Projection,
     },
     format::archive::{ArchiveError, Reader},
@@ -133,10 +134,10 @@ fn replay(
     };
     let ended = memory.replay(&mut resumed, read, |audit, _own, chunk| {
         audit.take(chunk, |_| Ok(None))?;
-        (auditor.progress)(Progress::Replayed { entries: audit.size(), all: None });
+        auditor.tell(Work::Entries, audit.size(), None)?;
         Ok(())
     });
-    (auditor.progress)(Progress::Ended);
+    auditor.progress.ended();
     let Resumed { mut audit, own, start, .. } = resumed;
     let ended = ended.and_then(|()| finish(&audit, &origin, reader.note()));
     let ended = match ended {

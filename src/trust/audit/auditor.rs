@@ -3,7 +3,10 @@
 use tokio::sync::watch;
 
 use super::{MemoryFolder, Pin};
-use crate::format::checkpoint::policy::WitnessPolicy;
+use crate::{
+    engine::progress::{Progress, Work},
+    format::checkpoint::policy::WitnessPolicy,
+};
 
 /// What an auditor brings along, whatever the source.
 #[derive(Clone, Copy)]
@@ -16,29 +19,8 @@ pub struct Auditor<'a> {
     pub memory: &'a MemoryFolder,
     /// True once somebody wants no more of it: it remembers how far it came, and ends.
     pub stopped: &'a watch::Receiver<bool>,
-    /// Told now and then how far it is, from the thread that audits.
-    pub progress: &'a (dyn Fn(Progress) + Sync),
-}
-
-/// How far an audit is, for whoever watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// Entries that an earlier audit verified are looked at again: whether they are still the same.
-    Known {
-        /// Entries that were looked at.
-        entries: u64,
-        /// Entries that will have been.
-        all: u64,
-    },
-    /// Entries are replayed.
-    Replayed {
-        /// Entries that were found in order, those of earlier audits among them.
-        entries: u64,
-        /// Entries that the source has, where it says so before.
-        all: Option<u64>,
-    },
-    /// What was told of before has ended, at its end or before it.
-    Ended,
+    /// Whoever watches.
+    pub progress: &'a dyn Progress,
 }
 
 /// Somebody wanted no more.
@@ -56,5 +38,10 @@ impl Auditor<'_> {
     /// Whatever takes long stops where somebody wants no more.
     pub(super) fn refuse_if_stopped(&self) -> Result<(), Interrupted> {
         if *self.stopped.borrow() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// Tells whoever watches how far it is.
+    pub(super) fn tell(&self, work: Work, entries: u64, all: Option<u64>) -> Result<(), Interrupted> {
+        if self.progress.told(work, entries, all).is_break() { Err(Interrupted) } else { Ok(()) }
     }
 }

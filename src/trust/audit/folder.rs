@@ -2,7 +2,7 @@
 //! were verified before are only hashed.
 
 use super::{
-    Audit, AuditReport, Auditor, Discrepancy, MemoryFolder, Pin, Progress, Unjudged,
+    Audit, AuditReport, Auditor, Discrepancy, MemoryFolder, Pin, Unjudged,
     judge::{outcome, remember, until_judged, witnessed},
     kept::KeptHistory,
     memory::{Begin, Memory, SourceKind, StateSlot},
@@ -10,7 +10,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    engine::{log::Log, pipeline, projection::Projection, store::StoreError, tree::Tree},
+    engine::{log::Log, pipeline, progress::Work, projection::Projection, store::StoreError, tree::Tree},
     format::checkpoint::Checkpoint,
     merkle::{Hash, stored_hash_count},
 };
@@ -132,10 +132,10 @@ impl FolderLog<'_> {
         let node = |number| Ok(self.kept(number));
         let ended = memory.replay(&mut resumed, read, |audit, _own, chunk| {
             audit.take(chunk, node)?;
-            (auditor.progress)(Progress::Replayed { entries: audit.size(), all: Some(log.size()) });
+            auditor.tell(Work::Entries, audit.size(), Some(log.size()))?;
             Ok(())
         });
-        (auditor.progress)(Progress::Ended);
+        auditor.progress.ended();
         let Resumed { audit, own, start, .. } = resumed;
         let ended = ended.and_then(|()| {
             if let Some(cosigned) = &self.cosigned {

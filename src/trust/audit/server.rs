@@ -8,7 +8,7 @@ use std::{fmt, ops::Range};
 
 use self::{answers::ServerAnswers, tree::ServerTree};
 use super::{
-    Audit, AuditError, AuditReport, Auditor, Discrepancy, MemoryFolder, Progress, Unjudged,
+    Audit, AuditError, AuditReport, Auditor, Discrepancy, MemoryFolder, Unjudged,
     judge::{outcome, remember, until_judged, witnessed},
     kept::KeptHistory,
     memory::{Begin, Memory, SourceKind, StateSlot},
@@ -19,6 +19,7 @@ use crate::{
     engine::{
         log::StoredEntry,
         pipeline::{self, Replayed},
+        progress::Work,
         projection::{Committed, Projection},
         replay::Replay,
     },
@@ -286,11 +287,11 @@ impl<S: Server> Auditing<'_, S> {
                     applied.map_err(|error| AuditError::Io(std::io::Error::other(error)))?;
                 }
                 check(own)?;
-                (self.auditor.progress)(Progress::Replayed { entries: audit.size(), all: Some(end) });
+                self.auditor.tell(Work::Entries, audit.size(), Some(end))?;
                 Ok(())
             })
         });
-        (self.auditor.progress)(Progress::Ended);
+        self.auditor.progress.ended();
         let Resumed { audit, own, .. } = resumed;
         let ended = ended.and_then(|()| Ok(audit.finish(&self.note)?));
         let ended = ended.map_err(|stop| match stop {

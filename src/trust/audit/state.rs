@@ -2,10 +2,10 @@
 
 use super::{
     Audit, Pin, Scratch,
-    auditor::{Auditor, Interrupted, Progress},
+    auditor::{Auditor, Interrupted},
 };
 use crate::{
-    engine::{log::StoredEntry, pipeline::KnownKeys, projection::Projection, replay::Replay},
+    engine::{log::StoredEntry, pipeline::KnownKeys, progress::Work, projection::Projection, replay::Replay},
     format::wire,
     merkle::{Frontier, Hash, leaf_hash, root_of_leaves},
 };
@@ -69,7 +69,7 @@ impl Remembered {
         node: impl FnMut(u64, Hash) -> bool,
     ) -> Result<Option<Vec<StoredEntry>>, Interrupted> {
         let followed = follow(&self.replay.frontier, auditor, next, node);
-        (auditor.progress)(Progress::Ended);
+        auditor.progress.ended();
         followed
     }
 }
@@ -101,6 +101,6 @@ fn follow(
                 return Ok((sound && frontier == *known).then(|| entries.collect()));
             }
         }
-        (auditor.progress)(Progress::Known { entries: frontier.size(), all: known.size() });
+        auditor.tell(Work::KnownEntries, frontier.size(), Some(known.size()))?;
     }
 }
