@@ -201,17 +201,17 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
     let opened = open_log(folder, &mut findings)?;
     clear_left_behind(folder).map_err(io)?;
-    let Some(store) = opened else {
+    let Some(log) = opened else {
         beside::check_unsent(folder, &mut findings);
         findings.leave_out(Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)));
         return Ok(findings);
     };
-    findings.entries = store.size();
-    if store.size() == 0 && left_by_a_ledger(folder).is_none() {
+    findings.entries = log.size();
+    if log.size() == 0 && left_by_a_ledger(folder).is_none() {
         // A first start that did not end: the next one goes on.
         return Err(FsckError::NoLedger { path: folder.to_owned() });
     }
-    let created = match genesis(store.as_ref()) {
+    let created = match genesis(log.as_ref()) {
         Ok(created) => created,
         Err(error) => {
             findings.add(Part::Log, "entry 0", &error, BACKUP);
@@ -224,14 +224,14 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
     // In the data folder: what is made again takes the place of the old by a rename, and a country's projections don't fit
     // into a temporary folder that is kept in memory.
     let work = tempfile::Builder::new().prefix(WORK_PREFIX).tempdir_in(folder).map_err(io)?;
-    let (own, mut replay) = Walk::new(&store, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
-    let leaf = store.entry(0).ok().flatten().map(|entry| leaf_hash(&entry.leaf())).unwrap_or_default();
+    let (own, mut replay) = Walk::new(&log, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
+    let leaf = log.entry(0).ok().flatten().map(|entry| leaf_hash(&entry.leaf())).unwrap_or_default();
     let pin = Pin { ledger_key: vkey(&created.origin, created.ledger_key)?, genesis_leaf_hash: leaf };
     beside::check_keys(folder, &created, &mut findings);
     beside::check_pin(folder, &pin, &mut findings);
     beside::check_whose_log(&created.origin, &mut findings);
     if findings.is_sound(Part::Log) {
-        directory::check(folder, &leaf, store.as_ref(), &replay, &mut findings).map_err(io)?;
+        directory::check(folder, &leaf, log.as_ref(), &replay, &mut findings).map_err(io)?;
     } else {
         findings.leave_out([Part::Directory]);
     }
@@ -244,17 +244,17 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
     Ok(findings)
 }
 
-/// The log's store; none where it can't be opened, which is then a finding.
+/// The log; none where it can't be opened, which is then a finding.
 fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<Arc<dyn Log>>, FsckError> {
-    let log = folder.join("log");
-    if !log.join("db").exists() {
+    let path = folder.join("log");
+    if !path.join("db").exists() {
         let left = left_by_a_ledger(folder).ok_or_else(|| FsckError::NoLedger { path: folder.to_owned() })?;
         findings.add(Part::Log, "log/db", &format!("it is missing, and a ledger's {left} is there"), BACKUP);
         return Ok(None);
     }
-    let aside_before = snapshots_set_aside(&log);
-    let store = match engine_log::open(&log) {
-        Ok(store) => Some(store),
+    let aside_before = snapshots_set_aside(&path);
+    let opened = match engine_log::open(&path) {
+        Ok(log) => Some(log),
         Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
         Err(StoreError::Io { path, source }) => return Err(FsckError::Io { path, source }),
         Err(error) => {
@@ -262,7 +262,7 @@ fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<Arc<dyn Log
             None
         }
     };
-    for name in snapshots_set_aside(&log).difference(&aside_before) {
+    for name in snapshots_set_aside(&path).difference(&aside_before) {
         let problem = "the snapshot that the store opens faster with was damaged, and is set aside under this name: the store \
                        was opened from its log alone, as a start would do. A disk may be failing";
         findings.push(Problem {
@@ -271,10 +271,10 @@ fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<Arc<dyn Log
             problem: problem.to_owned(),
             remedy: "Look at the disk, and have a backup; the file may be deleted",
             derived: true,
-            repaired: store.is_some(),
+            repaired: opened.is_some(),
         });
     }
-    Ok(store)
+    Ok(opened)
 }
 
 /// Clears away what a kill left behind.

@@ -20,7 +20,7 @@ const REMEDY: &str = "Restore directory/ from a backup of the same day as the lo
 pub(super) fn check(
     folder: &Path,
     genesis_leaf_hash: &Hash,
-    store: &dyn Log,
+    log: &dyn Log,
     replay: &Replay,
     findings: &mut Findings,
 ) -> io::Result<()> {
@@ -46,7 +46,7 @@ pub(super) fn check(
         }
         let each = Directory::each(&root.join(&name), &mut |row| {
             let problem = match row {
-                Ok(row) => fault(&row, store, replay),
+                Ok(row) => fault(&row, log, replay),
                 Err((at, error)) => Some((at, error.to_string())),
             };
             if let Some((at, problem)) = problem {
@@ -65,14 +65,14 @@ pub(super) fn check(
 }
 
 /// Where a row leads to nothing.
-fn fault(row: &DirectoryRow, store: &dyn Log, replay: &Replay) -> Option<(String, String)> {
+fn fault(row: &DirectoryRow, log: &dyn Log, replay: &Replay) -> Option<(String, String)> {
     match row {
         DirectoryRow::Link(Link::Account { outside, account }) => {
             let missing = replay.state.account_number(*account).is_none();
             missing.then(|| (format!("account of {outside:?}"), no_account(*account)))
         }
         DirectoryRow::Link(Link::Record { outside, link }) => {
-            record_fault(link.record, store).map(|problem| (format!("record {outside:?}"), problem))
+            record_fault(link.record, log).map(|problem| (format!("record {outside:?}"), problem))
         }
         DirectoryRow::Link(Link::Applied { .. }) => None,
         DirectoryRow::Pending(pending) => {
@@ -81,7 +81,7 @@ fn fault(row: &DirectoryRow, store: &dyn Log, replay: &Replay) -> Option<(String
             let sheet = sheet.and_then(|sheet| wire::decode(&sheet).map_err(|refusal| refusal.to_string()));
             let later = |link: &&Link| match link {
                 // Index 0 is the sheet itself, which has no entry yet.
-                Link::Record { link, .. } => link.record.index.0 > 0 && record_fault(link.record, store).is_some(),
+                Link::Record { link, .. } => link.record.index.0 > 0 && record_fault(link.record, log).is_some(),
                 Link::Account { .. } | Link::Applied { .. } => false,
             };
             match sheet {
@@ -99,8 +99,8 @@ fn no_account(account: AccountId) -> String {
     format!("the log has no account {account}")
 }
 
-fn record_fault(at: EventRef, store: &dyn Log) -> Option<String> {
-    let entry = match store.entry(at.index.0) {
+fn record_fault(at: EventRef, log: &dyn Log) -> Option<String> {
+    let entry = match log.entry(at.index.0) {
         Ok(entry) => entry,
         Err(error) => return Some(error.to_string()),
     };

@@ -34,7 +34,7 @@ struct Kept {
 
 /// A walk through the log.
 pub(super) struct Walk<'a> {
-    store: &'a Arc<dyn Log>,
+    log: &'a Arc<dyn Log>,
     folder: &'a Path,
     own: Node,
     replay: Replay,
@@ -78,32 +78,32 @@ impl Kept {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(store: &'a Arc<dyn Log>, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
-        let (own, replay) = Node::saved(Arc::clone(store), &work.join("own"), origin).map_err(OpenError::from)?;
+    pub(super) fn new(log: &'a Arc<dyn Log>, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
+        let (own, replay) = Node::saved(Arc::clone(log), &work.join("own"), origin).map_err(OpenError::from)?;
         let (there, copy) = (folder.join("projections"), work.join("kept"));
         let has_snapshot = there.join("snapshot").exists();
         let mut kept = None;
         if has_snapshot {
             copy_files(&there, &copy)?;
-            let (projection, replay) = Projection::open(&copy, origin, store.size()).map_err(OpenError::from)?;
+            let (projection, replay) = Projection::open(&copy, origin, log.size()).map_err(OpenError::from)?;
             let tree = Tree::read(&there).map_err(OpenError::from)?;
             kept = (replay.state.size() > 0).then_some(Kept { projection, tree, replay });
         }
         let snapshot_damaged = has_snapshot && kept.is_none();
-        Ok(Self { store, folder, own, replay, kept, snapshot_damaged, hashes: Vec::new(), roots: BTreeMap::new() })
+        Ok(Self { log, folder, own, replay, kept, snapshot_damaged, hashes: Vec::new(), roots: BTreeMap::new() })
     }
 
     /// Replays the log, and gives the projections that it comes to.
     pub(super) fn run(mut self, findings: &mut Findings, progress: &dyn Progress) -> Result<(Node, Replay), FsckError> {
         let signed = self.signed_checkpoints(findings)?;
         self.roots = signed.iter().map(|(_, checkpoint)| (checkpoint.size, None)).collect();
-        self.check_keys_of_store(findings);
-        let size = self.store.size();
+        self.check_keys(findings);
+        let size = self.log.size();
         let snapshot = self.kept.as_ref().map(|kept| kept.replay.state.size());
-        let (mut next, store) = (0, self.store.as_ref());
+        let (mut next, log) = (0, self.log.as_ref());
         let read = || -> Result<Vec<StoredEntry>, FsckError> {
             let mut entries = if next < size {
-                store.entries(next, pipeline::CHUNK_BYTES).map_err(OpenError::from)?
+                log.entries(next, pipeline::CHUNK_BYTES).map_err(OpenError::from)?
             } else {
                 Vec::new()
             };
@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
             self.look_at_the_rest(first + 1, findings, progress)?;
         }
         let whole = self.replay.state.size() == size;
-        if whole && store.root(size).ok().flatten() != Some(self.replay.frontier.root()) {
+        if whole && log.root(size).ok().flatten() != Some(self.replay.frontier.root()) {
             findings.add(Part::Log, format!("the root after {size} entries"), &"it is not that of the entries", BACKUP);
         }
         match compared {
@@ -157,14 +157,14 @@ impl<'a> Walk<'a> {
 
     /// One entry through the rules, its tree hashes and its commit's root compared.
     fn entry(&mut self, prepared: pipeline::Prepared, findings: &mut Findings) -> Result<Replayed, OpenError> {
-        let (store, hashes) = (self.store.as_ref(), &mut self.hashes);
+        let (log, hashes) = (self.log.as_ref(), &mut self.hashes);
         let index = prepared.entry.index;
         let kept = self.kept.as_ref().filter(|kept| index < kept.replay.state.size());
         let mut number = stored_hash_count(index);
         let replayed = pipeline::replay(
             &mut self.replay,
             prepared,
-            &mut LogPast { log: store, put_away: self.own.projection.put_away() },
+            &mut LogPast { log, put_away: self.own.projection.put_away() },
             |hash| {
                 let problem = kept.and_then(|kept| kept.problem_of(number, hash));
                 if let Some(problem) = problem {
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
         );
         let replayed = replayed.map_err(FollowError::from)?;
         let (size, root) = (index + 1, self.replay.frontier.root());
-        if store.root(size)?.is_some_and(|kept| kept != root) && size < store.size() {
+        if log.root(size)?.is_some_and(|kept| kept != root) && size < log.size() {
             let problem = "it is not that of the entries";
             findings.add(Part::Log, format!("the root after {size} entries"), &problem, BACKUP);
         }
@@ -188,10 +188,10 @@ impl<'a> Walk<'a> {
 
     /// Entries after one that can't be replayed: their bytes, and their leaves in the tree. The rules can't be run over them.
     fn look_at_the_rest(&self, from: u64, findings: &mut Findings, progress: &dyn Progress) -> Result<(), FsckError> {
-        let size = self.store.size();
+        let size = self.log.size();
         for index in from..size {
             let place = format!("entry {index}");
-            match self.store.entry(index) {
+            match self.log.entry(index) {
                 Ok(Some(entry)) => {
                     if let Err(refusal) = wire::decode_entry(&entry) {
                         findings.add(Part::Log, place, &refusal, BACKUP);
@@ -239,8 +239,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Keys that no commit makes, and a log that is shorter than what sled holds.
-    fn check_keys_of_store(&self, findings: &mut Findings) {
-        let looked = self.store.check(&mut |stray| {
+    fn check_keys(&self, findings: &mut Findings) {
+        let looked = self.log.check(&mut |stray| {
             findings.add(Part::Log, stray, &"no commit makes such a key, or its commit is missing", BACKUP);
         });
         if let Err(error) = looked {
@@ -250,7 +250,7 @@ impl<'a> Walk<'a> {
 
     /// The checkpoints in files of their own that the ledger signed.
     fn signed_checkpoints(&self, findings: &mut Findings) -> Result<Vec<(&'static str, Checkpoint)>, FsckError> {
-        let created = genesis(self.store.as_ref())?;
+        let created = genesis(self.log.as_ref())?;
         let key: VerifierKey = vkey(&created.origin, created.ledger_key)?;
         let mut signed = Vec::new();
         for (name, remedy) in [
@@ -259,7 +259,7 @@ impl<'a> Walk<'a> {
         ] {
             let note = match CheckpointFile::new(self.folder.join(name)).read() {
                 Ok(Some(note)) if !note.is_empty() => note,
-                Ok(_) if name == "checkpoint" && self.store.size() > 1 => {
+                Ok(_) if name == "checkpoint" && self.log.size() > 1 => {
                     let problem = "it is missing: nobody can tell whether acknowledged entries are";
                     findings.add(Part::Checkpoint, name, &problem, remedy);
                     continue;
@@ -280,7 +280,7 @@ impl<'a> Walk<'a> {
 
     fn check_checkpoints(&self, signed: &[(&'static str, Checkpoint)], whole: bool, findings: &mut Findings) {
         for (name, checkpoint) in signed {
-            let size = self.store.size();
+            let size = self.log.size();
             if checkpoint.size > size {
                 let problem = format!(
                     "it was signed over {} entries, and the log has {size}: acknowledged entries are gone",
