@@ -21,7 +21,7 @@ use author::{Author, View};
 use coverage::Coverage;
 use naive::{Naive, Place};
 use rules::{Broken, Header, Moment};
-use support::{DAY, Ledger, ORIGIN, Random};
+use support::{DAY, Ledger, ORIGIN, Random, number};
 use timebank::{
     engine::{projection::Projection, replay::StillReplay},
     format::{
@@ -279,7 +279,6 @@ fn try_event(tried: &mut Naive, header: &Header, at: Place, now: i64, kind: &Kin
 
 #[test]
 fn random_sheets_do_what_the_naive_ledger_says() {
-    let number = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let (rounds, first) = (number("TIMEBANK_ROUNDS", ROUNDS), number("TIMEBANK_SEED", 1));
     let (keys, mut all) = (world::all_keys(), Coverage::default());
     for seed in first..first + rounds {

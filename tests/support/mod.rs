@@ -150,6 +150,11 @@ impl Shell for Memory {
     }
 }
 
+/// A number of the environment, for the long form of a test.
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |number| number.parse().unwrap())
+}
+
 pub fn bytes(array: &[u8]) -> bytes::Bytes {
     bytes::Bytes::copy_from_slice(array)
 }

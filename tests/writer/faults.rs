@@ -1,5 +1,8 @@
 //! A log and a holder of checkpoints that answer in every way they may, writers that take over from each other, and clients
 //! that send again what they got no answer for. Looked at from outside, after each step.
+//!
+//! `TIMEBANK_ROUNDS=100 TIMEBANK_SEED=7 cargo test --test writer faults` is the long form; a seed repeats a run as far as
+//! threads do.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +28,7 @@ use timebank::{
 
 use crate::{
     Set,
-    support::{self, ALICE, BOB, DAY, Ledger, ORIGIN, Random, transfer},
+    support::{self, ALICE, BOB, DAY, Ledger, ORIGIN, Random, number, transfer},
 };
 
 /// Sheets that are under way at a time.
@@ -240,7 +243,7 @@ fn check(log: &FaultyLog, holder: &FaultyHolder, sheets: &[proto::Sheet], client
 
 /// Sends sheets to writers in any weather until all are acknowledged, and tells what ended writers on the way.
 async fn run(weather: Weather, seed: u64) -> BTreeMap<String, u64> {
-    eprintln!("seed {seed:#x}");
+    eprintln!("TIMEBANK_SEED={seed} TIMEBANK_ROUNDS=1");
     let mut random = Random(seed);
     let mut ledger = Ledger::new();
     ledger.earn(ALICE, 480);
@@ -332,17 +335,29 @@ fn finish(writers: Vec<Writer>, log: &Arc<FaultyLog>) {
     assert_eq!((balance(ALICE).get(), balance(BOB).get()), (960 - gifts, gifts));
 }
 
+/// Runs of one weather, each from a seed of its own, and what ended writers in all of them.
+async fn runs(weather: Weather, seed: u64) -> BTreeMap<String, u64> {
+    let mut ends = BTreeMap::new();
+    let first = number("TIMEBANK_SEED", seed);
+    for seed in first..first + number("TIMEBANK_ROUNDS", 1) {
+        for (said, times) in run(weather, seed).await {
+            *ends.entry(said).or_default() += times;
+        }
+    }
+    ends
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_goes_on_where_the_log_refuses_or_does_not_know() {
     let weather = Weather { not_applied: 15, unknown: 25, failed: 0, holder: 30, writers: 1, sheets: 600 };
-    let ends = run(weather, 0xfa_0001).await;
+    let ends = runs(weather, 0xfa_0001).await;
     assert!(ends.is_empty(), "nothing of it is a reason to end: {ends:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_there_twice_in_any_weather() {
     let weather = Weather { not_applied: 10, unknown: 15, failed: 10, holder: 20, writers: 1, sheets: 300 };
-    let ends = run(weather, 0xfa_0002).await;
+    let ends = runs(weather, 0xfa_0002).await;
     assert!(ends.get("failed").is_some_and(|times| *times > 5), "a failed sync ends it each time: {ends:?}");
     assert!(!ends.contains_key("fenced") && !ends.contains_key("checkpoint"), "nobody else was there: {ends:?}");
 }
@@ -350,6 +365,6 @@ async fn nothing_acknowledged_is_lost_or_there_twice_in_any_weather() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_writers_on_one_log_one_goes_on_at_a_time() {
     let weather = Weather { not_applied: 10, unknown: 10, failed: 3, holder: 15, writers: 3, sheets: 120 };
-    let ends = run(weather, 0xfa_0003).await;
+    let ends = runs(weather, 0xfa_0003).await;
     assert!(ends.get("fenced").is_some_and(|times| *times > 5), "{ends:?}");
 }

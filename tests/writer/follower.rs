@@ -1,4 +1,5 @@
 //! A second reader: it follows a log that another one extends, and answers as the first does as of the same entry.
+//! `TIMEBANK_ROUNDS=100 TIMEBANK_SEED=7 cargo test --test writer second_reader` is the long form.
 
 use std::{
     path::PathBuf,
@@ -36,13 +37,13 @@ use tokio::sync::watch;
 use crate::{
     Service, begun,
     support::{
-        self, ALICE, BOB, CLARA, HOUR, Ledger, ORIGIN, POOL, Random, START, STATION, at, correct, hold, open, record,
-        release, reverse, service, transfer,
+        self, ALICE, BOB, CLARA, HOUR, Ledger, ORIGIN, POOL, Random, START, STATION, at, correct, hold, number, open,
+        record, release, reverse, service, transfer,
     },
 };
 
-/// Rounds of one run: sheets, a look from both sides, now and then a restart.
-const ROUNDS: u64 = 120;
+/// Steps of one run: sheets, a look from both sides, now and then a restart.
+const STEPS: u64 = 120;
 
 /// A follower in a folder of its own, and the thread that it runs on.
 struct Follower {
@@ -273,15 +274,21 @@ async fn compare(service: &Service, node: &Node, random: &mut Random) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_reader_tells_the_same_as_the_first_as_of_the_same_entry() {
-    let seed = 0xf0_1106;
-    eprintln!("seed {seed:#x}");
+    let first = number("TIMEBANK_SEED", 0xf0_1106);
+    for seed in first..first + number("TIMEBANK_ROUNDS", 1) {
+        eprintln!("TIMEBANK_SEED={seed} TIMEBANK_ROUNDS=1");
+        tell_the_same(seed).await;
+    }
+}
+
+async fn tell_the_same(seed: u64) {
     let (mut random, place) = (Random(seed), tempfile::tempdir().unwrap());
     let mut sheets = Sheets { random: Random(seed ^ 1), holds: Vec::new(), records: Vec::new(), made: 0 };
     let mut service = begun(place.path()).await;
     let mut follower = Follower::new();
     let mut node = follower.start(service.log.clone());
     let mut restarts = [0; 3];
-    for _ in 0..ROUNDS {
+    for _ in 0..STEPS {
         for _ in 0..=random.below(3) {
             let sheet = sheets.next(&mut service.ledger);
             service.take(&sheet).await;
