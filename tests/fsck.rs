@@ -284,6 +284,33 @@ fn every_damage_is_named_and_only_what_is_derived_is_made_again() {
 }
 
 #[test]
+fn a_tree_that_is_missing_or_damaged_at_its_edge_costs_a_start_nothing() {
+    let folder = folder();
+    let tree = fs::read(folder.path().join("projections/tree")).unwrap();
+    let damages: [(&str, Damage); 5] = [
+        ("missing", |path| fs::remove_file(path).unwrap()),
+        ("empty", |path| cut(path, 0)),
+        ("too short", |path| cut(path, 100)),
+        ("its last hash", |path| flip(path, usize::MAX)),
+        ("longer", |path| fs::write(path, [fs::read(path).unwrap(), vec![7; 1_000]].concat()).unwrap()),
+    ];
+    for (what, damage) in damages {
+        let folder = copied(folder.path());
+        let path = folder.path().join("projections/tree");
+        damage(&path);
+        // An auditor has the log, and needs no tree of the folder's.
+        let audited = timebank(&["audit", "--json", "--data"]).arg(folder.path()).output().unwrap();
+        let is_wrong = what == "its last hash";
+        assert_eq!(audited.status.code(), Some(i32::from(is_wrong)), "{what}: {audited:?}");
+        let ledger = Ledger::on(folder);
+        assert!(ledger.json(&["status"])["checkpoint_size"].as_u64().unwrap() > 2, "{what}");
+        let path = ledger.folder.path().join("projections/tree");
+        assert_eq!(fs::read(path).unwrap(), tree, "{what}");
+        assert!(!ledger.folder.path().join("projections.set-aside").exists(), "{what}");
+    }
+}
+
+#[test]
 fn a_swapped_log_is_not_taken_for_the_ledgers() {
     let (folder, other) = (folder(), folder());
     fs::remove_dir_all(folder.path().join("log")).unwrap();

@@ -8,9 +8,10 @@ use super::{
     reads::Reads,
 };
 use crate::{
+    engine::sequencer::Published,
     format::{proof, proto, wire},
     ledger::{EventRef, KeyId, LogIndex},
-    merkle::{self, Hash},
+    merkle::Hash,
 };
 
 /// That the log of one size begins with the log of another.
@@ -54,14 +55,13 @@ impl Reads {
         new_size: u64,
     ) -> Result<ConsistencyProof, ReadError> {
         reader.check(Permission::Local)?;
-        self.check_published("new_size", new_size)?;
+        let published = self.check_published("new_size", new_size)?;
         if !(1..=new_size).contains(&old_size) {
             return Err(ReadError::invalid("old_size", format!("1 to new_size, {new_size}")));
         }
-        let tree = &self.node.tree;
-        let node = |level, index| tree.node(level, index);
-        let hashes = merkle::consistency_proof(old_size, new_size, node)?;
-        Ok(ConsistencyProof { hashes, old_root: tree.root(old_size)?, new_root: tree.root(new_size)? })
+        let whole = (published.size, &published.root());
+        let (hashes, old_root, new_root) = self.node.tree.consistency_proof((old_size, new_size), whole)?;
+        Ok(ConsistencyProof { hashes, old_root, new_root })
     }
 
     /// That an event is under a published checkpoint.
@@ -91,19 +91,23 @@ impl Reads {
     }
 
     fn path(&self, field: &'static str, index: u64, size: u64) -> Result<Vec<Hash>, ReadError> {
-        self.check_published("size", size)?;
+        let published = self.check_published("size", size)?;
         if index >= size {
             return Err(ReadError::invalid(field, format!("an entry below size, {size}")));
         }
-        Ok(merkle::inclusion_proof(index, size, |level, index| self.node.tree.node(level, index))?)
+        let tree = &self.node.tree;
+        let root = tree.root_within(size, (published.size, &published.root()))?;
+        Ok(tree.inclusion_proof(index, (size, &root))?)
     }
 
-    fn check_published(&self, field: &'static str, size: u64) -> Result<(), ReadError> {
-        let published = self.published.borrow().size;
-        if (1..=published).contains(&size) {
-            Ok(())
+    /// The newest checkpoint, which has to cover so many entries.
+    fn check_published(&self, field: &'static str, size: u64) -> Result<Published, ReadError> {
+        let published = self.published.borrow().clone();
+        if (1..=published.size).contains(&size) {
+            Ok(published)
         } else {
-            Err(ReadError::invalid(field, format!("1 to the size of the newest checkpoint, {published}")))
+            let expected = format!("1 to the size of the newest checkpoint, {}", published.size);
+            Err(ReadError::invalid(field, expected))
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::Write,
+    io::{ErrorKind, Write},
     sync::{Mutex, PoisonError},
 };
 
@@ -56,6 +56,10 @@ impl CheckpointHolder for CheckpointFile {
         let held = locked.and_then(|lock| Ok((lock, self.read()?)));
         let (_lock, held) = match held {
             Ok(held) => held,
+            // Not even text: it won't become this ledger's checkpoint by waiting.
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => {
+                return Ok(Replaced::Held(Some(String::new())));
+            }
             Err(error) => return Ok(Replaced::NotApplied(error)),
         };
         if held.as_deref() != old {

@@ -65,22 +65,35 @@ impl From<ReplayError<PastError>> for FollowError {
         match error {
             ReplayError::Undecodable { index, refusal } => Self::Undecodable { index, refusal },
             ReplayError::Diverged(divergence) => Self::Diverged(divergence),
-            ReplayError::Past(PastError::Store(error)) => Self::Store(error),
-            ReplayError::Past(PastError::PutAway(error)) => Self::Projection(error),
+            ReplayError::Past(error) => error.into(),
+        }
+    }
+}
+
+impl From<PastError> for FollowError {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::Store(error) => Self::Store(error),
+            PastError::PutAway(error) => Self::Projection(error),
         }
     }
 }
 
 impl FollowError {
-    /// Whether a state that was saved wrong would explain it, so that a replay from the first entry on may succeed. A disk
-    /// that can't be read just now explains itself, and costs no replay of a whole log.
-    const fn may_be_the_snapshots(&self) -> bool {
-        matches!(
-            self,
-            Self::Diverged(_)
-                | Self::RootMismatch { .. }
-                | Self::Projection(ProjectionError::EntryGap { .. } | ProjectionError::Corrupt { .. })
-        )
+    /// What a state that was saved wrong would explain, so that a replay from the first entry on may succeed; nothing else. A
+    /// disk that can't be read just now explains itself, and costs no replay of a whole log.
+    const fn of_the_snapshot(&self) -> Option<&'static str> {
+        match self {
+            Self::Diverged(_) => Some("an entry does not follow from it"),
+            Self::RootMismatch { .. } => Some("the log keeps another root"),
+            Self::Projection(ProjectionError::EntryGap { .. } | ProjectionError::Corrupt { .. }) => {
+                Some("rows beside it are damaged")
+            }
+            Self::Projection(ProjectionError::Io { .. } | ProjectionError::NotAtHand)
+            | Self::Store(_)
+            | Self::Undecodable { .. }
+            | Self::LogShorter { .. } => None,
+        }
     }
 }
 
@@ -93,22 +106,18 @@ impl Node {
     pub fn open(log: Arc<dyn Log>, folder: &Path, origin: &str) -> Result<(Self, Replay), FollowError> {
         let (node, mut replay) = Self::saved(Arc::clone(&log), folder, origin)?;
         let saved = replay.state.size();
-        match node.catch_up(&mut replay) {
-            Ok(()) => Ok((node, replay)),
-            Err(error) if saved > 0 && error.may_be_the_snapshots() => {
-                drop(node);
-                let aside = projection::set_aside(folder)?;
-                tracing::warn!(
-                    "the snapshot doesn't agree with the log ({error}): replaying all of it. What was derived before is kept \
-                     in {}; delete it when nobody wants to know why",
-                    aside.display()
-                );
-                let (node, mut replay) = Self::saved(log, folder, origin)?;
-                node.catch_up(&mut replay)?;
-                Ok((node, replay))
-            }
-            Err(error) => Err(error),
-        }
+        let Err(error) = node.catch_up(&mut replay) else { return Ok((node, replay)) };
+        let Some(cause) = error.of_the_snapshot().filter(|_| saved > 0) else { return Err(error) };
+        drop(node);
+        let aside = projection::set_aside(folder)?;
+        tracing::warn!(
+            "the snapshot doesn't agree with the log ({cause}): replaying all of it. What was derived before is kept in {}; \
+             delete it when nobody wants to know why",
+            aside.display()
+        );
+        let (node, mut replay) = Self::saved(log, folder, origin)?;
+        node.catch_up(&mut replay)?;
+        Ok((node, replay))
     }
 
     /// Replays what the log has and the state doesn't: every signature and every rule again, and the root of each commit that

@@ -6,6 +6,7 @@ use std::{path::Path, sync::Arc};
 use crate::{
     engine::{
         log::Log,
+        past::PastError,
         projection::{Committed, Projection, ProjectionError, history::HistoryHeads},
         replay::{Replay, StillReplay},
         tree::Tree,
@@ -27,16 +28,19 @@ pub struct Node {
 }
 
 impl Node {
-    /// What was saved of a log, as far as log and tree have it.
+    /// What was saved of a log, or nothing. Hashes of the tree that are missing or damaged, as far as its right edge shows, are
+    /// made again.
     ///
     /// # Errors
-    /// The folder can't be read or written.
-    pub(crate) fn saved(log: Arc<dyn Log>, folder: &Path, origin: &str) -> Result<(Self, Replay), ProjectionError> {
-        std::fs::create_dir_all(folder).map_err(|source| ProjectionError::Io { path: folder.to_owned(), source })?;
-        let in_tree = Tree::open(folder)?.size();
-        let (projection, replay) = Projection::open(folder, origin, log.size().min(in_tree))?;
-        let tree = Tree::open(folder)?;
-        tree.truncate(replay.state.size())?;
+    /// The folder can't be read or written; the log can't be read.
+    pub(crate) fn saved(log: Arc<dyn Log>, folder: &Path, origin: &str) -> Result<(Self, Replay), PastError> {
+        let (projection, replay) = Projection::open(folder, origin, log.size())?;
+        let (tree, size) = (Tree::open(folder)?, replay.state.size());
+        if tree.size() < size || tree.root(size).ok() != Some(replay.frontier.root()) {
+            tracing::warn!("projections/tree is missing, too short or damaged: it is made again from the log");
+            tree.make_again(log.as_ref(), size)?;
+        }
+        tree.truncate(size)?;
         Ok((Self { log, tree: Arc::new(tree), projection: Arc::new(projection) }, replay))
     }
 

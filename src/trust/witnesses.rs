@@ -20,7 +20,7 @@ use crate::{
         },
         signature::PrivateKey,
     },
-    merkle::{Hash, consistency_proof, empty_root},
+    merkle::{Hash, empty_root},
 };
 
 /// The witnesses of a policy, and where they are.
@@ -187,7 +187,7 @@ impl Remote {
         let mut old = known;
         // Twice: where the size was wrong, the answer says the right one.
         for _ in 0..2 {
-            let body = request_body(old, &proof(tree, old, checkpoint.size)?, &checkpoint.note);
+            let body = request_body(old, &proof(tree, old, checkpoint)?, &checkpoint.note);
             match self.endpoint.add_checkpoint(body).await? {
                 Answer::Cosigned(lines) => return Ok(parse_answer(&checkpoint.note, &lines, &self.key)?),
                 Answer::Conflict(latest) if latest > checkpoint.size => {
@@ -201,6 +201,10 @@ impl Remote {
     }
 }
 
-fn proof(tree: &Tree, old: u64, new: u64) -> Result<Vec<Hash>, ProjectionError> {
-    consistency_proof(old, new, |level, index| tree.node(level, index))
+fn proof(tree: &Tree, old: u64, checkpoint: &Published) -> Result<Vec<Hash>, ProjectionError> {
+    // From nothing, and to the same size, there is nothing to prove.
+    if old == 0 || old >= checkpoint.size {
+        return Ok(Vec::new());
+    }
+    Ok(tree.consistency_proof((old, checkpoint.size), (checkpoint.size, &checkpoint.root()))?.0)
 }

@@ -359,7 +359,9 @@ async fn nothing_acknowledged_is_lost_or_there_twice_in_any_weather() {
     let weather = Weather { not_applied: 10, unknown: 15, failed: 10, holder: 20, writers: 1, sheets: 300 };
     let ends = runs(weather, 0xfa_0002).await;
     assert!(ends.get("failed").is_some_and(|times| *times > 5), "a failed sync ends it each time: {ends:?}");
-    assert!(!ends.contains_key("fenced") && !ends.contains_key("checkpoint"), "nobody else was there: {ends:?}");
+    // What an ended writer had sent may arrive after the next one began, and is somebody else's then.
+    let fenced = ends.get("fenced").copied().unwrap_or_default();
+    assert!(fenced <= ends["failed"] / 10 && !ends.contains_key("checkpoint"), "nobody else was there: {ends:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

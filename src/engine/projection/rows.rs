@@ -142,7 +142,7 @@ impl<R: FixedRow> RowFile<R> {
     }
 
     /// The error of a row that doesn't fit to those that it links to.
-    pub(super) fn corrupt(&self, row: u64) -> ProjectionError {
+    pub(in crate::engine) fn corrupt(&self, row: u64) -> ProjectionError {
         ProjectionError::Corrupt { path: self.path.clone(), row }
     }
 

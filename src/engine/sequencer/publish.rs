@@ -24,7 +24,7 @@ use crate::{
         proto,
         signature::PrivateKey,
     },
-    merkle::{Hash, inclusion_proof},
+    merkle::{Hash, empty_root},
 };
 
 /// Shortest time between two checkpoints: each costs three syncs, which the log's own would have to wait for. Well below
@@ -44,6 +44,15 @@ pub struct Published {
     pub size: u64,
     /// The signed note.
     pub note: String,
+}
+
+impl Published {
+    /// The root that it is over; that of nothing where it is over nothing.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        let root = Checkpoint::unverified(self.note.as_bytes()).and_then(|checkpoint| checkpoint.root_hash().ok());
+        root.unwrap_or_else(empty_root)
+    }
 }
 
 /// Entries up to `size` are durable; `waiters` want to hear when they are published.
@@ -139,7 +148,7 @@ impl Publisher {
                     }
                 }
             }
-            self.answer()?;
+            self.answer();
         }
         Ok(())
     }
@@ -212,15 +221,20 @@ impl Publisher {
         })
     }
 
-    /// Answers all whose entries are published.
-    fn answer(&mut self) -> Result<(), Stop> {
+    /// Answers all whose entries are published. A proof that can't be made takes no entry back.
+    fn answer(&mut self) {
         let mut answers = Answers::default();
         for Waiter { receipt, reply } in self.waiters.drain(..) {
-            let publication = publication(&self.tree, &self.published.borrow(), receipt.index)?;
-            answers.add(reply, Ok(Accepted { receipt, publication: Some(publication) }));
+            let answer = match publication(&self.tree, &self.published.borrow(), receipt.index) {
+                Ok(publication) => Ok(Accepted { receipt, publication: Some(publication) }),
+                Err(error) => {
+                    tracing::error!("a proof was not made: {error}");
+                    Err(SubmitError::NotPublished { index: receipt.index })
+                }
+            };
+            answers.add(reply, answer);
         }
         answers.deliver();
-        Ok(())
     }
 
     /// Tells those who wait that it takes longer than they are asked to wait.
@@ -236,14 +250,14 @@ impl Publisher {
 /// A checkpoint, and the proof that it covers an entry.
 ///
 /// # Errors
-/// A hash can't be read.
+/// A hash can't be read, or is damaged.
 pub(super) fn publication(
     tree: &Tree,
     checkpoint: &Published,
     index: u64,
 ) -> Result<proto::Publication, ProjectionError> {
     let Published { size, note } = checkpoint;
-    let proof = inclusion_proof(index, *size, |level, at| tree.node(level, at))?;
+    let proof = tree.inclusion_proof(index, (*size, &checkpoint.root()))?;
     let inclusion_proof = proof.into_iter().map(|hash| hash.to_vec().into()).collect();
     Ok(proto::Publication { checkpoint: note.clone(), inclusion_proof })
 }

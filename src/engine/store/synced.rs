@@ -125,6 +125,10 @@ fn open_sled(folder: &Path) -> Result<Db, StoreError> {
             tracing::warn!("the log's snapshot was damaged and is set aside; recovering from the log itself");
             config.open().map_err(backend)
         }
+        // Whoever may not read it, and a disk that fails: nothing that is said of the log.
+        Err(sled::Error::Io(error)) => {
+            Err(StoreError::Io { path: folder.to_owned(), source: std::io::Error::from(error.kind()) })
+        }
         Err(error) => Err(backend(error)),
     }
 }

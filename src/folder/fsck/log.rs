@@ -1,6 +1,6 @@
 //! The log, replayed, and held against the tree, the kept roots, the checkpoints and the projections.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use super::{BACKUP, Findings, FsckError, OpenError, Part};
 use crate::{
@@ -65,21 +65,23 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), FsckError> {
 }
 
 impl Kept {
-    /// What is wrong with a kept hash of the tree.
+    /// What is wrong with a kept hash of the tree. Where hashes are missing, it is told of the first one.
     fn problem_of(&self, number: u64, hash: Hash) -> Option<&'static str> {
-        match self.tree.as_ref().map(|tree| tree.hash(number)) {
-            // A start makes one.
-            None => None,
-            Some(Ok(kept)) if kept == hash => None,
-            Some(Ok(_)) => Some("it is not that of the entries"),
-            Some(Err(_)) => Some("it is missing"),
+        // A start makes one.
+        let tree = self.tree.as_ref()?;
+        match number.cmp(&tree.hashes()) {
+            Ordering::Less => (tree.hash(number).ok() != Some(hash)).then_some("it is not that of the entries"),
+            Ordering::Equal => Some("it is missing, with all that follow"),
+            Ordering::Greater => None,
         }
     }
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(log: &'a Arc<dyn Log>, folder: &'a Path, work: &Path, origin: &str) -> Result<Self, FsckError> {
-        let (own, replay) = Node::saved(Arc::clone(log), &work.join("own"), origin).map_err(OpenError::from)?;
+        let (own, replay) = Node::saved(Arc::clone(log), &work.join("own"), origin)
+            .map_err(FollowError::from)
+            .map_err(OpenError::from)?;
         let (there, copy) = (folder.join("projections"), work.join("kept"));
         let has_snapshot = there.join("snapshot").exists();
         let mut kept = None;

@@ -67,12 +67,13 @@ impl FolderLog<'_> {
         Ok(report.map(|report| witnessed(auditor, shown, report).remembered(memory.condition())))
     }
 
-    /// A hash that the folder keeps of the tree under its checkpoint, all of which was synced before that was signed. One that
-    /// is missing differs from every hash. Nothing where it keeps no tree: a start makes it again.
+    /// A hash that the folder keeps of the tree under its checkpoint, all of which was synced before that was signed. Nothing
+    /// where it keeps none: a start that was cut off leaves fewer, and the next one makes them again.
     fn kept(&self, number: u64) -> Option<Hash> {
         let signed = Checkpoint::unverified(self.note.as_bytes())?.size;
-        let tree = self.tree.as_ref().filter(|_| number < stored_hash_count(signed))?;
-        Some(tree.hash(number).unwrap_or_default())
+        let tree = self.tree.as_ref()?;
+        let kept = stored_hash_count(signed.min(tree.size()));
+        if number < kept { tree.hash(number).ok() } else { None }
     }
 
     /// The state that the folder's log continues, or one at the beginning.
