@@ -136,7 +136,8 @@ fn audit(subject: &Subject, auditor: &Auditor) -> anyhow::Result<AuditReport> {
             let Source::Folder(log) = source else { return Err(usage("--data: not a folder")) };
             let cosigned = CheckpointFile::new(data.join("cosigned")).read().map_err(unread)?;
             let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
-            let tree = Tree::read(&data.join("projections")).map_err(|error| unreadable(error.into()))?;
+            let tree =
+                Tree::read(&data.join("projections")).map_err(|error| Failure::Unreachable(error.to_string()))?;
             folder::audit(&FolderLog { log: log.as_ref(), tree, note, cosigned }, auditor)
                 .map_err(|unjudged| failure(unjudged, unread))
         }

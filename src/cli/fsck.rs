@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     bars::Bars,
     output::{Failure, tell, usage},
+    process,
 };
 use crate::{
     engine::progress::Progress as _,
@@ -45,8 +46,8 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let folder = arguments.data.unwrap_or_else(defaults::default_folder);
     let repair = arguments.repair;
-    let looked = tokio::task::spawn_blocking(move || {
-        let bars = Bars::default();
+    let looked = process::interruptible(move |is_stopped| {
+        let bars = Bars::until(is_stopped);
         let looked = folder::fsck(&folder, repair, &bars);
         bars.ended();
         looked
@@ -103,7 +104,7 @@ fn report(as_json: bool, findings: &Findings, verdict: &str) {
         "entries": findings.entries,
         "checks": checks,
         "problems": problems,
-        "untold": findings.untold,
+        "untold": findings.untold(),
     });
     tell(as_json, &value, || {
         let mut text = format!("{verdict}: {} entries of {}", findings.entries, findings.origin);
@@ -114,8 +115,8 @@ fn report(as_json: bool, findings: &Findings, verdict: &str) {
             let done = if problem.repaired { "It was made again." } else { problem.remedy };
             text = format!("{text}\n\n{}: {}\n  {done}", problem.place, problem.problem);
         }
-        if findings.untold > 0 {
-            text = format!("{text}\n\nand {} more", findings.untold);
+        if findings.untold() > 0 {
+            text = format!("{text}\n\nand {} more", findings.untold());
         }
         text
     });

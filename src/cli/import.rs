@@ -18,7 +18,7 @@ use super::{
     call::answer,
     client::{self, ClientArguments},
     output::{Failure, nothing_recorded, usage},
-    zone,
+    process, zone,
 };
 use crate::{
     engine::progress::Progress as _,
@@ -154,7 +154,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         told::adopted(&arguments, &files.table, &adoption);
         return Ok(());
     }
-    let bars = Bars::default();
+    let is_stopped = process::asked_to_end()?;
+    let bars = Bars::until(&is_stopped);
     let report = import.run(&bars).await;
     bars.ended();
     let report = report.map_err(failed)?;

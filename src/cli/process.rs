@@ -65,6 +65,28 @@ pub(crate) fn shutdown() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
+/// What shells give a command that an interruption ended: 128 and the signal's number.
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// A way to ask whether the process was asked to end, from now on. Once it was, a second time ends it at once.
+pub(crate) fn asked_to_end() -> std::io::Result<impl Fn() -> bool + Send + Sync> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted.recv() => {}
+            }
+            if stop.swap(true, Ordering::Relaxed) {
+                std::process::exit(EXIT_INTERRUPTED);
+            }
+        }
+    });
+    Ok(move || stopped.load(Ordering::Relaxed))
+}
+
 /// Does long work on a thread of its own. It is given a way to ask whether the process was asked to end meanwhile, and what
 /// it makes of that is waited for.
 pub(crate) async fn interruptible<T: Send + 'static>(

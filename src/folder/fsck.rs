@@ -109,8 +109,8 @@ pub struct Findings {
     pub entries: u64,
     /// What is damaged, in the order of [`Part::ALL`].
     pub problems: Vec<Problem>,
-    /// Problems that are not told, as there are too many of one part.
-    pub untold: u64,
+    /// Problems that are not told, as there are too many of one part: their parts.
+    untold: Vec<Part>,
     /// Parts that could not be looked at, because of what is damaged before them.
     pub unchecked: Vec<Part>,
 }
@@ -131,7 +131,7 @@ impl Findings {
         if self.problems.iter().filter(|other| other.part == problem.part).count() < PROBLEMS_MAX {
             self.problems.push(problem);
         } else {
-            self.untold += 1;
+            self.untold.push(problem.part);
         }
     }
 
@@ -146,10 +146,18 @@ impl Findings {
         !self.unchecked.contains(&part) && self.problems.iter().all(|problem| problem.part != part || problem.repaired)
     }
 
+    /// Problems that are not told, as there are too many of one part.
+    #[must_use]
+    pub fn untold(&self) -> u64 {
+        self.untold.len() as u64
+    }
+
     /// How many problems there are that were not repaired.
     #[must_use]
     pub fn open(&self) -> u64 {
-        self.problems.iter().filter(|problem| !problem.repaired).count() as u64 + self.untold
+        let is_open = |part: &&Part| !self.is_sound(**part);
+        let untold = self.untold.iter().filter(is_open).count();
+        (self.problems.iter().filter(|problem| !problem.repaired).count() + untold) as u64
     }
 }
 
