@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod history;
 mod put_away;
+pub mod row_file;
 pub mod rows;
 mod runs;
 mod shown;
@@ -20,7 +21,7 @@ use std::{
 use tokio::sync::watch;
 
 use self::history::{History, HistoryHeads, NewEntry, NewPosting};
-pub use self::rows::ProjectionError;
+pub use self::row_file::ProjectionError;
 use self::rows::WarningRow;
 use self::snapshot::{Found, Saved};
 pub use self::{put_away::PutAwayFiles, shown::Shown};

@@ -11,7 +11,7 @@ use crate::{
         pipeline::CHUNK_BYTES,
         projection::{
             ProjectionError,
-            rows::{FixedRow, RowFile},
+            row_file::{FixedRow, RowFile},
         },
     },
     merkle::{

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use self::growth::Growth;
 pub use self::page::{Page, PageRequest};
-use super::rows::{EntryRow, Glance, PostingRow, ProjectionError, RowFile, WarningRow};
+use super::row_file::{Glance, ProjectionError, RowFile};
+use super::rows::{EntryRow, PostingRow, WarningRow};
 use crate::ledger::{
     EventRef,
     table::{Blocks, FixedRow, Rows as _},

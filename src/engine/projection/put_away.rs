@@ -6,7 +6,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::{
-    rows::{NoteRow, ProjectionError, SheetRow, checksum},
+    row_file::{ProjectionError, checksum},
+    rows::{NoteRow, SheetRow},
     runs::{NamedRow, Runs},
     times::TimesFile,
 };

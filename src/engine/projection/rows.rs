@@ -1,274 +1,7 @@
-//! Append-only files of fixed-size rows: row n stands at offset n x size. Derived data, so nothing here is synced on the
-//! write path; a snapshot syncs first and keeps the counts, and a start cuts what came after.
+//! What stands in the rows of the projections' files, byte by byte: `docs/formats.md` has it in words.
 
-use std::{
-    cell::Cell,
-    fs::{File, OpenOptions},
-    io::IoSliceMut,
-    marker::PhantomData,
-    ops::Range,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
-};
-
+use super::row_file::FixedRow;
 use crate::ledger::{EventRef, LogIndex};
-
-/// Rows compared at a time: about a megabyte.
-const COMPARED_ROWS: usize = 16_384;
-
-/// Why a projection can't be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum ProjectionError {
-    /// The file system failed.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file, or the folder of the projections.
-        path: PathBuf,
-        /// From opening, reading, writing or syncing it; `UnexpectedEof` for a row past the end.
-        source: std::io::Error,
-    },
-    /// Entries have to come one after another.
-    #[error("the projections stand at entry {expected}, not {found}")]
-    EntryGap {
-        /// Index of the next entry: as many as there are.
-        expected: u64,
-        /// Index of the entry that was given instead.
-        found: u64,
-    },
-    /// Only of a [`Glance`]: what it would need is not in memory, or it is more than it may read.
-    #[error("the rows are not all in memory")]
-    NotAtHand,
-    /// A row doesn't fit to those that it links to. What is derived comes back from the log.
-    #[error("{path}: row {row} is damaged; stop the service, delete this file's folder, and start it again")]
-    Corrupt {
-        /// The file with the row, in the folder to delete.
-        path: PathBuf,
-        /// Number of the row.
-        row: u64,
-    },
-}
-
-/// A look that waits for no disk: it may read so many rows, and only what the operating system has in memory.
-#[derive(Debug)]
-pub struct Glance {
-    rows_left: Cell<u32>,
-}
-
-impl Glance {
-    /// One of at most so many rows.
-    #[must_use]
-    pub const fn new(rows_max: u32) -> Self {
-        Self { rows_left: Cell::new(rows_max) }
-    }
-}
-
-/// A row of a fixed number of bytes.
-pub trait FixedRow: Sized {
-    /// An array as long as all fields together.
-    type Bytes: AsRef<[u8]> + AsMut<[u8]> + Default;
-    /// The fields in their order, with no padding between them.
-    fn to_bytes(&self) -> Self::Bytes;
-    /// The way back. Any bytes are some row: damage shows elsewhere, in links or a checksum.
-    fn from_bytes(bytes: &Self::Bytes) -> Self;
-}
-
-/// The CRC-32 of a row: of one that has it itself, with a zero in its place.
-pub(super) fn checksum(row: &impl FixedRow) -> u32 {
-    crc32fast::hash(row.to_bytes().as_ref())
-}
-
-/// A file of rows. One writer, any number of readers: rows below [`RowFile::len`] never change.
-#[derive(Debug)]
-pub struct RowFile<R> {
-    file: File,
-    path: PathBuf,
-    length: AtomicU64,
-    /// Reads so far: what tests bound.
-    #[cfg(test)]
-    pub(super) reads: AtomicU64,
-    row: PhantomData<fn() -> R>,
-}
-
-impl<R: FixedRow> RowFile<R> {
-    /// Bytes of a row.
-    const fn row_length() -> u64 {
-        size_of::<R::Bytes>() as u64
-    }
-
-    /// Opens or creates the file; a row that was cut off is cut away.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`].
-    pub fn open(path: &Path) -> Result<Self, ProjectionError> {
-        let io = |source| ProjectionError::Io { path: path.to_owned(), source };
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        let bytes = file.metadata().map_err(io)?.len();
-        let length = bytes / Self::row_length();
-        if !bytes.is_multiple_of(Self::row_length()) {
-            file.set_len(length * Self::row_length()).map_err(io)?;
-        }
-        Ok(Self::over(file, path, length))
-    }
-
-    /// Opens a file that is only read; none where it isn't there.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`].
-    pub fn read_only(path: &Path) -> Result<Option<Self>, ProjectionError> {
-        let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        match opened {
-            Ok((bytes, file)) => Ok(Some(Self::over(file, path, bytes / Self::row_length()))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(ProjectionError::Io { path: path.to_owned(), source }),
-        }
-    }
-
-    /// An empty file that has no name.
-    #[must_use]
-    pub fn temporary(file: File) -> Self {
-        Self::over(file, Path::new("a temporary file"), 0)
-    }
-
-    fn over(file: File, path: &Path, length: u64) -> Self {
-        Self {
-            file,
-            path: path.to_owned(),
-            length: length.into(),
-            #[cfg(test)]
-            reads: AtomicU64::default(),
-            row: PhantomData,
-        }
-    }
-
-    /// The error of a row that doesn't fit to those that it links to.
-    pub(in crate::engine) fn corrupt(&self, row: u64) -> ProjectionError {
-        ProjectionError::Corrupt { path: self.path.clone(), row }
-    }
-
-    fn io(&self, source: std::io::Error) -> ProjectionError {
-        ProjectionError::Io { path: self.path.clone(), source }
-    }
-
-    /// How many rows are written, all their bytes; what a failed write left behind them doesn't count.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.length.load(Ordering::Acquire)
-    }
-
-    /// Whether there is not one row.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Puts rows at the end, which is at number `first`, in one write. Rows that a failed write left there are replaced.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`].
-    pub fn append(&self, first: u64, rows: &[R]) -> Result<(), ProjectionError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut bytes = Vec::with_capacity(size_of::<R::Bytes>() * rows.len());
-        for row in rows {
-            bytes.extend_from_slice(row.to_bytes().as_ref());
-        }
-        self.file.write_all_at(&bytes, first * Self::row_length()).map_err(|source| self.io(source))?;
-        self.length.store(first + rows.len() as u64, Ordering::Release);
-        Ok(())
-    }
-
-    /// The first row of another file that isn't this one's.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`].
-    pub fn first_difference(&self, other: &Self) -> Result<Option<u64>, ProjectionError> {
-        for first in (0..other.len()).step_by(COMPARED_ROWS) {
-            let rows = first..other.len().min(first + COMPARED_ROWS as u64);
-            let bytes = |file: &Self| {
-                let mut bytes = vec![0; usize::try_from((rows.end - rows.start) * Self::row_length()).unwrap_or(0)];
-                let read = file.file.read_exact_at(&mut bytes, rows.start * Self::row_length());
-                read.map(|()| bytes).map_err(|source| file.io(source))
-            };
-            let (own, others) = (bytes(self)?, bytes(other)?);
-            if let Some(at) = own.iter().zip(&others).position(|(own, other)| own != other) {
-                return Ok(Some(first + at as u64 / Self::row_length()));
-            }
-        }
-        Ok(None)
-    }
-
-    /// A row.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`]; also where there is no such row.
-    pub fn read(&self, number: u64) -> Result<R, ProjectionError> {
-        #[cfg(test)]
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        let mut bytes = R::Bytes::default();
-        self.file.read_exact_at(bytes.as_mut(), number * Self::row_length()).map_err(|source| self.io(source))?;
-        Ok(R::from_bytes(&bytes))
-    }
-
-    /// A row, by a glance where there is one.
-    ///
-    /// # Errors
-    /// As [`Self::read`]; [`ProjectionError::NotAtHand`].
-    pub fn read_by(&self, glance: Option<&Glance>, number: u64) -> Result<R, ProjectionError> {
-        let Some(glance) = glance else { return self.read(number) };
-        let left = glance.rows_left.get().checked_sub(1).ok_or(ProjectionError::NotAtHand)?;
-        glance.rows_left.set(left);
-        let mut bytes = R::Bytes::default();
-        let offset = number * Self::row_length();
-        let read = rustix::io::preadv2(
-            &self.file,
-            &mut [IoSliceMut::new(bytes.as_mut())],
-            offset,
-            rustix::io::ReadWriteFlags::NOWAIT,
-        );
-        // Also where a file system can't tell: whoever may wait reads the same in the ordinary way, and hears of errors.
-        if read == Ok(size_of::<R::Bytes>()) { Ok(R::from_bytes(&bytes)) } else { Err(ProjectionError::NotAtHand) }
-    }
-
-    /// Rows that stand side by side, in one read.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`]; also where there is one of them no more.
-    pub fn read_range(&self, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
-        #[cfg(test)]
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        let io = |source| self.io(source);
-        let count = usize::try_from(numbers.end.saturating_sub(numbers.start));
-        let count = count.map_err(std::io::Error::other).map_err(io)?;
-        let mut bytes = vec![0; count * size_of::<R::Bytes>()];
-        self.file.read_exact_at(&mut bytes, numbers.start * Self::row_length()).map_err(io)?;
-        let mut row = R::Bytes::default();
-        let rows = bytes.chunks_exact(size_of::<R::Bytes>()).map(|chunk| {
-            row.as_mut().copy_from_slice(chunk);
-            R::from_bytes(&row)
-        });
-        Ok(rows.collect())
-    }
-
-    /// Forgets rows from `length` on.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`].
-    pub fn truncate(&self, length: u64) -> Result<(), ProjectionError> {
-        self.file.set_len(length * Self::row_length()).map_err(|source| self.io(source))?;
-        self.length.store(length, Ordering::Release);
-        Ok(())
-    }
-
-    /// Brings the rows to the disk.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Io`].
-    pub fn sync(&self) -> Result<(), ProjectionError> {
-        self.file.sync_data().map_err(|source| self.io(source))
-    }
-}
 
 /// Cuts little-endian integers off a row, or puts them on it.
 macro_rules! row {
@@ -447,11 +180,94 @@ row! {
     }
 }
 
+row! {
+    /// A service time that the state has put away, as [`crate::ledger::OlderTime`] has it.
+    TimeRow, 76, {
+        /// Log index of the record.
+        record_index: u64,
+        /// First moment in ms, or days since 1970-01-01.
+        first: i64,
+        /// Moment after the last in ms, or minutes.
+        second: i64,
+        /// Credit, in minutes.
+        credited: i64,
+        /// Number of the volunteer's row before, plus 1; 0: none.
+        previous: u64,
+        /// First moment that this row or one before it counts for, in ms.
+        since: i64,
+        /// Moment after the last that this row or one before it counts for, in ms.
+        until: i64,
+        /// Dense number of the volunteer's account.
+        account: u32,
+        /// Dense number of who paid.
+        payer: u32,
+        /// Seconds that the clocks there are ahead of UTC.
+        utc_offset_seconds: i32,
+        /// Number of the record's event.
+        record_event: u16,
+        /// 1: an interval, 2: on a date.
+        kind: u8,
+        /// 1: the record's time before counts no more.
+        ended: u8,
+        /// CRC-32 of the row with a zero here.
+        checksum: u32,
+    }
+}
+
+row! {
+    /// The id of a sheet that the state has put away, as [`crate::ledger::OlderSheet`] has it.
+    SheetRow, 44, {
+        /// The id, its first byte the highest.
+        id: u128,
+        /// The id of the author's key, its first byte the highest.
+        author: u128,
+        /// Log index of the sheet.
+        index: u64,
+        /// CRC-32 of the row with a zero here.
+        checksum: u32,
+    }
+}
+
+row! {
+    /// What had become of a record that the state has put away, as [`crate::ledger::OlderNote`] has it.
+    NoteRow, 64, {
+        /// Log index of the record.
+        record_index: u64,
+        /// Log index of its newest version.
+        latest_index: u64,
+        /// Log index of the entry that made it so.
+        noted_at: u64,
+        /// Minutes that went to a pool because of the cap; 0: none did.
+        overflow: i64,
+        /// Minutes that the station gave in the volunteer's stead; 0: none.
+        owed: i64,
+        /// Dense number of the pool; 0: none.
+        pool: u32,
+        /// Dense number of the station that is owed; 0: none.
+        station: u32,
+        /// Dense number of the volunteer in whose stead; 0: none.
+        volunteer: u32,
+        /// Number of the record's event.
+        record_event: u16,
+        /// Number of its newest version's event.
+        latest_event: u16,
+        /// 1: it was taken back.
+        reversed: u8,
+        /// 0: with the next field makes the row 64 bytes, a multiple of 8.
+        reserved: u8,
+        /// 0, as the field before.
+        reserved_too: u16,
+        /// CRC-32 of the row with a zero here.
+        checksum: u32,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
     use super::*;
+    use crate::engine::projection::row_file::{ProjectionError, RowFile};
 
     fn warning(number: u16) -> WarningRow {
         WarningRow {
@@ -536,7 +352,7 @@ mod tests {
         let rows: RowFile<WarningRow> = RowFile::open(&path).unwrap();
         rows.append(0, &[warning(0), warning(1), warning(2)]).unwrap();
         drop(rows);
-        OpenOptions::new().write(true).open(&path).unwrap().set_len(47).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(47).unwrap();
         let rows: RowFile<WarningRow> = RowFile::open(&path).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(path.metadata().unwrap().len(), 32);
@@ -564,87 +380,5 @@ mod tests {
         rows.truncate(1).unwrap();
         assert!(matches!(rows.read(1), Err(ProjectionError::Io { .. })));
         assert!(matches!(rows.read_range(0..2), Err(ProjectionError::Io { .. })));
-    }
-}
-
-row! {
-    /// A service time that the state has put away, as [`crate::ledger::OlderTime`] has it.
-    TimeRow, 76, {
-        /// Log index of the record.
-        record_index: u64,
-        /// First moment in ms, or days since 1970-01-01.
-        first: i64,
-        /// Moment after the last in ms, or minutes.
-        second: i64,
-        /// Credit, in minutes.
-        credited: i64,
-        /// Number of the volunteer's row before, plus 1; 0: none.
-        previous: u64,
-        /// First moment that this row or one before it counts for, in ms.
-        since: i64,
-        /// Moment after the last that this row or one before it counts for, in ms.
-        until: i64,
-        /// Dense number of the volunteer's account.
-        account: u32,
-        /// Dense number of who paid.
-        payer: u32,
-        /// Seconds that the clocks there are ahead of UTC.
-        utc_offset_seconds: i32,
-        /// Number of the record's event.
-        record_event: u16,
-        /// 1: an interval, 2: on a date.
-        kind: u8,
-        /// 1: the record's time before counts no more.
-        ended: u8,
-        /// CRC-32 of the row with a zero here.
-        checksum: u32,
-    }
-}
-
-row! {
-    /// The id of a sheet that the state has put away, as [`crate::ledger::OlderSheet`] has it.
-    SheetRow, 44, {
-        /// The id, its first byte the highest.
-        id: u128,
-        /// The id of the author's key, its first byte the highest.
-        author: u128,
-        /// Log index of the sheet.
-        index: u64,
-        /// CRC-32 of the row with a zero here.
-        checksum: u32,
-    }
-}
-
-row! {
-    /// What had become of a record that the state has put away, as [`crate::ledger::OlderNote`] has it.
-    NoteRow, 64, {
-        /// Log index of the record.
-        record_index: u64,
-        /// Log index of its newest version.
-        latest_index: u64,
-        /// Log index of the entry that made it so.
-        noted_at: u64,
-        /// Minutes that went to a pool because of the cap; 0: none did.
-        overflow: i64,
-        /// Minutes that the station gave in the volunteer's stead; 0: none.
-        owed: i64,
-        /// Dense number of the pool; 0: none.
-        pool: u32,
-        /// Dense number of the station that is owed; 0: none.
-        station: u32,
-        /// Dense number of the volunteer in whose stead; 0: none.
-        volunteer: u32,
-        /// Number of the record's event.
-        record_event: u16,
-        /// Number of its newest version's event.
-        latest_event: u16,
-        /// 1: it was taken back.
-        reversed: u8,
-        /// 0: with the next field makes the row 64 bytes, a multiple of 8.
-        reserved: u8,
-        /// 0, as the field before.
-        reserved_too: u16,
-        /// CRC-32 of the row with a zero here.
-        checksum: u32,
     }
 }

@@ -19,7 +19,7 @@ use self::{
     merge::Merge,
     run::{Place, Run},
 };
-use super::rows::{FixedRow, ProjectionError};
+use super::row_file::{FixedRow, ProjectionError};
 
 /// Runs that are merged into one. With 8, a row is written four times in its life, and of each size there are at most 7.
 const MERGED_RUNS: usize = 8;

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use super::rows::{ProjectionError, RowFile, TimeRow, checksum};
+use super::row_file::{ProjectionError, RowFile, checksum};
+use super::rows::TimeRow;
 use crate::ledger::{AccountNumber, AskedTimes, EventRef, LogIndex, Millis, Minutes, OlderTime, Served, ServedTime};
 
 /// An interval with clock times.
@@ -139,10 +140,10 @@ mod tests {
         for (served, ended) in [(interval, false), (interval, true), (date, false)] {
             let sound = row(&older(1, 0, served, ended));
             assert_eq!(time(&sound), Some(older(1, 0, served, ended)));
-            let mut bytes = super::super::rows::FixedRow::to_bytes(&sound);
+            let mut bytes = super::super::row_file::FixedRow::to_bytes(&sound);
             for bit in 0..bytes.0.len() * 8 {
                 bytes.0[bit / 8] ^= 1 << (bit % 8);
-                assert_eq!(time(&super::super::rows::FixedRow::from_bytes(&bytes)), None, "bit {bit}");
+                assert_eq!(time(&super::super::row_file::FixedRow::from_bytes(&bytes)), None, "bit {bit}");
                 bytes.0[bit / 8] ^= 1 << (bit % 8);
             }
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Head, HistoryHeads, LANE, NewEntry, NewPosting};
 use crate::{
-    engine::projection::rows::{EntryRow, PostingRow, ProjectionError, U40, WarningRow},
+    engine::projection::row_file::ProjectionError,
+    engine::projection::rows::{EntryRow, PostingRow, U40, WarningRow},
     ledger::table::Rows as _,
 };
 

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::History;
-use crate::engine::projection::rows::{Glance, PostingRow, ProjectionError};
+use crate::engine::projection::row_file::{Glance, ProjectionError};
+use crate::engine::projection::rows::PostingRow;
 
 /// Rows walked over for one page, 0.7 MB of them: a filter that matches rarely ends the page early, with a place to go
 /// on at.

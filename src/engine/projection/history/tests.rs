@@ -8,7 +8,7 @@
 use std::{os::unix::fs::FileExt, sync::atomic::Ordering};
 
 use super::{page::PAGE_ROWS_SCANNED_MAX, *};
-use crate::engine::projection::rows::FixedRow;
+use crate::engine::projection::row_file::FixedRow;
 
 /// Entries come in pairs of the same time.
 fn time(index: u64) -> i64 {

@@ -6,7 +6,7 @@ use super::{
     NamedRow,
     run::{Place, ROWS_AT_ONCE, Run},
 };
-use crate::engine::projection::rows::{ProjectionError, RowFile};
+use crate::engine::projection::row_file::{ProjectionError, RowFile};
 
 /// One after another: by name, and those of one name as they were put away.
 pub(super) struct Merge<'a, R: NamedRow> {

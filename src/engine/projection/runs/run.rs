@@ -13,7 +13,7 @@ use super::{
     filter::{Filter, Of},
 };
 use crate::engine::{
-    projection::rows::{ProjectionError, RowFile, checksum},
+    projection::row_file::{ProjectionError, RowFile, checksum},
     store::sync_folder,
 };
 
