@@ -1,6 +1,6 @@
 //! The hashes of the log's tree, each node's own: proofs, tiles and consistency come from here, and the root of any size.
 //!
-//! Row n is the n-th hash that became complete, see [`Frontier`](crate::merkle::Frontier): at most 64 bytes an entry.
+//! Row n is the n-th hash that became complete, see [`Frontier`]: at most 64 bytes an entry.
 
 use std::path::Path;
 
