@@ -10,11 +10,13 @@ mod server;
 use std::{
     collections::BTreeMap,
     fs,
+    ops::ControlFlow,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
+use ::timebank::folder::FsckError;
 use serde_json::Value;
 use server::{Ledger, timebank};
 use tempfile::TempDir;
@@ -108,6 +110,11 @@ fn change(folder: &Path, prefix: u8, nth: usize, change: impl FnOnce(&mut Vec<u8
     db.flush().unwrap();
 }
 
+fn invert(path: &Path) {
+    let bytes: Vec<u8> = fs::read(path).unwrap().iter().map(|byte| !byte).collect();
+    fs::write(path, bytes).unwrap();
+}
+
 fn cut(path: &Path, bytes: u64) {
     fs::OpenOptions::new().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }
@@ -115,11 +122,13 @@ fn cut(path: &Path, bytes: u64) {
 type Damage = fn(&Path);
 
 /// What is damaged, the part that is named, and words of place and problem.
-const DAMAGES: [(Damage, &str, &str); 31] = [
+const DAMAGES: [(Damage, &str, &str); 32] = [
     (|folder| change(folder, b'b', 1, |block| block[60] ^= 4), "log", "entry 1"),
     (|folder| change(folder, b'b', 2, |block| block.truncate(40)), "log", "block 2"),
     (|folder| flip(&folder.join("projections/tree"), 35), "tree", "of entry 1"),
     (|folder| cut(&folder.join("projections/tree"), 100), "tree", "it is missing"),
+    // More hashes than are told of.
+    (|folder| invert(&folder.join("projections/tree")), "tree", "of entry 0"),
     (|folder| change(folder, b'c', 1, |root| root[0] ^= 4), "log", "the root after 2 entries"),
     (
         |folder| {
@@ -308,6 +317,16 @@ fn a_tree_that_is_missing_or_damaged_at_its_edge_costs_a_start_nothing() {
         assert_eq!(fs::read(path).unwrap(), tree, "{what}");
         assert!(!ledger.folder.path().join("projections.set-aside").exists(), "{what}");
     }
+}
+
+#[test]
+fn an_interrupted_look_changes_nothing_and_leaves_nothing() {
+    let folder = folder();
+    flip(&folder.path().join("projections/tree"), 35);
+    let before = contents(folder.path());
+    let interrupted = ::timebank::folder::fsck(folder.path(), true, &|_| ControlFlow::Break(()));
+    assert!(matches!(interrupted, Err(FsckError::Interrupted)), "{interrupted:?}");
+    assert_eq!(contents(folder.path()), before);
 }
 
 #[test]
