@@ -81,10 +81,10 @@ pub enum SubmitError {
     /// The clock can't be right.
     #[error("{0}")]
     Clock(ClockImplausible),
-    /// It is recorded, and publication takes longer than anybody waits.
+    /// It is recorded; its publication takes longer than anybody waits, or its proof can't be made.
     #[error(
-        "NotPublished: the sheet is recorded as entry {index}, but no checkpoint covers it yet: where checkpoints are held \
-         takes none at present. It counts; its proof comes with the next checkpoint"
+        "NotPublished: the sheet is recorded as entry {index}, but its checkpoint and proof can't be given at present; the \
+         operator finds the cause in the log. It counts, and its proof can be asked for later"
     )]
     NotPublished {
         /// The entry.
@@ -223,8 +223,8 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     Ok((sequencer, Threads(threads)))
 }
 
-/// Starts a thread of the writer. Where it ends by itself the others end as well, one after another: what they hand on goes
-/// nowhere.
+/// Starts a thread of the writer. Where it ends by itself the others end as well, with what is handed to them next: it goes
+/// nowhere. The one that looks up goes on as long as there are handles.
 fn spawn(
     name: &str,
     on_stop: &OnStop,

@@ -110,10 +110,10 @@ reasons! {
         "the service is going down; send the same again when it is back",
         "服务正在停止；恢复之后请重发同样的内容",
     );
-    /// The sheet is recorded, and no checkpoint covers it in time.
+    /// The sheet is recorded, and its checkpoint and proof can't be given in time.
     NotPublished, Unavailable, Text::new(
-        "the sheet is recorded, but no checkpoint covers it yet; send the same sheet again for its receipt",
-        "这张登记单已经入账，但还没有检查点覆盖它；请重发同一张登记单以取得回执",
+        "the sheet is recorded, but its checkpoint and proof can't be given yet; send the same sheet again for its receipt",
+        "这张登记单已经入账，但暂时无法给出检查点和证明；请重发同一张登记单以取得回执",
     );
     /// The call's own deadline passed.
     DeadlineExceeded, DeadlineExceeded, Text::new(

@@ -71,13 +71,7 @@ impl FaultyLog {
 }
 
 impl Log for FaultyLog {
-    fn size(&self) -> u64 {
-        self.log.size()
-    }
-
-    fn wait(&self, size: u64, at_most: Duration) -> u64 {
-        self.log.wait(size, at_most)
-    }
+    as_its_log!();
 
     fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
         if self.below(2) == 0 {
@@ -100,22 +94,6 @@ impl Log for FaultyLog {
             self.log.fail_next(if other == 0 { Fault::FailedAndLost } else { Fault::FailedAndDone });
         }
         self.log.append(commit)
-    }
-
-    fn entry(&self, index: u64) -> Result<Option<StoredEntry>, StoreError> {
-        self.log.entry(index)
-    }
-
-    fn entries(&self, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
-        self.log.entries(from, bytes_max)
-    }
-
-    fn root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
-        self.log.root(size)
-    }
-
-    fn check(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
-        self.log.check(found)
     }
 }
 
@@ -248,19 +226,15 @@ async fn run(weather: Weather, seed: u64) -> BTreeMap<String, u64> {
     let mut ledger = Ledger::new();
     ledger.earn(ALICE, 480);
     ledger.earn(ALICE, 480);
-    let (begun, now) = (ledger.entries.clone(), ledger.now);
+    let now = ledger.now;
     let sheets: Vec<proto::Sheet> = (0..weather.sheets).map(|number| gift(&ledger.alice, number, now)).collect();
     let chance = |seed| Mutex::new(Random(seed));
-    // The beginning is written in calm weather.
-    let begin = MemoryLog::default();
-    for entry in begun {
-        let mut frontier = Frontier::default();
-        for before in begin.entries(0, usize::MAX).unwrap().iter().chain([&entry]) {
-            frontier.append(leaf_hash(&before.leaf()), |_| ());
-        }
-        assert!(matches!(begin.append(&Commit { entries: vec![entry], root: frontier.root() }), Ok(Appended::Done)));
-    }
-    let log = Arc::new(FaultyLog { log: begin, weather, chance: chance(seed ^ 0x1061), late: Mutex::default() });
+    let log = Arc::new(FaultyLog {
+        log: written(&ledger.entries),
+        weather,
+        chance: chance(seed ^ 0x1061),
+        late: Mutex::default(),
+    });
     let (holder, held) = (MemoryHolder::default(), Mutex::default());
     let chance = chance(seed ^ 0xb01d);
     let holder = Arc::new(FaultyHolder { holder, per_cent: weather.holder, chance, held });
@@ -309,6 +283,17 @@ async fn run(weather: Weather, seed: u64) -> BTreeMap<String, u64> {
     ends
 }
 
+/// A log that has these entries already, each a commit.
+fn written(entries: &[StoredEntry]) -> MemoryLog {
+    let (log, mut frontier) = (MemoryLog::default(), Frontier::default());
+    for entry in entries {
+        frontier.append(leaf_hash(&entry.leaf()), |_| ());
+        let commit = Commit { entries: vec![entry.clone()], root: frontier.root() };
+        assert!(matches!(log.append(&commit), Ok(Appended::Done)));
+    }
+    log
+}
+
 fn gift(alice: &PrivateKey, number: u64, now: i64) -> proto::Sheet {
     let mut id = [0x60; 16];
     id[..8].copy_from_slice(&number.to_be_bytes());
@@ -333,6 +318,38 @@ fn finish(writers: Vec<Writer>, log: &Arc<FaultyLog>) {
     let balance = |id| shown.account(shown.account_number(timebank::ledger::AccountId(id)).unwrap()).unwrap().balance;
     let gifts = i64::try_from(log.weather.sheets).unwrap();
     assert_eq!((balance(ALICE).get(), balance(BOB).get()), (960 - gifts, gifts));
+}
+
+/// A log and a holder on which nothing goes wrong.
+fn calm() -> (Arc<FaultyLog>, Arc<FaultyHolder>, Ledger) {
+    let mut ledger = Ledger::new();
+    ledger.earn(ALICE, 480);
+    let weather = Weather { not_applied: 0, unknown: 0, failed: 0, holder: 0, writers: 1, sheets: 0 };
+    let chance = || Mutex::new(Random(1));
+    let log = FaultyLog { log: written(&ledger.entries), weather, chance: chance(), late: Mutex::default() };
+    let holder = MemoryHolder::default();
+    let holder = FaultyHolder { holder, per_cent: 0, chance: chance(), held: Mutex::default() };
+    (Arc::new(log), Arc::new(holder), ledger)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_whose_checkpoint_is_held_no_more_acknowledges_nothing_more() {
+    let (log, holder, ledger) = calm();
+    let mut writer = Writer::new();
+    tokio::task::block_in_place(|| writer.start(&log, &holder, ledger.now));
+    let sequencer = writer.running.as_ref().unwrap().0.clone();
+    let send = |number, published| sequencer.submit(gift(&ledger.alice, number, ledger.now), published);
+    send(0, true).await.unwrap();
+    holder.holder.forget(None);
+    assert!(matches!(send(1, true).await, Err(SubmitError::ShuttingDown)));
+    // The next one may be the one by which the others notice.
+    let (mut number, mut taken) = (2, 0);
+    while taken < 50 && send(number, false).await.is_ok() {
+        (number, taken) = (number + 1, taken + 1);
+    }
+    assert!(taken <= 1, "{taken} after it");
+    drop(sequencer);
+    assert_eq!(tokio::task::block_in_place(|| writer.ended()).as_deref(), Some("checkpoint"));
 }
 
 /// Runs of one weather, each from a seed of its own, and what ended writers in all of them.

@@ -2,6 +2,35 @@
 //! rules say, whatever else it is doing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests stop at the first surprise")]
 
+/// All of a log but its appends, as the one in `log` has it.
+macro_rules! as_its_log {
+    () => {
+        fn size(&self) -> u64 {
+            self.log.size()
+        }
+
+        fn wait(&self, size: u64, at_most: Duration) -> u64 {
+            self.log.wait(size, at_most)
+        }
+
+        fn entry(&self, index: u64) -> Result<Option<StoredEntry>, StoreError> {
+            self.log.entry(index)
+        }
+
+        fn entries(&self, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
+            self.log.entries(from, bytes_max)
+        }
+
+        fn root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
+            self.log.root(size)
+        }
+
+        fn check(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+            self.log.check(found)
+        }
+    };
+}
+
 mod faults;
 mod follower;
 mod load;
@@ -56,33 +85,11 @@ struct SlowLog {
 }
 
 impl Log for SlowLog {
-    fn size(&self) -> u64 {
-        self.log.size()
-    }
-
-    fn wait(&self, size: u64, at_most: Duration) -> u64 {
-        self.log.wait(size, at_most)
-    }
+    as_its_log!();
 
     fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
         let _free = self.disk.blocking_lock();
         self.log.append(commit)
-    }
-
-    fn entry(&self, index: u64) -> Result<Option<StoredEntry>, StoreError> {
-        self.log.entry(index)
-    }
-
-    fn entries(&self, from: u64, bytes_max: usize) -> Result<Vec<StoredEntry>, StoreError> {
-        self.log.entries(from, bytes_max)
-    }
-
-    fn root(&self, size: u64) -> Result<Option<Hash>, StoreError> {
-        self.log.root(size)
-    }
-
-    fn check(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
-        self.log.check(found)
     }
 }
 

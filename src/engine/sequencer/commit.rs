@@ -33,13 +33,16 @@ impl Committer {
     pub(super) fn run(mut self, inbox: &Slot) -> Result<(), Stop> {
         let _taking = inbox.taking();
         while let Some(batch) = inbox.take() {
-            self.commit(batch)?;
+            if !self.commit(batch)? {
+                break;
+            }
         }
         self.saver.finish();
         Ok(())
     }
 
-    fn commit(&mut self, mut batch: Batch) -> Result<(), Stop> {
+    /// False where the publisher has ended by itself: somebody else may lead, and nothing more is to be acknowledged.
+    fn commit(&mut self, mut batch: Batch) -> Result<bool, Stop> {
         let passed = std::mem::take(&mut batch.passed);
         let (entries, waiting): (Vec<_>, Vec<_>) =
             passed.into_iter().map(|Passed { entry, outcome, submission }| (entry, (outcome, submission))).unzip();
@@ -84,11 +87,10 @@ impl Committer {
             let _gone = reply.send((results, reflected_index));
             drop(permit);
         }
-        // The publisher is gone only after it has stopped the writer.
-        let _gone = self.outbox.send(Durable { size, root: batch.root, waiters });
+        let goes_on = self.outbox.send(Durable { size, root: batch.root, waiters }).is_ok();
         if let Some(replay) = batch.snapshot {
             self.saver.save(*replay);
         }
-        Ok(())
+        Ok(goes_on)
     }
 }

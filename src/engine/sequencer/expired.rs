@@ -92,7 +92,9 @@ impl Expired {
             return Ok(Some(Err(SubmitError::Refused(Refusal::sheet("header.sheet_id", rejection)))));
         }
         let Some(receipt) = self.node.projection.receipt(index)? else { return Ok(None) };
-        let publication = checkpoint.map(|published| publication(&self.node.tree, published, index)).transpose()?;
+        let publication = checkpoint
+            .map(|published| publication(&self.node.tree, (published, &published.root()), index))
+            .transpose()?;
         Ok(Some(Ok(Accepted { receipt, publication })))
     }
 }

@@ -224,8 +224,10 @@ impl Publisher {
     /// Answers all whose entries are published. A proof that can't be made takes no entry back.
     fn answer(&mut self) {
         let mut answers = Answers::default();
+        let published = self.published.borrow().clone();
+        let root = published.root();
         for Waiter { receipt, reply } in self.waiters.drain(..) {
-            let answer = match publication(&self.tree, &self.published.borrow(), receipt.index) {
+            let answer = match publication(&self.tree, (&published, &root), receipt.index) {
                 Ok(publication) => Ok(Accepted { receipt, publication: Some(publication) }),
                 Err(error) => {
                     tracing::error!("a proof was not made: {error}");
@@ -247,17 +249,16 @@ impl Publisher {
     }
 }
 
-/// A checkpoint, and the proof that it covers an entry.
+/// A checkpoint, whose root was read out of it, and the proof that it covers an entry.
 ///
 /// # Errors
 /// A hash can't be read, or is damaged.
 pub(super) fn publication(
     tree: &Tree,
-    checkpoint: &Published,
+    (Published { size, note }, root): (&Published, &Hash),
     index: u64,
 ) -> Result<proto::Publication, ProjectionError> {
-    let Published { size, note } = checkpoint;
-    let proof = tree.inclusion_proof(index, (*size, &checkpoint.root()))?;
+    let proof = tree.inclusion_proof(index, (*size, root))?;
     let inclusion_proof = proof.into_iter().map(|hash| hash.to_vec().into()).collect();
     Ok(proto::Publication { checkpoint: note.clone(), inclusion_proof })
 }

@@ -203,6 +203,34 @@ fn a_holder_that_lies_or_is_behind_ends_the_writer_and_nobody_is_shown_anything(
     }
 }
 
+/// A sheet that waits for the publication of the last entry of a history, and where its answer comes.
+fn waiting(history: &Frontier) -> (Durable, oneshot::Receiver<Result<Accepted, SubmitError>>) {
+    let (waiting, answer) = oneshot::channel();
+    let receipt = proto::Receipt { index: history.size() - 1, ..Default::default() };
+    let waiters = vec![Waiter { receipt, reply: Reply { waiting, desk: None, permit: permit() } }];
+    (Durable { size: history.size(), root: history.root(), waiters }, answer)
+}
+
+#[test]
+fn a_proof_that_cannot_be_made_takes_no_entry_back_and_stops_nobody() {
+    let holder: Arc<dyn CheckpointHolder> = Arc::new(MemoryHolder::default());
+    // Its tree has no hashes at all.
+    let (publisher, published, history) = going_on(&holder);
+    let (committed, inbox) = mpsc::channel();
+    let running = thread::spawn(move || publisher.run(&inbox));
+    for entries in 1..=2 {
+        let more = grown(&history, entries, 0);
+        let (durable, answer) = waiting(&more);
+        committed.send(durable).unwrap();
+        let index = more.size() - 1;
+        let told = answer.blocking_recv().unwrap();
+        assert!(matches!(told, Err(SubmitError::NotPublished { index: of }) if of == index), "{told:?}");
+        assert_eq!(*published.borrow(), note(&more), "the checkpoint is out all the same");
+    }
+    drop(committed);
+    running.join().unwrap().unwrap();
+}
+
 /// One that answers when it is let.
 #[derive(Default)]
 struct Gate {
@@ -242,11 +270,8 @@ fn a_holder_that_hangs_holds_up_only_those_who_wait_for_it() {
     let (committed, inbox) = mpsc::channel();
     let running = thread::spawn(move || publisher.run(&inbox));
     let submit = |history: &Frontier| {
-        let (waiting, answer) = oneshot::channel();
-        let receipt = proto::Receipt { index: history.size() - 1, ..Default::default() };
-        let reply = Reply { waiting, desk: None, permit: permit() };
-        let waiters = vec![Waiter { receipt, reply }];
-        committed.send(Durable { size: history.size(), root: history.root(), waiters }).unwrap();
+        let (durable, answer) = waiting(history);
+        committed.send(durable).unwrap();
         answer
     };
     let (fourth, sixth) = (grown(&history, 1, 0), grown(&history, 3, 0));
