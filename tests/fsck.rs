@@ -320,6 +320,33 @@ fn a_tree_that_is_missing_or_damaged_at_its_edge_costs_a_start_nothing() {
 }
 
 #[test]
+fn damage_under_an_older_checkpoint_is_not_laid_to_the_log() {
+    let mut ledger = Ledger::new();
+    let checkpoint = ledger.folder.path().join("checkpoint");
+    let signed = || -> u64 { fs::read_to_string(&checkpoint).unwrap().lines().nth(1).unwrap().parse().unwrap() };
+    let define = |ledger: &Ledger, number: u32| {
+        ledger.json(&["region", "define", &format!("r{number}")]);
+    };
+    let mut number = 0;
+    // The last leaf is at the edge of a tree of an odd size alone.
+    while number == 0 || signed() % 2 == 0 {
+        define(&ledger, number);
+        number += 1;
+    }
+    let (size, older) = (signed(), fs::read(&checkpoint).unwrap());
+    (number..number + 5).for_each(|number| define(&ledger, number));
+    assert!(Command::new("kill").args(["-TERM", &ledger.server.id().to_string()]).status().unwrap().success());
+    ledger.server.wait().unwrap();
+    fs::write(&checkpoint, older).unwrap();
+    let path = ledger.folder.path().join("projections/tree");
+    let tree = fs::read(&path).unwrap();
+    flip(&path, usize::try_from(::timebank::merkle::stored_hash_number(0, size - 1)).unwrap() * 32);
+    let ledger = Ledger::on(std::mem::replace(&mut ledger.folder, tempfile::tempdir().unwrap()));
+    assert_eq!(ledger.json(&["status"])["size"], size + 5);
+    assert_eq!(fs::read(path).unwrap(), tree);
+}
+
+#[test]
 fn an_interrupted_look_changes_nothing_and_leaves_nothing() {
     let folder = folder();
     flip(&folder.path().join("projections/tree"), 35);

@@ -10,8 +10,8 @@ use tokio::{
 use super::failure::ReadError;
 
 /// Reads of rows at a time. A cold page of 200 rows is 200 reads of a disk, one after another, in which its thread waits: in
-/// `benches/reads.rs` one at a time gave 255 such pages a second, four 477 and eight 663. Warm ones keep two cores busy from
-/// four on.
+/// `benches/reads.rs` one at a time gave 255 such pages a second, four 477 and eight 663. Warm ones were
+/// slower with fewer, too.
 const ROW_READS_MAX: usize = 8;
 /// Reads of whole entries at a time: a page of details decodes up to 800 sheets of 256 KiB, one after another, and must not
 /// take both cores from the writer.

@@ -109,8 +109,11 @@ pub fn open(folder: &Path) -> Result<Arc<dyn Log>, StoreError> {
     Ok(Arc::new(SledLog::open(folder)?))
 }
 
-/// Refuses entries that don't follow each other.
-fn check_order(commit: &Commit) -> Result<(), StoreError> {
-    let misplaced = (commit.sizes().0..).zip(&commit.entries).find(|(expected, entry)| entry.index != *expected);
-    misplaced.map_or(Ok(()), |(expected, entry)| Err(StoreError::Gap { expected, found: entry.index }))
+/// Refuses entries that don't follow each other, and gives the outcome of those that don't begin where a log ends.
+fn fenced(commit: &Commit, size: u64) -> Result<Option<Appended>, StoreError> {
+    let (at, _) = commit.sizes();
+    match (at..).zip(&commit.entries).find(|(expected, entry)| entry.index != *expected) {
+        Some((expected, entry)) => Err(StoreError::Gap { expected, found: entry.index }),
+        None => Ok((at != size).then_some(Appended::Fenced { size })),
+    }
 }

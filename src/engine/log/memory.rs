@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Appended, Commit, Log, StoredEntry, check_order, size::Size};
+use super::{Appended, Commit, Log, StoredEntry, fenced, size::Size};
 use crate::{engine::store::StoreError, merkle::Hash};
 
 /// How the next append ends, other than well.
@@ -71,13 +71,11 @@ impl Log for MemoryLog {
     }
 
     fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
-        check_order(commit)?;
         let mut contents = self.contents();
-        let (expected, after) = commit.sizes();
-        let size = contents.entries.len() as u64;
-        if expected != size {
-            return Ok(Appended::Fenced { size });
+        if let Some(fenced) = fenced(commit, contents.entries.len() as u64)? {
+            return Ok(fenced);
         }
+        let (_, after) = commit.sizes();
         let fault = contents.fault.take();
         if matches!(fault, None | Some(Fault::UnknownAndDone | Fault::FailedAndDone)) {
             contents.entries.extend(commit.entries.iter().cloned());

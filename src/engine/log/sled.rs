@@ -9,7 +9,7 @@ use std::{path::Path, time::Duration};
 use bytes::BytesMut;
 use sled::{Batch, IVec};
 
-use super::{Appended, Commit, Log, StoredEntry, block, check_order, size::Size};
+use super::{Appended, Commit, Log, StoredEntry, block, fenced, size::Size};
 use crate::{
     engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend},
     merkle::{Hash, stored_hash_count},
@@ -101,12 +101,10 @@ impl Log for SledLog {
 
     /// sled's lock keeps other processes out, and what it fails at it may have half done: there is nothing to try again.
     fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
-        check_order(commit)?;
-        let (expected, after) = commit.sizes();
-        let size = self.size();
-        if expected != size {
-            return Ok(Appended::Fenced { size });
+        if let Some(fenced) = fenced(commit, self.size())? {
+            return Ok(fenced);
         }
+        let (_, after) = commit.sizes();
         let mut batch = Batch::default();
         for block in block::encode(&commit.entries) {
             for (chunk, bytes) in (0..).zip(block.bytes.chunks(VALUE_BYTES_MAX)) {
