@@ -3,6 +3,9 @@
 //! `cargo bench` for all, `cargo bench -- --quick` for a short look. Client and server share the machine.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops at the first surprise and prints a table")]
 
+#[path = "machine/server.rs"]
+mod machine;
+
 use std::{
     io::Write,
     net::SocketAddr,
@@ -10,11 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use machine::{Client, bytes, connect, disk_of};
 use rayon::prelude::*;
 use timebank::{
-    folder::{self, OpenOptions},
+    folder,
     format::{
-        proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+        proto::{self, event::Kind},
         signature::{self, PrivateKey},
         wire,
     },
@@ -23,7 +27,6 @@ use timebank::{
 };
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_stream::StreamExt;
-use tonic::transport::Channel;
 
 /// Signers of the sheets: the staff of a district.
 const SIGNERS: usize = 20;
@@ -35,8 +38,6 @@ const IN_FLIGHT: usize = 64;
 const BIG_SHEET: usize = 200;
 /// Connections that unary callers share.
 const CONNECTIONS: usize = 4;
-
-type Client = LedgerServiceClient<Channel>;
 
 /// How much of everything.
 #[derive(Clone, Copy)]
@@ -65,10 +66,6 @@ fn main() {
     // One thread for all callers: client and server share the machine, and the server is what is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(run(scale));
-}
-
-fn bytes(array: &[u8]) -> bytes::Bytes {
-    bytes::Bytes::copy_from_slice(array)
 }
 
 impl Bench {
@@ -106,14 +103,7 @@ impl Bench {
 }
 
 async fn serve(folder: &std::path::Path) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
-    let options = OpenOptions {
-        folder: folder.to_owned(),
-        origin: None,
-        policy: None,
-        predecessor: None,
-        accept_clock: None,
-        witnesses: None,
-    };
+    let options = machine::new_in(folder);
     let (ledger, _) = tokio::task::spawn_blocking(move || folder::open(&options)).await.unwrap().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -126,12 +116,6 @@ async fn serve(folder: &std::path::Path) -> (SocketAddr, oneshot::Sender<()>, to
         server::run(listener, ledger, shutdown).await.unwrap();
     });
     (address, stop, running)
-}
-
-async fn connect(address: SocketAddr) -> Client {
-    let channel =
-        tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-    LedgerServiceClient::new(channel).max_decoding_message_size(64 << 20)
 }
 
 async fn set_up(client: &mut Client, folder: &std::path::Path) -> Bench {
@@ -242,18 +226,6 @@ where
     let took = start.elapsed();
     delays.sort_unstable();
     (rate(count, took), delays)
-}
-
-/// The disk that a folder is on, as the system names it: its device, and how it is formatted.
-fn disk_of(folder: &std::path::Path) -> String {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let fields = |line: &str| {
-        let mut fields = line.split(' ').map(str::to_owned);
-        Some((fields.next()?, fields.next()?, fields.next()?))
-    };
-    let holding = mounts.lines().filter_map(fields).filter(|(_, place, _)| folder.starts_with(place));
-    let (device, _, kind) = holding.max_by_key(|(_, place, _)| place.len()).unwrap_or_default();
-    format!("{kind} on {device}")
 }
 
 async fn run(scale: Scale) {

@@ -4,6 +4,9 @@
 //! of the cores is in the numbers. Cold pages come from the disk: the temporary folder has to be on one.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops at the first surprise and prints a table")]
 
+#[path = "machine/server.rs"]
+mod machine;
+
 use std::{
     fs::File,
     io::Write,
@@ -17,12 +20,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use machine::{Client, bytes, connect, disk_of};
 use rustix::fs::{Advice, fadvise, fdatasync};
 use timebank::{
     engine::key_file::KeyFile,
-    folder::{self, OpenOptions},
+    folder,
     format::{
-        proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
+        proto::{self, event::Kind},
         signature::{self, PrivateKey},
         wire,
     },
@@ -31,7 +35,6 @@ use timebank::{
 };
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_stream::StreamExt;
-use tonic::transport::Channel;
 
 /// Accounts that get minutes in turn: each one's rows stand that far apart in the file, so that a page of them touches
 /// as many pages of the disk as it has rows.
@@ -49,8 +52,6 @@ const PAGE_CONNECTIONS: usize = 4;
 const PAGE_ROWS: u32 = 200;
 /// How often the page cache is dropped: a page of 200 rows takes longer to come from the disk.
 const DROP_EVERY: Duration = Duration::from_millis(2);
-
-type Client = LedgerServiceClient<Channel>;
 
 /// How much of everything.
 #[derive(Clone, Copy)]
@@ -95,14 +96,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// A server on a thread of its own.
 fn serve(folder: &Path) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
-    let options = OpenOptions {
-        folder: folder.to_owned(),
-        origin: None,
-        policy: None,
-        predecessor: None,
-        accept_clock: None,
-        witnesses: None,
-    };
+    let options = machine::new_in(folder);
     let (ledger, _) = folder::open(&options).unwrap();
     let (address, bound) = std::sync::mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -118,16 +112,6 @@ fn serve(folder: &Path) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
         });
     });
     (bound.recv().unwrap(), stop, serving)
-}
-
-async fn connect(address: SocketAddr) -> Client {
-    let channel =
-        tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-    LedgerServiceClient::new(channel)
-}
-
-fn bytes(array: &[u8]) -> bytes::Bytes {
-    bytes::Bytes::copy_from_slice(array)
 }
 
 /// Gives minutes of a station to accounts in turn, and says to which.
@@ -345,18 +329,6 @@ fn read_from_disk() -> u64 {
     let counts = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
     let line = counts.lines().find_map(|line| line.strip_prefix("read_bytes: "));
     line.and_then(|bytes| bytes.parse().ok()).unwrap_or_default()
-}
-
-/// The disk that a folder is on, as the system names it: its device, and how it is formatted.
-fn disk_of(folder: &Path) -> String {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let fields = |line: &str| {
-        let mut fields = line.split(' ').map(str::to_owned);
-        Some((fields.next()?, fields.next()?, fields.next()?))
-    };
-    let holding = mounts.lines().filter_map(fields).filter(|(_, place, _)| folder.starts_with(place));
-    let (device, _, kind) = holding.max_by_key(|(_, place, _)| place.len()).unwrap_or_default();
-    format!("{kind} on {device}")
 }
 
 /// Prints a line: what, how many a second, at which delay, how many times that of the line of reference, and what went on
