@@ -51,8 +51,8 @@ Examples:
   timebank import september.xlsx --mapping station.toml --open-accounts --rejects rejects.xlsx
   timebank import shifts.csv --mapping examples/leeds2023-full.toml --full --json
 
-Exit codes: 0 all rows were taken or stand already; 4 some were rejected; 1 all were; 2 it stopped
-before anything was recorded.
+Exit codes: 0 all rows were taken or stand already; 4 some were rejected, or it was interrupted;
+1 all were rejected; 2 it stopped before anything was recorded.
 
 Links between the file's ids and the ledger's are kept in `directory` of the data folder, or where
 --directory says. Keep it: without it the next import would not know what it brought before. Times
@@ -248,7 +248,7 @@ fn in_words(error: ImportError, was_interrupted: bool) -> anyhow::Error {
     match error {
         ImportError::Stopped(problem) if was_interrupted => usage(problem),
         ImportError::Stopped(problem) => nothing_recorded(usage(problem)),
-        ImportError::Interrupted => usage(error.to_string()),
+        ImportError::Interrupted { .. } => Failure::Partly(error.to_string()).into(),
         ImportError::Store(error) => anyhow::Error::from(error)
             .context("some rows may be recorded already; run the same import again: nothing is counted twice"),
         ImportError::Remote(RemoteError::Refused(text)) => Failure::refused(super::output::in_local_time(&text)).into(),

@@ -60,8 +60,15 @@ pub(crate) enum ImportError {
     #[error("{0}")]
     Stopped(String),
     /// Whoever watched wants no more of it.
-    #[error("interrupted: what was recorded stays. Run the same import again: nothing is counted twice")]
-    Interrupted,
+    #[error(
+        "interrupted after {through} of {all} rows: what was recorded stays. Run the same import again: nothing is counted twice"
+    )]
+    Interrupted {
+        /// Rows that are through.
+        through: u64,
+        /// Rows that there are.
+        all: u64,
+    },
     /// The directory can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -475,3 +475,34 @@ fn rejects_of_a_workbook_are_a_workbook_to_be_mended_in() {
     assert_eq!(counts(&import(&path("d.csv"), &[]))[1], 4, "a formula's text is nobody's name");
     assert_eq!(minutes(&ledger, "ann"), 120);
 }
+
+#[test]
+fn an_interrupted_import_ends_in_words_and_goes_on_where_it_was() {
+    const ROWS: u64 = 20_000;
+    let mapping = "source = \"long\"\nimported = true\n[columns]\nrecord = \"id\"\nvolunteer = \"who\"\ndate = \"day\"\nhours = \"h\"\n\
+                   [constants]\nstation = \"s1\"\n";
+    let ledger = Ledger::new();
+    let files = Files::new(mapping);
+    let row = |number: u64| format!("{number},p{},2026-0{}-{:02},1\n", number % 500, 1 + number % 9, 1 + number % 28);
+    let file = files.csv(format!("id,who,day,h\n{}", (0..ROWS).map(row).collect::<String>()));
+    let import = ["import", &file, "--mapping", &files.mapping, "--open-accounts"];
+    let size = || ledger.status()["size"].as_u64().unwrap();
+    let before = size();
+    let running =
+        ledger.command(&import).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn();
+    let running = running.unwrap();
+    // A few sheets are in: there are more to come.
+    while size() < before + 2 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let pid = running.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = running.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("interrupted after ") && said.contains(&format!(" of {ROWS} rows")), "{said}");
+    let report = ledger.import(&import);
+    let [_, recorded, _, _, unchanged, _] = counts(&report);
+    assert!(recorded > 0 && unchanged > 0 && recorded + unchanged == ROWS, "{recorded} were left, {unchanged} stood");
+    assert_eq!(minutes(&ledger, "p7"), i64::try_from(ROWS / 500 * 60).unwrap(), "each counted once");
+}

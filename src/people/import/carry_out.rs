@@ -98,8 +98,9 @@ impl<R: Remote> CarryOut<'_, '_, R> {
                     rest = rest.get(chunk.taken.max(1)..).unwrap_or_default();
                     self.through += chunk.taken as u64;
                     self.take(chunk);
-                    if self.progress.told(Work::Rows, self.through, Some(self.items.len() as u64)).is_break() {
-                        return Err(ImportError::Interrupted);
+                    let (through, all) = (self.through, self.items.len() as u64);
+                    if self.progress.told(Work::Rows, through, Some(all)).is_break() {
+                        return Err(ImportError::Interrupted { through, all });
                     }
                 }
                 Attempt::Refused(more) => refused.extend(more),
