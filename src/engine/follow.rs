@@ -162,8 +162,8 @@ impl Node {
         Ok(())
     }
 
-    /// Follows a log that others extend, for as long as it is to go on: each version is shown once it is replayed, at most
-    /// one commit behind the log. States are saved on the way, and the last one at the end.
+    /// Follows a log that others extend, for as long as it is to go on: each commit is shown once it is replayed, without a
+    /// further one. States are saved on the way, and the last one at the end.
     ///
     /// # Errors
     /// [`FollowError`]; what was shown stays.
