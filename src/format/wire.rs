@@ -9,6 +9,7 @@ mod frequent;
 mod leaf;
 mod limits;
 mod messages;
+mod request;
 mod sheet;
 
 pub use author::{Draft, SALT_BYTES, sign, sign_salted};
@@ -20,4 +21,5 @@ pub use messages::{
     account_bytes, account_kind, correction_reason, entry_message, event_receipt, event_ref_message, key_role,
     kind_message, policy_message, predecessor_message, role_message, rounding_message, warning_message,
 };
+pub use request::{Sheets, one_sheet, sheets};
 pub use sheet::{Decoded, Header, decode, decode_entry, decode_event, decode_event_in_entry, decode_header, is_origin};

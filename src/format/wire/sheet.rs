@@ -61,7 +61,9 @@ pub fn decode_entry(entry: &StoredEntry) -> Result<Decoded, Refusal> {
 }
 
 fn decode_parts(sheet: SheetParts<'_>) -> Result<Decoded, Refusal> {
-    check_lengths(sheet)?;
+    let parts = sheet.events.iter().chain(sheet.signatures);
+    let bytes = sheet.header.len() + parts.map(Bytes::len).sum::<usize>();
+    check_lengths(sheet.header, bytes, sheet.events.len())?;
     let mut scratch = Vec::with_capacity(HEADER_BYTES_MAX);
     let header: proto::SheetHeader = canonical::decode("SheetHeader", sheet.header, &mut scratch)
         .map_err(|(path, rejection)| Refusal::sheet(join("header", &path), rejection))?;
@@ -151,18 +153,16 @@ fn out_of_range(bytes: &Bytes, max: usize) -> Option<Rejection> {
     (!(1..=max).contains(&bytes.len())).then(|| Rejection::LengthOutOfRange { bytes: bytes.len(), max })
 }
 
-fn check_lengths(sheet: SheetParts<'_>) -> Result<(), Refusal> {
-    let parts = sheet.events.iter().chain(sheet.signatures);
-    let bytes = sheet.header.len() + parts.map(Bytes::len).sum::<usize>();
+/// Refuses a sheet for its bytes, all parts together, its header's, or the number of its events.
+pub(super) fn check_lengths(header: &Bytes, bytes: usize, events: usize) -> Result<(), Refusal> {
     if bytes > SHEET_BYTES_MAX {
         return Err(Refusal::sheet("sheet", Rejection::SheetTooLarge { bytes, max: SHEET_BYTES_MAX }));
     }
-    if let Some(rejection) = out_of_range(sheet.header, HEADER_BYTES_MAX) {
+    if let Some(rejection) = out_of_range(header, HEADER_BYTES_MAX) {
         return Err(Refusal::sheet("header", rejection));
     }
-    let count = sheet.events.len();
-    if !(1..=EVENTS_MAX).contains(&count) {
-        return Err(Refusal::sheet("events", Rejection::EventCountOutOfRange { count, max: EVENTS_MAX }));
+    if !(1..=EVENTS_MAX).contains(&events) {
+        return Err(Refusal::sheet("events", Rejection::EventCountOutOfRange { count: events, max: EVENTS_MAX }));
     }
     Ok(())
 }
