@@ -56,15 +56,15 @@ use answer::Reply;
 use expired::Expired;
 use hold::Hold;
 
-/// Bytes of sheets that may wait or be under way: 64 MiB, 256 of the largest sheets or 200,000 of the smallest, two
-/// seconds of work at the rates this is built for. Beyond it callers are told to come again.
+/// Bytes of sheets that may wait or be under way: 64 MiB, 130 of the largest sheets or 65,000 of the smallest, a second of
+/// work at the rates this is built for. Beyond it callers are told to come again.
 const QUEUE_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 /// Unit of the queue's account: a small sheet counts as much as what is kept beside its bytes.
 const QUEUE_UNIT_BYTES: usize = 1_024;
 
-/// What a decoded event of a trial counts in the queue: about its size in memory. The largest trial, 64,000 events, takes a
-/// quarter of the queue.
-const TRIAL_EVENT_BYTES: usize = 256;
+/// What a decoded event counts in the queue, beside its bytes: about its size in memory. The largest trial, 64,000 events,
+/// takes a quarter of the queue.
+const DECODED_EVENT_BYTES: usize = 256;
 
 /// Why a sheet got no receipt.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -95,8 +95,46 @@ pub enum SubmitError {
     ShuttingDown,
 }
 
+impl SubmitError {
+    /// There is no room for it at present.
+    #[must_use]
+    pub const fn queue_full() -> Self {
+        Self::QueueFull { retry_ms: RETRY_MS }
+    }
+}
+
 /// When a queue that is full is worth another try, in ms: a few commits later.
 const RETRY_MS: u32 = 100;
+
+/// A sheet whose bytes are in order.
+#[derive(Debug, Clone)]
+pub struct DecodedSheet {
+    sheet: proto::Sheet,
+    decoded: Decoded,
+}
+
+impl DecodedSheet {
+    /// Decodes a sheet: the most that is done to it before the writer's own threads have it.
+    ///
+    /// # Errors
+    /// As [`wire::decode`].
+    pub fn new(sheet: proto::Sheet) -> Result<Self, Refusal> {
+        let decoded = wire::decode(&sheet)?;
+        Ok(Self { sheet, decoded })
+    }
+
+    /// How many events it has.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.sheet.events.len()
+    }
+
+    /// Without its bytes, to be tried.
+    #[must_use]
+    pub fn into_decoded(self) -> Decoded {
+        self.decoded
+    }
+}
 
 /// An accepted sheet.
 #[derive(Debug, Clone)]
@@ -260,12 +298,18 @@ impl Sequencer {
     /// # Errors
     /// In the order of [`SubmitError`]'s sources: bytes, queue, then the rules.
     pub async fn submit(&self, sheet: proto::Sheet, published: bool) -> Result<Accepted, SubmitError> {
-        let decoded = wire::decode(&sheet).map_err(SubmitError::Refused)?;
-        let units = units(&sheet);
-        let permit = Arc::clone(&self.queue)
-            .try_acquire_many_owned(units)
-            .map_err(|_full| SubmitError::QueueFull { retry_ms: RETRY_MS })?;
-        self.enqueue(sheet, decoded, published, permit)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
+        self.submit_decoded(DecodedSheet::new(sheet).map_err(SubmitError::Refused)?, published).await
+    }
+
+    /// As [`Sequencer::submit`], of a sheet that was decoded elsewhere.
+    ///
+    /// # Errors
+    /// As [`Sequencer::submit`], but for its bytes.
+    pub async fn submit_decoded(&self, sheet: DecodedSheet, published: bool) -> Result<Accepted, SubmitError> {
+        let units = units(&sheet.sheet);
+        let permit =
+            Arc::clone(&self.queue).try_acquire_many_owned(units).map_err(|_full| SubmitError::queue_full())?;
+        self.enqueue(sheet, published, permit)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
     }
 
     /// Takes a sheet in, waiting for room, and returns where its answer will come: so that one caller can have many
@@ -278,18 +322,28 @@ impl Sequencer {
         sheet: proto::Sheet,
         published: bool,
     ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
-        let decoded = wire::decode(&sheet).map_err(SubmitError::Refused)?;
+        self.feed_decoded(DecodedSheet::new(sheet).map_err(SubmitError::Refused)?, published).await
+    }
+
+    /// As [`Sequencer::feed`], of a sheet that was decoded elsewhere.
+    ///
+    /// # Errors
+    /// The service is going down.
+    pub async fn feed_decoded(
+        &self,
+        sheet: DecodedSheet,
+        published: bool,
+    ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
         let permit = Arc::clone(&self.queue)
-            .acquire_many_owned(units(&sheet))
+            .acquire_many_owned(units(&sheet.sheet))
             .await
             .map_err(|_closed| SubmitError::ShuttingDown)?;
-        self.enqueue(sheet, decoded, published, permit)
+        self.enqueue(sheet, published, permit)
     }
 
     fn enqueue(
         &self,
-        sheet: proto::Sheet,
-        decoded: Decoded,
+        DecodedSheet { sheet, decoded }: DecodedSheet,
         published: bool,
         permit: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
@@ -314,10 +368,9 @@ impl Sequencer {
     /// The queue is full, or the service is going down.
     pub async fn try_sheets(&self, sheets: Vec<Decoded>) -> Result<(Vec<SheetTrial>, u64), SubmitError> {
         let events = sheets.iter().map(|decoded| decoded.sheet.events.len()).sum::<usize>();
-        let units = u32::try_from(1 + events * TRIAL_EVENT_BYTES / QUEUE_UNIT_BYTES).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.queue)
-            .try_acquire_many_owned(units)
-            .map_err(|_full| SubmitError::QueueFull { retry_ms: RETRY_MS })?;
+        let units = u32::try_from(1 + events * DECODED_EVENT_BYTES / QUEUE_UNIT_BYTES).unwrap_or(u32::MAX);
+        let permit =
+            Arc::clone(&self.queue).try_acquire_many_owned(units).map_err(|_full| SubmitError::queue_full())?;
         let (reply, answer) = oneshot::channel();
         let trial = Trial { sheets, reply, permit };
         self.jobs.send(Job::Try(Box::new(trial))).map_err(|_gone| SubmitError::ShuttingDown)?;
@@ -336,9 +389,10 @@ impl Sequencer {
     }
 }
 
-/// A sheet's share of the queue. Never more than the whole: a sheet is at most 256 KiB.
+/// A sheet's share of the queue. Never more than the whole: a sheet is at most 256 KiB, and has at most 1,000 events.
 fn units(sheet: &proto::Sheet) -> u32 {
     let parts = sheet.events.iter().chain(&sheet.signatures);
     let bytes = sheet.header.len() + parts.map(|part| part.len() + 32).sum::<usize>();
+    let bytes = bytes + sheet.events.len() * DECODED_EVENT_BYTES;
     u32::try_from(bytes.div_ceil(QUEUE_UNIT_BYTES)).unwrap_or(u32::MAX)
 }
