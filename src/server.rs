@@ -1,31 +1,57 @@
 //! The gRPC edge: one service, health and reflection.
 
 mod answer;
+mod arriving;
+mod call;
+mod connections;
+mod descriptors;
 mod edge;
+mod entrance;
+mod feed;
+#[allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
+mod generated;
 mod http;
+mod leaving;
+mod limits;
 mod messages;
 mod read;
 mod reason;
+mod received;
 mod status;
 mod stream;
 mod submit;
+mod turns;
 mod worker;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 use tonic::{Request, Response, Status};
 
-pub use self::worker::RunError;
-use self::{answer::answer, edge::Spoken, read::READER, status::read_status};
+use self::{
+    answer::answer,
+    call::Call,
+    connections::Connections,
+    edge::Spoken,
+    feed::Feed,
+    ledger_service_server::{LedgerService, LedgerServiceServer},
+    limits::{DECODING_MAX, TRIALS_MAX},
+    read::READER,
+    status::read_status,
+};
+pub use self::{
+    generated::ledger_service_server,
+    received::{Received, ReceivedCodec},
+    worker::RunError,
+};
 use crate::{
     access::{Lane, ReadError, Reads, ReadsParts},
     engine::sequencer::Sequencer,
     folder::Ledger,
-    format::proto::{
-        self,
-        ledger_service_server::{LedgerService, LedgerServiceServer},
-    },
+    format::proto,
     trust::witnesses::Rounds,
 };
 
@@ -35,6 +61,11 @@ pub(crate) struct Service {
     pub(crate) reads: Reads,
     pub(crate) sequencer: Sequencer,
     pub(crate) shutdown: watch::Receiver<bool>,
+    feed: Feed,
+    /// Who decodes what is large.
+    decoding: Arc<Semaphore>,
+    /// Who has sheets tried.
+    trying: Arc<Semaphore>,
 }
 
 /// Serves a ledger until `shutdown` completes; what was taken in by then is committed, answered and published.
@@ -60,11 +91,19 @@ pub async fn run(
         stopping: stopping.clone(),
         identity,
     });
-    let service = Service { reads, sequencer: sequencer.clone(), shutdown: stopping };
+    let service = Service {
+        feed: Feed::new(reads.clone()),
+        reads,
+        sequencer: sequencer.clone(),
+        shutdown: stopping,
+        decoding: Arc::new(Semaphore::new(DECODING_MAX)),
+        trying: Arc::new(Semaphore::new(TRIALS_MAX)),
+    };
+    let connections = Connections::new(descriptors::for_connections()?);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LedgerServiceServer<Service>>().await;
     let expiry = tokio::spawn(submit::expire_holds(sequencer.clone(), node.projection, service_key));
-    let workers = worker::start(&service, &health_service)?;
+    let workers = worker::start(&service, &health_service, &connections)?;
     drop(service);
     tokio::select! {
         () = shutdown => {}
@@ -119,23 +158,30 @@ impl LedgerService for Service {
     type SubmitStreamStream = stream::Responses<proto::SubmitStreamResponse>;
     type SubscribeStream = stream::Responses<proto::SubscribeResponse>;
 
-    async fn submit(&self, request: Request<proto::SubmitRequest>) -> Answer<proto::SubmitResponse> {
-        self.submit_one(Spoken::of(&request), request.into_inner()).await.and_then(answer)
+    async fn submit(&self, request: Request<Received<proto::SubmitRequest>>) -> Answer<proto::SubmitResponse> {
+        let (call, spoken) = (Call::of(&request)?, Spoken::of(&request));
+        self.submit_one(&call, spoken, request.into_inner().bytes()).await.and_then(answer)
     }
 
-    async fn submit_list(&self, request: Request<proto::SubmitListRequest>) -> Answer<proto::SubmitListResponse> {
-        self.submit_many(Spoken::of(&request), request.into_inner()).await.and_then(answer)
+    async fn submit_list(
+        &self,
+        request: Request<Received<proto::SubmitListRequest>>,
+    ) -> Answer<proto::SubmitListResponse> {
+        let (call, spoken) = (Call::of(&request)?, Spoken::of(&request));
+        self.submit_many(&call, spoken, request.into_inner().bytes()).await.and_then(answer)
     }
 
     async fn submit_stream(
         &self,
-        request: Request<tonic::Streaming<proto::SubmitStreamRequest>>,
+        request: Request<tonic::Streaming<Received<proto::SubmitStreamRequest>>>,
     ) -> Answer<Self::SubmitStreamStream> {
-        Ok(Response::new(stream::submit(self.clone(), Spoken::of(&request), request.into_inner())))
+        let (call, spoken) = (Call::of(&request)?, Spoken::of(&request));
+        Ok(Response::new(stream::submit(self.clone(), call, spoken, request.into_inner())))
     }
 
-    async fn dry_run(&self, request: Request<proto::DryRunRequest>) -> Answer<proto::DryRunResponse> {
-        self.try_all(Spoken::of(&request), request.into_inner()).await.and_then(answer)
+    async fn dry_run(&self, request: Request<Received<proto::DryRunRequest>>) -> Answer<proto::DryRunResponse> {
+        let (call, spoken) = (Call::of(&request)?, Spoken::of(&request));
+        self.try_all(&call, spoken, request.into_inner().bytes()).await.and_then(answer)
     }
 
     async fn get_status(&self, _: Request<proto::GetStatusRequest>) -> Answer<proto::GetStatusResponse> {
@@ -256,7 +302,7 @@ impl LedgerService for Service {
     }
 
     async fn subscribe(&self, request: Request<proto::SubscribeRequest>) -> Answer<Self::SubscribeStream> {
-        let entries = stream::subscribe(self, request.into_inner().from_index);
-        entries.map(Response::new).map_err(|error| read_status(&error))
+        let call = Call::of(&request)?;
+        stream::subscribe(self, call, request.into_inner().from_index).map(Response::new)
     }
 }

@@ -272,7 +272,7 @@ fn rules_formats_and_proofs_touch_neither_disk_nor_network_nor_clock() {
 #[test]
 fn nothing_is_unsafe_unfinished_or_endless() {
     for (path, _room, text) in sources() {
-        if path.starts_with("format/proto") {
+        if path.starts_with("format/proto") || path.starts_with("server/generated") {
             continue;
         }
         for word in ["TODO", "FIXME", "unsafe "] {

@@ -25,7 +25,11 @@ use super::output::{colours, line, usage, visible};
 /// what is of this level and above.
 pub(crate) fn log_to_stderr(level: LevelFilter) {
     let asked = std::env::var("RUST_LOG").ok().and_then(|directives| directives.parse().ok());
-    let default = || Targets::new().with_default(level).with_target("sled", LevelFilter::WARN);
+    // h2 warns of each connection that a stranger spoils, as many as they like.
+    let default = || {
+        let all = Targets::new().with_default(level);
+        all.with_target("sled", LevelFilter::WARN).with_target("h2", LevelFilter::ERROR)
+    };
     let layer = tracing_subscriber::fmt::layer().with_ansi(colours(&std::io::stderr())).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(layer.with_filter(asked.unwrap_or_else(default))).init();
 }

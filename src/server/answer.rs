@@ -59,6 +59,29 @@ fn field_bytes(message: &impl Message) -> usize {
     1 + message.encoded_len() + prost::length_delimiter_len(message.encoded_len())
 }
 
+/// The bytes of a result's events.
+fn events_bytes(result: &proto::SubmitResult) -> usize {
+    match &result.outcome {
+        Some(Outcome::Accepted(proto::SubmitResponse { receipt: Some(receipt), .. })) => {
+            receipt.events.iter().map(field_bytes).sum()
+        }
+        Some(Outcome::Accepted(_) | Outcome::Refused(_)) | None => 0,
+    }
+}
+
+/// Leaves the events of a result out where they have more bytes than there is room for; the bytes of those that stay.
+pub(super) fn leave_out_events(result: &mut proto::SubmitResult, room: usize) -> usize {
+    let bytes = events_bytes(result);
+    if bytes <= room {
+        return bytes;
+    }
+    if let Some(Outcome::Accepted(proto::SubmitResponse { receipt: Some(receipt), .. })) = &mut result.outcome {
+        receipt.events_left_out = u32::try_from(receipt.events.len()).unwrap_or(u32::MAX);
+        receipt.events = Vec::new();
+    }
+    0
+}
+
 /// A list's answer of at most so many bytes: every result is there, and receipts have their events as long as those fit.
 /// Without a receipt nobody would know the index, so it is events that give way: they can be read again.
 pub(super) fn fit_receipts(mut results: Vec<proto::SubmitResult>, bytes_max: usize) -> proto::SubmitListResponse {
@@ -66,25 +89,11 @@ pub(super) fn fit_receipts(mut results: Vec<proto::SubmitResult>, bytes_max: usi
     const LEFT_OUT_BYTES_MAX: usize = 4 + 4 * 2;
     let whole: usize = results.iter().map(field_bytes).sum();
     if whole > bytes_max {
-        let events_bytes = |result: &proto::SubmitResult| match &result.outcome {
-            Some(Outcome::Accepted(proto::SubmitResponse { receipt: Some(receipt), .. })) => {
-                receipt.events.iter().map(field_bytes).sum()
-            }
-            Some(Outcome::Accepted(_) | Outcome::Refused(_)) | None => 0,
-        };
         let bare: usize =
             results.iter().map(|result| field_bytes(result) - events_bytes(result) + LEFT_OUT_BYTES_MAX).sum();
         let mut room = bytes_max.saturating_sub(bare);
         for result in &mut results {
-            let bytes = events_bytes(result);
-            if bytes <= room {
-                room -= bytes;
-            } else if let Some(Outcome::Accepted(proto::SubmitResponse { receipt: Some(receipt), .. })) =
-                &mut result.outcome
-            {
-                receipt.events_left_out = u32::try_from(receipt.events.len()).unwrap_or(u32::MAX);
-                receipt.events = Vec::new();
-            }
+            room -= leave_out_events(result, room);
         }
     }
     proto::SubmitListResponse { results }

@@ -22,7 +22,7 @@ use tonic::{Status, service::Routes};
 use super::{
     http::not_here,
     reason::Reason,
-    status::{deadline_exceeded, failure, localized, named, shutting_down},
+    status::{deadline_exceeded, failure, localized, named, shutting_down, trailers},
 };
 use crate::ledger::Language;
 
@@ -162,9 +162,7 @@ impl<F: Future<Output = Status>> Ended<F> {
         self.over = true;
         // Whoever makes the stream hears that nobody takes it any more.
         self.body = Body::empty();
-        let mut trailers = HeaderMap::new();
-        let _added = status.add_header(&mut trailers);
-        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        Poll::Ready(Some(Ok(Frame::trailers(trailers(&status)))))
     }
 }
 

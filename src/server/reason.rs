@@ -53,6 +53,26 @@ reasons! {
         "the call's deadline is not written as gRPC writes it",
         "调用的期限不符合 gRPC 的写法",
     );
+    /// The request did not come on.
+    RequestStalled, DeadlineExceeded, Text::new(
+        "the request did not come on in time; send the same again",
+        "请求迟迟没有发完；请重发同样的内容",
+    );
+    /// The connection holds its share.
+    ConnectionFull, ResourceExhausted, Text::new(
+        "too much is under way on this connection; take its answers, and send the same again",
+        "这个连接上待处理的太多；请先取走答复，再重发同样的内容",
+    );
+    /// All connections together hold what there is.
+    ServiceFull, ResourceExhausted, Text::new(
+        "too much is under way; send the same again in a moment",
+        "待处理的太多；请稍后重发同样的内容",
+    );
+    /// There is no place for another subscription.
+    SubscribersFull, ResourceExhausted, Text::new(
+        "as many follow the log as there may be; ask again in a moment",
+        "订阅日志的已达上限；请稍后再试",
+    );
     /// The request is compressed.
     CompressionUnsupported, Unimplemented, Text::new("messages are taken without compression", "只接受未压缩的消息");
     /// No such method, or no such service.

@@ -2,10 +2,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use axum::http::HeaderMap;
+use prost::DecodeError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::reason::Reason;
+use super::{connections::NoRoom, reason::Reason};
 use crate::{
     access::ReadError,
     engine::sequencer::SubmitError,
@@ -32,6 +34,9 @@ const LOCALIZED_BYTES_MAX: usize = 800;
 const DIGEST_RETRY: Duration = Duration::from_mins(1);
 /// When an entry that wasn't there is worth another look.
 const REACH_RETRY: Duration = Duration::from_secs(1);
+
+/// When there may be room: whoever held it is told to go at once.
+const ROOM_RETRY: Duration = Duration::from_secs(1);
 
 /// Domain of every `google.rpc.ErrorInfo` of this service.
 pub(crate) const DOMAIN: &str = "timebank";
@@ -149,6 +154,7 @@ const fn retry(reason: Reason) -> Option<Duration> {
     match reason {
         Reason::DigestBusy => Some(DIGEST_RETRY),
         Reason::IndexNotReached => Some(REACH_RETRY),
+        Reason::ConnectionFull | Reason::ServiceFull | Reason::SubscribersFull => Some(ROOM_RETRY),
         // Stated by the queue itself.
         Reason::QueueFull
         | Reason::FieldInvalid
@@ -162,6 +168,7 @@ const fn retry(reason: Reason) -> Option<Duration> {
         | Reason::MessageInvalid
         | Reason::MessageTooLarge
         | Reason::TimeoutInvalid
+        | Reason::RequestStalled
         | Reason::CompressionUnsupported
         | Reason::MethodUnknown
         | Reason::DeadlineExceeded
@@ -200,6 +207,43 @@ pub(crate) fn read_status(error: &ReadError) -> Status {
     failure(reason, error.field(), &error.to_string())
 }
 
+/// What is asked for at once is more than there is room for.
+pub(crate) fn no_room(no: NoRoom) -> Status {
+    match no {
+        NoRoom::Connection => failure(
+            Reason::ConnectionFull,
+            "",
+            "what this connection has sent, and not taken of its answers, is as much as one may hold; take the answers, and \
+             send the same again",
+        ),
+        NoRoom::Service => failure(
+            Reason::ServiceFull,
+            "",
+            "all connections together hold as much as the service may; send the same again in a moment",
+        ),
+    }
+}
+
+/// There are as many subscriptions as there may be.
+pub(crate) fn subscribers_full() -> Status {
+    failure(Reason::SubscribersFull, "", "as many follow the log as there may be; ask again in a moment")
+}
+
+/// A request that broke off; whoever sent it is most likely gone.
+pub(crate) fn broken_off(error: &hyper::Error) -> Status {
+    Status::cancelled(format!("the request broke off: {error}"))
+}
+
+/// A request that came in by another way than all do; a fault of this program.
+pub(crate) fn unaccounted() -> Status {
+    Status::internal("the call came past the entrance")
+}
+
+/// A message that can't be decoded.
+pub(crate) fn message_invalid(error: &DecodeError) -> Status {
+    failure(Reason::MessageInvalid, "", &format!("the request is no message of this method: {error}"))
+}
+
 /// A call that was under way when its deadline passed.
 pub(crate) fn deadline_exceeded() -> Status {
     failure(
@@ -227,6 +271,14 @@ pub(crate) fn answer_too_large(bytes: usize, bytes_max: usize) -> Status {
     let message =
         format!("the answer would have {bytes} bytes, more than the {bytes_max} that a client takes; ask for less");
     failure(Reason::AnswerTooLarge, "", &message)
+}
+
+/// What a body ends with, for a status.
+pub(crate) fn trailers(status: &Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    // Nothing in a status of ours is no header.
+    let _added = status.add_header(&mut trailers);
+    trailers
 }
 
 /// A status with its reason in the language that was asked for, where nothing in it is said in one yet: rejections say more

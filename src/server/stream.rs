@@ -1,38 +1,36 @@
 //! Streams: submissions in order, and the log as it grows.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Status, Streaming};
 
 use super::{
-    Service,
+    Received, Service,
     answer::check,
+    call::Call,
+    connections::{Charge, Subscriber},
     edge::Spoken,
+    feed::Feed,
+    limits::{EVENT_BYTES, RESULT_BYTES, STREAM_SHEETS_MAX},
     messages::until_published,
     read::READER,
-    status::{named, read_status, shutting_down},
-    submit::result,
+    status::{invalid, named, read_status, shutting_down, subscribers_full},
+    submit::{Taken, result},
 };
 use crate::{
-    access::{Lane, ReadError},
-    engine::sequencer::{Accepted, SubmitError},
-    format::{proto, wire},
+    engine::sequencer::{Accepted, DecodedSheet, SubmitError},
+    format::{
+        proto,
+        wire::{self, StoredEntry},
+    },
 };
-
-/// Sheets of one stream under way: enough for two commits of the smallest kind of sheets.
-const STREAM_SHEETS_MAX: usize = 4_096;
-/// Events of one stream whose answers were not taken yet: 65 of the largest sheets. A receipt takes some 400 bytes an
-/// event, so a stream that is fed and never read keeps 26 MB.
-const STREAM_EVENTS_MAX: usize = 65_536;
-/// Bytes of entries read ahead for a subscriber at a time.
-const READ_BYTES: usize = 256 * 1_024;
-/// Entries that wait for a slow reader, besides those read at a time: 4 MiB of the largest.
-const READ_AHEAD_MAX: usize = 16;
 
 /// A stream of answers.
 pub(crate) type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+type Request = Received<proto::SubmitStreamRequest>;
 
 /// What will answer one sheet of a stream.
 enum Pending {
@@ -40,15 +38,18 @@ enum Pending {
     Failed(SubmitError),
 }
 
+/// A sheet of a stream, what answers it, and what it holds until then.
+type Item = Result<(Pending, Option<Charge>, Charge), Status>;
+
 /// Takes sheets as they come; answers come in the same order. Where the service goes down first, those that were taken are
 /// answered, and then the stream ends with the reason: a clean end would say that all of them were.
 pub(super) fn submit(
     service: Service,
+    call: Call,
     Spoken(language): Spoken,
-    mut requests: Streaming<proto::SubmitStreamRequest>,
+    mut requests: Streaming<Request>,
 ) -> Responses<proto::SubmitStreamResponse> {
-    let (pending, waiting) = mpsc::channel(STREAM_SHEETS_MAX);
-    let room = Arc::new(Semaphore::new(STREAM_EVENTS_MAX));
+    let (pending, waiting) = mpsc::channel::<Item>(STREAM_SHEETS_MAX);
     tokio::spawn(async move {
         let mut shutdown = service.shutdown.clone();
         loop {
@@ -61,20 +62,11 @@ pub(super) fn submit(
             let item = match request {
                 None => return,
                 Some(Err(status)) => Err(named(status, "SubmitStream")),
-                Some(Ok(request)) => {
-                    let events = request.sheet.as_ref().map_or(1, |sheet| sheet.events.len());
-                    // A sheet of more events than there may be is refused; it takes all the room until then.
-                    let share = u32::try_from(events.clamp(1, STREAM_EVENTS_MAX)).unwrap_or(u32::MAX);
-                    let share = tokio::select! {
-                        share = Arc::clone(&room).acquire_many_owned(share) => share.map_err(|_closed| shutting_down()),
-                        () = pending.closed() => return,
-                        _ = shutdown.wait_for(|stop| *stop) => Err(shutting_down()),
-                    };
-                    match share {
-                        Ok(share) => take(&service, request).await.map(|taken| (taken, share)),
-                        Err(status) => Err(status),
-                    }
-                }
+                Some(Ok(request)) => tokio::select! {
+                    item = take(&service, &call, request) => item,
+                    () = pending.closed() => return,
+                    _ = shutdown.wait_for(|stop| *stop) => Err(shutting_down()),
+                },
             };
             let last = item.is_err();
             if pending.send(item).await.is_err() || last {
@@ -83,8 +75,8 @@ pub(super) fn submit(
         }
     });
     Box::pin(ReceiverStream::new(waiting).then(move |item| async move {
-        // The room is given back once the answer is on its way.
-        let (pending, _share) = item?;
+        // What it held is given back once the answer is on its way.
+        let (pending, _message, _under_way) = item?;
         let outcome = match pending {
             Pending::Under(answer) => answer.await.unwrap_or(Err(SubmitError::ShuttingDown)),
             Pending::Failed(error) => Err(error),
@@ -93,50 +85,103 @@ pub(super) fn submit(
     }))
 }
 
-async fn take(service: &Service, request: proto::SubmitStreamRequest) -> Result<Pending, Status> {
-    let published = until_published(request.until)?;
-    let sheet = request.sheet.unwrap_or_default();
-    Ok(match service.sequencer.feed(sheet, published).await {
+/// Takes one sheet, once there is room for it and for its answer.
+async fn take(service: &Service, call: &Call, request: Request) -> Item {
+    let bytes = request.bytes();
+    let message = call.take(bytes.len());
+    let Taken { sheet, until } = service.take_one(bytes).await?;
+    let published = until_published(until)?;
+    let sheet = sheet.ok_or_else(|| invalid("sheet", "a sheet"))?;
+    let events = sheet.as_ref().map_or(0, DecodedSheet::events);
+    let under_way = call.connection().room(RESULT_BYTES + events * EVENT_BYTES).await;
+    let fed = match sheet {
+        Ok(sheet) => service.sequencer.feed_decoded(sheet, published).await,
+        Err(refusal) => Err(SubmitError::Refused(refusal)),
+    };
+    let pending = match fed {
         Ok(answer) => Pending::Under(answer),
         Err(error) => Pending::Failed(error),
-    })
+    };
+    Ok((pending, message, under_way))
 }
 
-/// Entries from an index on. What a slow reader hasn't taken yet stays in the log, but for a few entries read ahead.
-pub(super) fn subscribe(service: &Service, from_index: u64) -> Result<Responses<proto::SubscribeResponse>, ReadError> {
-    let (entries, waiting) = mpsc::channel(READ_AHEAD_MAX);
-    let (reads, mut size) = (service.reads.clone(), service.reads.size(READER)?);
-    let mut shutdown = service.shutdown.clone();
-    tokio::spawn(async move {
-        let mut next = from_index;
+/// Where a subscription stands.
+struct Following {
+    feed: Feed,
+    call: Call,
+    size: watch::Receiver<u64>,
+    shutdown: watch::Receiver<bool>,
+    next: u64,
+    /// What was read and not handed on yet, and what it holds.
+    read: std::vec::IntoIter<StoredEntry>,
+    held: Option<Charge>,
+    over: bool,
+    _place: Subscriber,
+}
+
+/// Entries from an index on. They are read when there is room for them in the answer: whoever takes none holds none.
+pub(super) fn subscribe(
+    service: &Service,
+    call: Call,
+    from_index: u64,
+) -> Result<Responses<proto::SubscribeResponse>, Status> {
+    let size = service.reads.size(READER).map_err(|error| read_status(&error))?;
+    let place = call.connection().subscribe().ok_or_else(subscribers_full)?;
+    let following = Following {
+        feed: service.feed.clone(),
+        call,
+        size,
+        shutdown: service.shutdown.clone(),
+        next: from_index,
+        read: Vec::new().into_iter(),
+        held: None,
+        over: false,
+        _place: place,
+    };
+    Ok(Box::pin(futures_util::stream::unfold(following, async |mut following| {
+        if following.over {
+            return None;
+        }
+        let next = following.next().await;
+        following.over = next.is_err();
+        Some((next, following))
+    })))
+}
+
+impl Following {
+    /// The next entry, once there is one. The end of the service is told as an error: after a clean end a reader would
+    /// believe that this was the log's last entry.
+    async fn next(&mut self) -> Result<proto::SubscribeResponse, Status> {
         loop {
-            let more = tokio::select! {
-                size = size.wait_for(|size| *size > next) => size.is_ok(),
-                _ = shutdown.wait_for(|stop| *stop) => false,
-                () = entries.closed() => return,
-            };
-            if !more {
-                // Told as an error: after a clean end a reader would believe that this was the log's last entry.
-                let _gone = entries.send(Err(shutting_down())).await;
-                return;
+            if let Some(entry) = self.read.next() {
+                self.next = entry.index + 1;
+                return check(proto::SubscribeResponse { entry: Some(wire::entry_message(entry)) });
             }
-            let batch = reads.beside(Lane::Rows, move |reads| reads.entries(READER, next, READ_BYTES)).await;
-            let batch = match batch {
-                Ok(batch) => batch,
-                Err(error) => {
-                    // The reader is told; if it is gone there is nobody to tell.
-                    let _gone = entries.send(Err(read_status(&error))).await;
-                    return;
-                }
-            };
-            for entry in batch {
-                next = entry.index + 1;
-                let response = check(proto::SubscribeResponse { entry: Some(wire::entry_message(entry)) });
-                if entries.send(response).await.is_err() {
-                    return;
-                }
+            self.held = None;
+            let mut shutdown = self.shutdown.clone();
+            tokio::select! {
+                read = self.read_on() => read?,
+                _ = shutdown.wait_for(|stop| *stop) => return Err(shutting_down()),
             }
         }
-    });
-    Ok(Box::pin(ReceiverStream::new(waiting)))
+    }
+
+    async fn read_on(&mut self) -> Result<(), Status> {
+        let next = self.next;
+        let size = match self.size.wait_for(|size| *size > next).await {
+            Ok(size) => *size,
+            Err(_ended) => return Err(shutting_down()),
+        };
+        let read = self.feed.read(next, size).await.map_err(|error| read_status(&error))?;
+        let bytes = read.iter().map(entry_bytes).sum();
+        self.held = Some(self.call.connection().room(bytes).await);
+        self.read = read.into_iter();
+        Ok(())
+    }
+}
+
+/// What an entry takes: its parts, and what is kept beside each.
+fn entry_bytes(entry: &StoredEntry) -> usize {
+    let parts = entry.events.iter().chain(&entry.signatures);
+    entry.header.len() + parts.map(|part| part.len() + size_of::<bytes::Bytes>()).sum::<usize>()
 }

@@ -3,35 +3,44 @@
 use std::{io, net::TcpStream, pin::Pin, thread::JoinHandle, time::Duration};
 
 use axum::{Router, middleware};
+use hyper::service::service_fn;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder as Connections, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder as Http,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, runtime::Builder, sync::mpsc};
+use tokio::{
+    net::TcpListener,
+    runtime::Builder,
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_io_timeout::TimeoutWriter;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use super::{Service, answer::ANSWER_BYTES_MAX, edge, http};
-use crate::{
-    engine::sequencer::Desk,
-    format::proto::{self, ledger_service_server::LedgerServiceServer},
+use super::{
+    LedgerServiceServer, Service,
+    answer::ANSWER_BYTES_MAX,
+    call::Calls,
+    connections::{Connections, Going, Place},
+    edge, entrance, http,
+    limits::{
+        BLOCKING_THREADS_MAX, CONNECTIONS_WAITING_MAX, FAREWELL, GRACE, HEAD_BYTES_MAX, HEAD_WAIT, HTTP1_BYTES_MAX,
+        LIST_MESSAGE_BYTES_MAX, STALL, STREAMS_PER_CONNECTION_MAX, UNTAKEN_MAX, WINDOW_BYTES,
+    },
+    turns::Turns,
 };
+use crate::{engine::sequencer::Desk, format::proto};
 
-/// Largest message taken in: a list of 4 MiB of sheets and an eighth of that for its framing. Decoded, even one of nothing
-/// but empty sheets takes less than 200 MiB.
-const MESSAGE_BYTES_MAX: usize = 4 * 1_024 * 1_024 + 512 * 1_024;
-/// Requests under way on one connection: 64 unary callers many times over.
-const STREAMS_PER_CONNECTION_MAX: u32 = 1_024;
-/// How long a shutdown waits for clients to take their answers.
-const GRACE: Duration = Duration::from_secs(10);
 /// How often a quiet connection is asked whether anybody is there, and how long it has for its answer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
-/// Connections that wait for a thread to take them: beyond it they wait in the kernel.
-const CONNECTIONS_WAITING_MAX: usize = 64;
 /// How long accepting rests after it failed, out of descriptors most likely.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// How often it is told that connections were sent away or not accepted.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// Why serving ended early.
 #[derive(Debug, thiserror::Error)]
@@ -43,19 +52,27 @@ pub enum RunError {
 
 /// The threads, and the way connections go to them.
 pub(super) struct Workers {
-    connections: Vec<mpsc::Sender<TcpStream>>,
+    all: Connections,
+    connections: Vec<mpsc::Sender<Accepted>>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// A connection, and its place.
+type Accepted = (TcpStream, Place);
+
 /// Starts a thread a core. Each runs one runtime of its own, so that what one commit answers is written to a connection
 /// at once: a runtime of many threads writes every answer on its own (9,000 instead of 7,200 calls a second).
-pub(super) fn start(service: &Service, health: &HealthServer<impl Health>) -> Result<Workers, RunError> {
+pub(super) fn start(
+    service: &Service,
+    health: &HealthServer<impl Health>,
+    all: &Connections,
+) -> Result<Workers, RunError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut workers = Workers { connections: Vec::new(), threads: Vec::new() };
+    let mut workers = Workers { all: all.clone(), connections: Vec::new(), threads: Vec::new() };
     for number in 0..cores {
         let (connections, accepted) = mpsc::channel(CONNECTIONS_WAITING_MAX);
         let (service, health) = (service.clone(), health.clone());
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build()?;
         let run = move || {
             // Behind a pointer, as in `cli::main`.
             let serving: Pin<Box<dyn Future<Output = ()>>> = Box::pin(serve(service, health, accepted));
@@ -70,22 +87,47 @@ pub(super) fn start(service: &Service, health: &HealthServer<impl Health>) -> Re
 impl Workers {
     /// Hands connections out in turn, until a thread has failed.
     pub(super) async fn accept(&self, listener: &TcpListener) {
+        let mut told = None;
         for worker in self.connections.iter().cycle() {
+            let Some(descriptor) = self.all.descriptor().await else { return };
             let connection = match listener.accept().await {
                 Ok((connection, _)) => connection.into_std(),
                 Err(error) => Err(error),
             };
-            match connection {
+            let failed = match connection {
                 Ok(connection) => {
-                    if worker.send(connection).await.is_err() {
+                    if worker.send((connection, self.all.welcome(descriptor))).await.is_err() {
                         return;
                     }
+                    None
                 }
-                Err(error) => {
-                    tracing::warn!("a connection was not accepted: {error}");
-                    tokio::time::sleep(ACCEPT_RETRY).await;
-                }
+                Err(error) => Some(error),
+            };
+            if failed.is_some() || told.is_none_or(|told: Instant| told.elapsed() > TOLD_EVERY) {
+                self.tell(&mut told, failed.as_ref());
             }
+            if failed.is_some() {
+                // Descriptors are short all the same: whoever does least makes room.
+                self.all.make_place();
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+
+    /// Tells once in a while what strangers could make happen at any rate.
+    fn tell(&self, told: &mut Option<Instant>, failed: Option<&io::Error>) {
+        if told.is_some_and(|told| told.elapsed() <= TOLD_EVERY) {
+            return;
+        }
+        let sent_away = self.all.sent_away();
+        if sent_away > 0 {
+            tracing::warn!("{sent_away} connections were closed, as others needed their room");
+        }
+        if let Some(error) = failed {
+            tracing::warn!("connections are not accepted at present: {error}");
+        }
+        if sent_away > 0 || failed.is_some() {
+            *told = Some(Instant::now());
         }
     }
 
@@ -104,36 +146,88 @@ impl Workers {
 }
 
 /// One thread's work: its connections until the service goes down, and a while to finish.
-async fn serve(mut service: Service, health: HealthServer<impl Health>, mut accepted: mpsc::Receiver<TcpStream>) {
+async fn serve(mut service: Service, health: HealthServer<impl Health>, mut accepted: mpsc::Receiver<Accepted>) {
     let (desk, answering) = Desk::open();
     tokio::spawn(answering);
     service.sequencer = service.sequencer.answering_through(desk);
     let mut shutdown = service.shutdown.clone();
+    let stopping = service.shutdown.clone();
     let routes = TowerToHyperService::new(routes(service, health));
-    let connections = connections();
-    let open = GracefulShutdown::new();
+    let mut open = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = accepted.recv() => accepted,
             // A sender that is gone means the same.
             _ = shutdown.wait_for(|stop| *stop) => None,
+            _ = open.join_next(), if !open.is_empty() => continue,
         };
-        let Some(connection) = accepted else { break };
+        let Some((connection, place)) = accepted else { break };
         match stream(connection) {
             Ok(stream) => {
-                let connection = connections.serve_connection(TokioIo::new(stream), routes.clone()).into_owned();
-                let connection = open.watch(connection);
-                tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!("a connection failed: {error}");
-                    }
-                });
+                open.spawn(carry(stream, place, routes.clone(), stopping.clone()));
             }
-            Err(error) => tracing::warn!("a connection was not taken over: {error}"),
+            Err(error) => tracing::debug!("a connection was not taken over: {error}"),
         }
     }
     // Later than that, whoever has not taken an answer yet goes without it.
-    let _late = tokio::time::timeout(GRACE, open.shutdown()).await;
+    let _late = tokio::time::timeout(GRACE, async { while open.join_next().await.is_some() {} }).await;
+}
+
+/// Carries one connection until it ends, or has to.
+async fn carry(
+    stream: tokio::net::TcpStream,
+    place: Place,
+    routes: TowerToHyperService<Router>,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let connection = place.connection.clone();
+    let admitted = service_fn(|request| entrance::admit(connection.clone(), routes.clone(), request));
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(STALL));
+    let served =
+        http(Calls(connection.clone())).serve_connection(TokioIo::new(Turns::new(stream)), admitted).into_owned();
+    tokio::pin!(served);
+    let head = tokio::time::sleep(HEAD_WAIT);
+    tokio::pin!(head);
+    let mut told = place.told.clone();
+    let mut asked = false;
+    let quietly = loop {
+        tokio::select! {
+            ended = &mut served => {
+                if let Err(error) = ended {
+                    tracing::debug!("a connection failed: {error}");
+                }
+                return;
+            }
+            going = told.wait_for(Option::is_some) => {
+                if going.is_ok_and(|going| *going == Some(Going::AtOnce)) {
+                    return;
+                }
+                break true;
+            }
+            _ = shutdown.wait_for(|stop| *stop) => break false,
+            () = &mut head, if !asked => {
+                asked = connection.has_asked();
+                if !asked {
+                    break true;
+                }
+            }
+        }
+    };
+    served.as_mut().graceful_shutdown();
+    // Whoever has nothing under way has heard of it by then, or doesn't listen.
+    let farewell = async {
+        loop {
+            tokio::time::sleep(FAREWELL).await;
+            if quietly || !connection.is_busy(FAREWELL) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        _ended = served => {}
+        () = farewell => {}
+    }
 }
 
 /// A connection as this thread's runtime knows it.
@@ -143,19 +237,21 @@ fn stream(connection: TcpStream) -> io::Result<tokio::net::TcpStream> {
     tokio::net::TcpStream::from_std(connection)
 }
 
-/// How connections are served: HTTP/2 with and without HTTP/1.1 before it. Not by tonic's own server: it answers a deadline
+/// How a connection is served: HTTP/2 with and without HTTP/1.1 before it. Not by tonic's own server: it answers a deadline
 /// that passed with CANCELLED, outside of everything that could say otherwise, and doesn't watch streams at all.
-fn connections() -> Connections<TokioExecutor> {
-    let mut connections = Connections::new(TokioExecutor::new());
-    connections
-        .http2()
+fn http(calls: Calls) -> Http<Calls> {
+    let mut http = Http::new(calls);
+    http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_header_list_size(HEAD_BYTES_MAX)
+        .max_send_buf_size(UNTAKEN_MAX)
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX);
-    // With a timer a head of HTTP/1.1 has 30 s to arrive.
-    connections.http1().timer(TokioTimer::new());
-    connections
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT).max_buf_size(HTTP1_BYTES_MAX);
+    http
 }
 
 /// Everything that is answered on the port.
@@ -175,7 +271,7 @@ fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
     let standard = Routes::from(standard.into_axum_router().route_layer(ending));
     let public = http::routes(&service.reads);
     let ledger = LedgerServiceServer::new(service)
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_decoding_message_size(LIST_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
     edge::beside(standard.add_service(ledger), public)
 }

@@ -3,15 +3,15 @@
 use std::{fs, path::Path, process::Output};
 
 use serde_json::Value;
+use timebank::server::{
+    Received,
+    ledger_service_server::{LedgerService, LedgerServiceServer},
+};
 use timebank::{
     engine::key_file::KeyFile,
     format::{
         archive::{Reader, Writer},
-        proto::{
-            self,
-            ledger_service_client::LedgerServiceClient,
-            ledger_service_server::{LedgerService, LedgerServiceServer},
-        },
+        proto::{self, ledger_service_client::LedgerServiceClient},
     },
 };
 use tokio::net::TcpListener;
@@ -237,13 +237,14 @@ struct Liar {
 type Entries = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<proto::SubscribeResponse, Status>> + Send>>;
 
 macro_rules! forward {
-    ($($method:ident($request:ident) -> $response:ident)*) => {
+    ($($method:ident($request:ident $($received:ident)?) -> $response:ident)*) => {
         #[tonic::async_trait]
         impl LedgerService for Liar {
             type SubmitStreamStream = Streaming<proto::SubmitStreamResponse>;
             type SubscribeStream = Entries;
 
-            $(async fn $method(&self, request: Request<proto::$request>) -> Result<Response<proto::$response>, Status> {
+            $(async fn $method(&self, request: Request<crate::harness::request!($request $($received)?)>) -> Result<Response<proto::$response>, Status> {
+                let request = crate::harness::decoded!(request $($received)?);
                 let mut response = self.honest.clone().$method(request).await?;
                 self.change(response.get_mut());
                 Ok(response)
@@ -251,7 +252,7 @@ macro_rules! forward {
 
             async fn submit_stream(
                 &self,
-                _request: Request<Streaming<proto::SubmitStreamRequest>>,
+                _request: Request<Streaming<Received<proto::SubmitStreamRequest>>>,
             ) -> Result<Response<Self::SubmitStreamStream>, Status> {
                 Err(Status::unimplemented("a liar takes nothing"))
             }
@@ -273,9 +274,9 @@ macro_rules! forward {
 }
 
 forward! {
-    submit(SubmitRequest) -> SubmitResponse
-    submit_list(SubmitListRequest) -> SubmitListResponse
-    dry_run(DryRunRequest) -> DryRunResponse
+    submit(SubmitRequest received) -> SubmitResponse
+    submit_list(SubmitListRequest received) -> SubmitListResponse
+    dry_run(DryRunRequest received) -> DryRunResponse
     get_status(GetStatusRequest) -> GetStatusResponse
     get_checkpoint(GetCheckpointRequest) -> GetCheckpointResponse
     get_entry(GetEntryRequest) -> GetEntryResponse

@@ -21,6 +21,24 @@ use tonic_types::StatusExt;
 
 use crate::support::{self, HOUR, bytes, interval, open, record};
 
+/// The request of a method, for stand-ins for servers; one with sheets comes as it was received.
+macro_rules! request {
+    ($request:ident) => { proto::$request };
+    ($request:ident received) => { timebank::server::Received<proto::$request> };
+}
+
+/// Such a request, decoded.
+macro_rules! decoded {
+    ($request:ident) => {
+        $request
+    };
+    ($request:ident received) => {
+        $request.map(|received| received.decode().unwrap())
+    };
+}
+
+pub(crate) use {decoded, request};
+
 pub(crate) struct Ledger {
     pub(crate) folder: TempDir,
     pub(crate) server: Child,

@@ -9,13 +9,12 @@ use std::{
 
 use timebank::format::{
     checkpoint,
-    proto::{
-        self,
-        event::Kind,
-        ledger_service_client::LedgerServiceClient,
-        ledger_service_server::{LedgerService, LedgerServiceServer},
-    },
+    proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
     signature::{self, PrivateKey},
+};
+use timebank::server::{
+    Received,
+    ledger_service_server::{LedgerService, LedgerServiceServer},
 };
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt, wrappers::TcpListenerStream};
@@ -81,14 +80,14 @@ struct Hostile {
 type Entries = std::pin::Pin<Box<dyn Stream<Item = Result<proto::SubscribeResponse, Status>> + Send>>;
 
 macro_rules! forward {
-    ($($method:ident($request:ident) -> $response:ident)*) => {
+    ($($method:ident($request:ident $($received:ident)?) -> $response:ident)*) => {
         #[tonic::async_trait]
         impl LedgerService for Hostile {
             type SubmitStreamStream = Streaming<proto::SubmitStreamResponse>;
             type SubscribeStream = Entries;
 
-            $(async fn $method(&self, request: Request<proto::$request>) -> Result<Response<proto::$response>, Status> {
-                let mut request = request;
+            $(async fn $method(&self, request: Request<crate::harness::request!($request $($received)?)>) -> Result<Response<proto::$response>, Status> {
+                let mut request = crate::harness::decoded!(request $($received)?);
                 if let Some(page) = (request.get_mut() as &mut dyn std::any::Any).downcast_mut::<proto::ListAccountsRequest>() {
                     page.cursor.clear();
                 }
@@ -107,7 +106,7 @@ macro_rules! forward {
 
             async fn submit_stream(
                 &self,
-                _request: Request<Streaming<proto::SubmitStreamRequest>>,
+                _request: Request<Streaming<Received<proto::SubmitStreamRequest>>>,
             ) -> Result<Response<Self::SubmitStreamStream>, Status> {
                 Err(Status::unimplemented("nothing is taken here"))
             }
@@ -121,9 +120,9 @@ macro_rules! forward {
 }
 
 forward! {
-    submit(SubmitRequest) -> SubmitResponse
-    submit_list(SubmitListRequest) -> SubmitListResponse
-    dry_run(DryRunRequest) -> DryRunResponse
+    submit(SubmitRequest received) -> SubmitResponse
+    submit_list(SubmitListRequest received) -> SubmitListResponse
+    dry_run(DryRunRequest received) -> DryRunResponse
     get_status(GetStatusRequest) -> GetStatusResponse
     get_checkpoint(GetCheckpointRequest) -> GetCheckpointResponse
     get_entry(GetEntryRequest) -> GetEntryResponse

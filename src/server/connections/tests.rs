@@ -1,0 +1,182 @@
+#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn come(all: &Connections) -> Place {
+    all.welcome(all.descriptor().await.unwrap())
+}
+
+fn going(place: &Place) -> Option<Going> {
+    *place.told.borrow()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_never_asked_goes_first_then_whoever_does_nothing_then_whoever_was_quiet_longest() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let mut places = Vec::new();
+    let mut calls = Vec::new();
+    // Two of each kind, the older ones first, and the rest under way.
+    for number in 0..CONNECTIONS_MIN {
+        let place = come(&all).await;
+        let busy = (number >= 2).then(|| place.connection.begin());
+        calls.push(busy.filter(|_| number >= 4));
+        places.push(place);
+        tokio::time::advance(SECOND).await;
+    }
+    for (number, how) in
+        [Going::AtOnce, Going::AtOnce, Going::Quietly, Going::Quietly, Going::AtOnce].iter().enumerate()
+    {
+        let newcomer = come(&all).await;
+        // It is under way itself, or it would be the next.
+        calls.push(Some(newcomer.connection.begin()));
+        places.push(newcomer);
+        let told: Vec<_> = places.iter().map(going).collect();
+        assert_eq!(told[number], Some(*how), "{told:?}");
+        assert_eq!(told.iter().flatten().count(), number + 1, "{told:?}");
+        tokio::time::advance(SECOND).await;
+    }
+    assert_eq!(all.sent_away(), 5);
+    assert_eq!(all.sent_away(), 0, "it is told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_descriptor_is_there_again_when_a_connection_is_gone() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let mut places = Vec::new();
+    for _ in 0..CONNECTIONS_MIN + CLOSING_MAX {
+        places.push(come(&all).await);
+    }
+    let next = tokio::time::timeout(SECOND, all.descriptor()).await;
+    assert!(next.is_err(), "all of them are taken");
+    places.pop();
+    assert!(tokio::time::timeout(SECOND, all.descriptor()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_holds_its_share_and_no_more() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let place = come(&all).await;
+    let mut held = place.connection.charge(CONNECTION_BYTES_MAX - 10).unwrap();
+    assert_eq!(place.connection.charge(11).map(drop), Err(NoRoom::Connection));
+    assert_eq!(held.grow(11).map(drop), Err(NoRoom::Connection));
+    held.grow(10).unwrap();
+    let part = held.split(5);
+    assert!(place.connection.charge(1).is_err());
+    drop(part);
+    let waiting = place.connection.room(6);
+    tokio::pin!(waiting);
+    assert!(tokio::time::timeout(SECOND, &mut waiting).await.is_err(), "5 are free");
+    drop(held);
+    assert!(tokio::time::timeout(SECOND, waiting).await.is_ok());
+    assert_eq!(going(&place), None, "nobody else needed its room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_held_most_for_longest_makes_room_for_others() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let (slow, large, newcomer) = (come(&all).await, come(&all).await, come(&all).await);
+    let fill = |place: &Place, bytes| place.connection.charge(bytes).unwrap();
+    let mut held = vec![fill(&slow, CONNECTION_BYTES_MAX / 2)];
+    tokio::time::advance(30 * SECOND).await;
+    let rest = EDGE_BYTES_MAX - CONNECTION_BYTES_MAX / 2;
+    let others = [large, come(&all).await, come(&all).await, come(&all).await];
+    for (number, place) in others.iter().enumerate() {
+        held.push(fill(place, CONNECTION_BYTES_MAX.min(rest - number * CONNECTION_BYTES_MAX)));
+    }
+    tokio::time::advance(SECOND).await;
+    held.push(fill(&newcomer, 1));
+    assert_eq!(going(&slow), Some(Going::AtOnce), "half as much, thirty times as long");
+    assert!(others.iter().all(|place| going(place).is_none()));
+    assert_eq!(slow.connection.charge(1).map(drop), Err(NoRoom::Connection), "it gets no more");
+    // What it holds is lent meanwhile, and no more than a share of it.
+    held.push(fill(&newcomer, CONNECTION_BYTES_MAX / 2 - 1));
+    assert!(others.iter().all(|place| going(place).is_none()));
+    drop(slow);
+    drop(held);
+    assert_eq!(all.table().held, 0);
+    assert_eq!(all.table().leaving, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_most_of_it_gets_no_more_at_the_cost_of_others() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let mut places = Vec::new();
+    let mut held = Vec::new();
+    for _ in 0..EDGE_BYTES_MAX / CONNECTION_BYTES_MAX {
+        let place = come(&all).await;
+        held.push(place.connection.charge(CONNECTION_BYTES_MAX - 1_024).unwrap());
+        places.push(place);
+        tokio::time::advance(SECOND).await;
+    }
+    let newcomer = come(&all).await;
+    held.push(newcomer.connection.charge(4 * 1_024).unwrap());
+    // The first one has held its share longest.
+    assert_eq!(places[0].connection.charge(1_024).map(drop), Err(NoRoom::Service));
+    assert!(places.iter().all(|place| going(place).is_none()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_held_for_how_long_stays_true_through_any_changes() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let place = come(&all).await;
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut charges: Vec<Charge> = Vec::new();
+    for _ in 0..10_000 {
+        tokio::time::advance(Duration::from_millis(random.u64(0..50))).await;
+        let some = (!charges.is_empty()).then(|| random.usize(0..charges.len()));
+        match (random.u8(0..4), some) {
+            (0, Some(some)) => {
+                // Refused is as good.
+                let _full = charges[some].grow(random.usize(1..100_000));
+            }
+            (1, Some(some)) => {
+                let part = charges[some].split(random.usize(1..100_000));
+                charges.push(part);
+            }
+            (2, Some(some)) => drop(charges.swap_remove(some)),
+            _ => charges.extend(place.connection.charge(random.usize(1..100_000))),
+        }
+        let table = all.table();
+        let account = table.accounts.get(&place.connection.0.number).unwrap();
+        let weights = charges.iter().map(|charge| u128::from(charge.at_ms) * charge.bytes as u128);
+        assert_eq!(account.weight, weights.sum::<u128>());
+        assert_eq!(account.held, charges.iter().map(|charge| charge.bytes).sum::<usize>());
+        assert_eq!(table.held, account.held);
+    }
+    drop(place);
+    assert!(!all.table().accounts.is_empty(), "it still holds something");
+    drop(charges);
+    assert!(all.table().accounts.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_follows_the_log_most_often_makes_a_place_for_whoever_does_less() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let (many, few, newcomer) = (come(&all).await, come(&all).await, come(&all).await);
+    let mut subscribers: Vec<_> = (0..SUBSCRIBERS_MAX - 1).map(|_| many.connection.subscribe().unwrap()).collect();
+    subscribers.push(few.connection.subscribe().unwrap());
+    assert!(many.connection.subscribe().is_none(), "it has most of them itself");
+    assert_eq!(going(&many), None);
+    subscribers.push(newcomer.connection.subscribe().unwrap());
+    assert_eq!((going(&many), going(&few)), (Some(Going::AtOnce), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_answer_nobody_touches_keeps_no_connection_busy() {
+    let all = Connections::new(CONNECTIONS_MIN);
+    let place = come(&all).await;
+    assert!(!place.connection.is_busy(SECOND));
+    let call = place.connection.begin();
+    tokio::time::advance(10 * SECOND).await;
+    assert!(place.connection.is_busy(SECOND), "it is worked on");
+    place.connection.sends(100);
+    assert!(place.connection.is_busy(SECOND));
+    tokio::time::advance(2 * SECOND).await;
+    assert!(!place.connection.is_busy(SECOND));
+    place.connection.took(50);
+    assert!(place.connection.is_busy(SECOND), "it goes on");
+    drop(call);
+    assert!(!place.connection.is_busy(SECOND));
+}

@@ -1,0 +1,69 @@
+//! Turns: a connection that never stops sending leaves its thread to the others in between.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::limits::TURN_BYTES;
+
+/// A stream whose reader is interrupted after every [`TURN_BYTES`]. HTTP/2 works off whatever there is to be read before it
+/// does anything else: of pings alone, 130,000 at a time without this.
+#[derive(Debug)]
+pub(super) struct Turns<S> {
+    stream: Pin<Box<S>>,
+    read: usize,
+}
+
+impl<S> Turns<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream: Box::pin(stream), read: 0 }
+    }
+}
+
+impl<S: AsyncRead> AsyncRead for Turns<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.read >= TURN_BYTES {
+            self.read = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let read = self.stream.as_mut().poll_read(context, buffer);
+        self.read = if read.is_pending() { 0 } else { self.read + buffer.filled().len() - before };
+        read
+    }
+}
+
+impl<S: AsyncWrite> AsyncWrite for Turns<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream.as_mut().poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.as_mut().poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.as_mut().poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.as_mut().poll_shutdown(context)
+    }
+}
