@@ -8,6 +8,10 @@ const VERSION: &str = git_version::git_version!(
     fallback = env!("CARGO_PKG_VERSION")
 );
 
+/// After a peak what strangers made the process hold is given back to the system.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
     timebank::cli::main(VERSION)
 }
