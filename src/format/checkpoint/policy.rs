@@ -52,6 +52,17 @@ pub enum PolicyProblem {
     /// One key can't count twice.
     #[error("its key is in an earlier line, perhaps under another name")]
     KeyRepeated,
+    /// A signature names its key by name and hash: of two keys with both in common, one would count as the other's that is
+    /// wrong. Four bytes of hash are few enough for somebody to choose a key by.
+    #[error(
+        "its key is called {name}+{key_hash:08x}, as another one in an earlier line: their signatures can't be told apart"
+    )]
+    KeyAmbiguous {
+        /// What both keys are called.
+        name: String,
+        /// The four bytes that both keys begin their signatures with, big-endian.
+        key_hash: u32,
+    },
     /// Witnesses and groups share their names, and `none` is taken.
     #[error("the name {name} is taken")]
     NameTaken {
@@ -298,6 +309,7 @@ impl WitnessPolicy {
         if self.logs.iter().any(|log| log.key.public_key() == key.public_key()) {
             return Err(PolicyProblem::KeyRepeated);
         }
+        self.check_distinct(key.name(), key.key_hash())?;
         self.logs.push(PolicyLog { key, url });
         Ok(())
     }
@@ -306,6 +318,7 @@ impl WitnessPolicy {
         if self.witnesses.iter().any(|witness| witness.key.public_key() == key.public_key()) {
             return Err(PolicyProblem::KeyRepeated);
         }
+        self.check_distinct(key.name(), key.key_hash())?;
         self.check_free(&name)?;
         self.witnesses.push(PolicyWitness { name, key, url });
         Ok(())
@@ -340,6 +353,16 @@ impl WitnessPolicy {
 
     fn member(&self, name: &str) -> Result<Member, PolicyProblem> {
         self.find(name).ok_or_else(|| PolicyProblem::NameUnknown { name: name.to_owned() })
+    }
+
+    /// No other key answers to this name and hash.
+    fn check_distinct(&self, name: &str, key_hash: u32) -> Result<(), PolicyProblem> {
+        let logs = self.logs.iter().map(|log| (log.key.name(), log.key.key_hash()));
+        let witnesses = self.witnesses.iter().map(|witness| (witness.key.name(), witness.key.key_hash()));
+        if logs.chain(witnesses).any(|other| other == (name, key_hash)) {
+            return Err(PolicyProblem::KeyAmbiguous { name: name.to_owned(), key_hash });
+        }
+        Ok(())
     }
 
     fn check_free(&self, name: &str) -> Result<(), PolicyProblem> {

@@ -136,3 +136,19 @@ fn a_policy_that_is_unclear_is_refused_with_its_line() {
     }
     check(&"#".repeat(POLICY_BYTES_MAX + 1), 1, PolicyProblem::TooLarge);
 }
+
+#[test]
+fn two_keys_that_answer_to_one_name_and_hash_are_refused() {
+    // Found by trying: of 65,000 keys two have a hash in common as likely as not.
+    let key = |number: u32| {
+        let mut seed = [0; 32];
+        seed[..4].copy_from_slice(&number.to_le_bytes());
+        WitnessKey::new("w.example", PrivateKey::from_seed(seed).public_key()).unwrap()
+    };
+    let (one, other) = (key(55_442), key(96_780));
+    assert_ne!(one, other);
+    let text = format!("witness a {one}\nwitness b {other}\nquorum a\n");
+    let problem = PolicyProblem::KeyAmbiguous { name: "w.example".to_owned(), key_hash: one.key_hash() };
+    assert_eq!(WitnessPolicy::parse(&text), Err(PolicyError { line: 2, problem: problem.clone() }));
+    assert_eq!(WitnessPolicy::any_of([(one, "u".to_owned()), (other, "v".to_owned())]), Err(problem));
+}
