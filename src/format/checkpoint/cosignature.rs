@@ -81,6 +81,25 @@ pub fn cosigned<'n, 'a>(
     }
 }
 
+/// A signed note and the lines of witnesses below it, of each witness its own: only those that verify where they stand, so
+/// that no line makes the note worth less to those who refuse it for one that is wrong.
+#[must_use]
+pub fn below<'a>(note: &str, lines: impl IntoIterator<Item = (&'a WitnessKey, &'a str)>) -> String {
+    let mut cosigned_note = note.to_owned();
+    for (witness, line) in lines {
+        let grown = format!("{cosigned_note}{line}");
+        let verifies = Note::parse(grown.as_bytes()).is_ok_and(|parsed| {
+            // The text is still the note's, which has a blank line right after it.
+            let is_its_text = note.strip_prefix(parsed.text()).is_some_and(|rest| rest.starts_with('\n'));
+            is_its_text && matches!(cosigned(&parsed, witness), Ok(Some(_)))
+        });
+        if verifies {
+            cosigned_note = grown;
+        }
+    }
+    cosigned_note
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
@@ -155,5 +174,21 @@ mod tests {
         check(&format!("{}{foreign}", note()), &Ok(None));
         let again = cosign(&text, &name, 10, key.signing_key());
         check(&format!("{}{foreign}{good}{again}", note()), &Ok(Some(9)));
+    }
+
+    #[test]
+    fn only_lines_that_verify_stand_below_a_note() {
+        let ((key, name), (other_key, other)) = (witness(2), witness(3));
+        let line = |text: &str| cosign(text, &name, 9, key.signing_key());
+        let other_line = cosign(&text(), &other, 9, other_key.signing_key());
+        let (note, valid) = (note(), line(&text()));
+        let check = |lines: &[(&WitnessKey, &str)], expected: &[&str]| {
+            assert_eq!(below(&note, lines.iter().copied()), format!("{note}{}", expected.concat()), "{lines:?}");
+        };
+        check(&[(&name, &valid), (&other, &other_line)], &[&valid, &other_line]);
+        let moved = format!("evil\n\n{}", line(&format!("{note}evil\n")));
+        for bad in [line("other\n"), moved, "evil\n".to_owned(), other_line.clone(), String::new()] {
+            check(&[(&name, &bad), (&other, &other_line)], &[&other_line]);
+        }
     }
 }

@@ -117,6 +117,15 @@ impl<'a> Note<'a> {
         }
         // The text may have blank lines of its own: it ends at the last one.
         let (before, lines) = note.rsplit_once("\n\n").ok_or(NoteError::SignaturesMissing)?;
+        let text = note.get(..=before.len()).ok_or(NoteError::SignaturesMissing)?;
+        Self::with_lines(text, lines)
+    }
+
+    /// A note of a text and of lines that came without one: nothing that stands in them can move the end of the text.
+    ///
+    /// # Errors
+    /// In the order of [`NoteError`], from [`NoteError::SignaturesMissing`] to [`NoteError::SignatureLineMalformed`].
+    pub fn with_lines(text: &'a str, lines: &'a str) -> Result<Self, NoteError> {
         let lines = lines.strip_suffix('\n').ok_or(NoteError::SignaturesMissing)?;
         let count = lines.split('\n').count();
         if count > SIGNATURES_MAX {
@@ -127,7 +136,6 @@ impl<'a> Note<'a> {
             .zip(1..)
             .map(|(line, number)| parse_line(line).ok_or(NoteError::SignatureLineMalformed { line: number }))
             .collect::<Result<_, _>>()?;
-        let text = note.get(..=before.len()).ok_or(NoteError::SignaturesMissing)?;
         Ok(Self { text, signatures })
     }
 

@@ -224,6 +224,10 @@ impl WitnessPolicy {
 
     /// Checks a note, and names the witnesses that cosigned it.
     ///
+    /// One line in the name of a witness that isn't by it spoils the whole note, as signed-note wants it of whoever verifies:
+    /// who put a wrong line in may have changed other things. A ledger doesn't let it come to that, see
+    /// [`below`](cosignature::below).
+    ///
     /// # Errors
     /// In the order of [`Unsatisfied`].
     pub fn satisfied(&self, note: &Note<'_>) -> Result<Vec<&str>, Unsatisfied> {

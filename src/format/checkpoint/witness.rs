@@ -8,6 +8,7 @@
 use std::fmt::Write;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
 
 use super::{
     Checkpoint, CheckpointError, VerifierKey, VerifierKeyError, WitnessKey,
@@ -137,15 +138,30 @@ pub fn parse_conflict(body: &str) -> Option<u64> {
     body.strip_suffix('\n').and_then(parse_size)
 }
 
+/// Where a witness shows monitors the newest checkpoint of a log that it cosigned, below its URL: by the SHA-256 of the
+/// log's origin in lower-case hex.
+#[must_use]
+pub fn monitoring_path(origin: &str) -> String {
+    format!("{}/checkpoint", origin_hash(origin))
+}
+
+/// How the monitoring interface names a log.
+#[must_use]
+pub fn origin_hash(origin: &str) -> String {
+    hex::encode(Sha256::digest(origin))
+}
+
 /// The cosignature of one witness out of its answer, as a line to put below the note that it was asked about. Lines of
 /// other keys are ignored.
+///
+/// The lines are read by themselves. Read below the note, an answer that begins with more text would be a valid
+/// cosignature over another text than the note's.
 ///
 /// # Errors
 /// [`AnswerError`].
 pub fn parse_answer(note: &str, answer: &str, witness: &WitnessKey) -> Result<String, AnswerError> {
-    let whole = format!("{note}{answer}");
-    let whole = Note::parse(whole.as_bytes())?;
-    let (line, _) = cosignature::cosigned(&whole, witness)?.ok_or(AnswerError::CosignatureMissing)?;
+    let answered = Note::with_lines(Note::parse(note.as_bytes())?.text(), answer)?;
+    let (line, _) = cosignature::cosigned(&answered, witness)?.ok_or(AnswerError::CosignatureMissing)?;
     Ok(line.to_string())
 }
 

@@ -15,8 +15,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use sha2::{Digest, Sha256};
-
 use crate::{
     engine::{
         key_file::{KeyFile, KeyFileError},
@@ -25,7 +23,7 @@ use crate::{
     format::{
         checkpoint::{
             VerifierKey, VerifierKeyError, WitnessKey,
-            witness::{AddCheckpoint, Head, KeptError, Witness, WitnessRefusal},
+            witness::{AddCheckpoint, Head, KeptError, Witness, WitnessRefusal, origin_hash},
         },
         proof::{CheckpointPair, Relation},
         signature,
@@ -268,11 +266,6 @@ fn lock(path: &Path) -> Result<File, WitnessOpenError> {
         Err(fs::TryLockError::WouldBlock) => Err(WitnessOpenError::Locked),
         Err(fs::TryLockError::Error(source)) => Err(io(source)),
     }
-}
-
-/// How the monitoring interface names a log.
-fn origin_hash(origin: &str) -> String {
-    hex::encode(Sha256::digest(origin))
 }
 
 #[cfg(test)]
