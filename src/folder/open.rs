@@ -44,7 +44,7 @@ use crate::{
     merkle::leaf_hash,
     trust::{
         audit::Pin,
-        witnesses::{Standing, WitnessObjection, Witnesses},
+        witnesses::{LedgerWitnesses, Shown, Standing, Witnesses},
     },
 };
 
@@ -78,7 +78,7 @@ pub struct Ledger {
     pub(crate) identity: Identity,
     pub(crate) service_key: Option<PrivateKey>,
     pub(crate) cosigned: Cosigned,
-    pub(crate) witnesses: Option<Witnesses>,
+    pub(crate) witnesses: Option<LedgerWitnesses>,
 }
 
 impl Ledger {
@@ -213,16 +213,15 @@ pub enum OpenError {
         /// Entries under the checkpoint: the log has as many, or more.
         size: u64,
     },
-    /// A witness knows more, or otherwise, than the log.
-    #[error(
-        "the witness {witness} objects, so nothing is signed: {objection}. Restore the folder from a backup that has all \
-         that was acknowledged; only if the witness itself is at fault, start without it"
-    )]
+    /// A witness shows that the ledger signed more, or otherwise, than the log has.
+    #[error("the witness {witness} objects, so nothing is signed: {url} shows what this ledger's key signed: {source}")]
     WitnessObjects {
         /// The policy's name for it.
         witness: String,
-        /// More entries than the log has, or another history.
-        objection: WitnessObjection,
+        /// Where it shows the checkpoint.
+        url: String,
+        /// [`Self::EntriesGone`] or [`Self::CheckpointMismatch`], as of the checkpoint that it shows.
+        source: Box<OpenError>,
     },
 }
 
@@ -273,19 +272,21 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let cosigned = Cosigned::read(folder, &node, &created)?;
     let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
     let clock = Clock::start(Box::new(SystemTimeSource::default()), last, options.accept_clock)?;
-    let origin = created.origin.clone();
     let identity = Identity {
         predecessor: created.predecessor,
         ledger_vkey: vkey(&created.origin, created.ledger_key)?.to_string(),
         genesis_leaf_hash: node.tree.hash(0)?,
         cursor_key: cursor_key(&ledger_key),
     };
-    if let Some(witnesses) = &options.witnesses {
-        let (node, checkpoint) = (node.clone(), checkpoint.clone());
-        let standing = Standing { origin: &origin, key: &ledger_key, node, checkpoint };
-        let objects = |(witness, objection)| OpenError::WitnessObjects { witness, objection };
-        witnesses.check(&standing).map_err(io)?.map_err(objects)?;
-    }
+    let witnesses = match options.witnesses.clone() {
+        Some(witnesses) => {
+            let witnesses = witnesses.of(vkey(&created.origin, created.ledger_key)?);
+            let standing = Standing { key: &ledger_key, tree: &node.tree, checkpoint: checkpoint.as_ref() };
+            check_shown(&node, witnesses.ask(&standing).map_err(io)?)?;
+            Some(witnesses)
+        }
+        None => None,
+    };
     let (sequencer, threads) = sequencer::start(SequencerParts {
         node: node.clone(),
         replay,
@@ -296,7 +297,6 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
         on_stop: sequencer::exit_on_stop(),
     })
     .map_err(io)?;
-    let witnesses = options.witnesses.clone();
     Ok((Ledger { node, sequencer, threads, identity, service_key, cosigned, witnesses }, creation))
 }
 
@@ -385,6 +385,16 @@ fn check_covered(
         if node.tree.root(signed)? != root {
             return Err(OpenError::CheckpointMismatch { size: signed });
         }
+    }
+    Ok(())
+}
+
+/// A log has to have what witnesses show that its ledger signed.
+fn check_shown(node: &Node, shown: Vec<Shown>) -> Result<(), OpenError> {
+    for Shown { witness, url, checkpoint } in shown {
+        let invalid = |source| OpenError::CheckpointInvalid { path: PathBuf::from(&url), source };
+        let objects = |source| OpenError::WitnessObjects { witness, url: url.clone(), source: Box::new(source) };
+        check_covered(node, &checkpoint, invalid).map_err(objects)?;
     }
     Ok(())
 }

@@ -1,26 +1,26 @@
-//! The witnesses of a ledger: asked for their size before anything is signed, and for cosignatures after.
+//! The witnesses of a ledger: asked to confirm what was signed before anything more is, and for cosignatures after.
 
 mod endpoint;
+mod remote;
 mod round;
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 pub use self::endpoint::EndpointError;
-use self::endpoint::{Answer, Endpoint, EndpointFailure};
+use self::remote::{ANSWER_WAIT, AskError, Asker, Remote};
 pub(crate) use self::round::Rounds;
 use crate::{
-    engine::{node::Node, projection::ProjectionError, sequencer::Published, tree::Tree},
+    engine::{sequencer::Published, tree::Tree},
     format::{
-        checkpoint::{
-            self, WitnessKey,
-            policy::WitnessPolicy,
-            witness::{AnswerError, parse_answer, request_body},
-        },
+        checkpoint::{self, Checkpoint, VerifierKey, policy::WitnessPolicy},
         signature::PrivateKey,
     },
-    merkle::{Hash, empty_root},
+    merkle::empty_root,
 };
 
 /// The witnesses of a policy, and where they are.
@@ -49,64 +49,30 @@ pub enum WitnessesError {
     },
 }
 
+/// The witnesses of one ledger.
 #[derive(Debug)]
-struct Remote {
-    name: String,
-    key: WitnessKey,
-    endpoint: Endpoint,
-}
-
-/// Why a witness did not cosign.
-#[derive(Debug, thiserror::Error)]
-enum AskError {
-    #[error(transparent)]
-    Endpoint(#[from] EndpointFailure),
-    #[error("it refused with status {status}: {sentence}")]
-    Refused { status: u16, sentence: String },
-    #[error(
-        "it has cosigned {latest} entries, this log has {size}: entries are gone, or another server signs with the same \
-         key. Stop, and restore a backup that has them"
-    )]
-    Ahead { latest: u64, size: u64 },
-    #[error("it was much slower than the others")]
-    Late,
-    #[error("it changes its size from one request to the next")]
-    Unsteady,
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
-    #[error(transparent)]
-    Tree(#[from] ProjectionError),
-}
-
-/// The status by which a witness says that a proof or root doesn't fit what it cosigned.
-const NOT_CONSISTENT: u16 = 422;
-
-/// A witness that knows more, or otherwise, than the log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WitnessObjection {
-    /// It has cosigned entries that aren't there.
-    #[error("it has cosigned {latest} entries, the log has {size}: acknowledged entries are gone")]
-    Ahead {
-        /// Entries under the newest checkpoint that it cosigned, as it says.
-        latest: u64,
-        /// Entries of this log.
-        size: u64,
-    },
-    /// It has cosigned another history.
-    #[error("it says that the log does not continue what it cosigned: {sentence}")]
-    NotConsistent {
-        /// What it wrote to its refusal, cut and quoted.
-        sentence: String,
-    },
+pub(crate) struct LedgerWitnesses {
+    policy: Arc<WitnessPolicy>,
+    remotes: Vec<Arc<Remote>>,
+    /// Named as the ledger's origin.
+    ledger: VerifierKey,
 }
 
 /// A ledger that is about to sign.
 pub(crate) struct Standing<'a> {
-    pub(crate) origin: &'a str,
     pub(crate) key: &'a PrivateKey,
-    pub(crate) node: Node,
+    pub(crate) tree: &'a Arc<Tree>,
     /// The newest checkpoint that was signed before.
-    pub(crate) checkpoint: Option<Published>,
+    pub(crate) checkpoint: Option<&'a Published>,
+}
+
+/// What a witness shows against a log: a checkpoint by the ledger's own key.
+pub(crate) struct Shown {
+    /// The policy's name for the witness.
+    pub(crate) witness: String,
+    /// Where it shows it.
+    pub(crate) url: String,
+    pub(crate) checkpoint: Checkpoint,
 }
 
 impl Witnesses {
@@ -125,86 +91,58 @@ impl Witnesses {
         Ok(Self { policy: Arc::new(policy), remotes })
     }
 
-    /// Asks every witness what it has cosigned, and names the first that objects. One that doesn't answer is no reason
-    /// not to serve. Blocks, and must not be called from an asynchronous task.
-    pub(crate) fn check(&self, standing: &Standing<'_>) -> std::io::Result<Result<(), (String, WitnessObjection)>> {
+    /// The same for one ledger, whose key is named as its origin.
+    pub(crate) fn of(self, ledger: VerifierKey) -> LedgerWitnesses {
+        LedgerWitnesses { policy: self.policy, remotes: self.remotes, ledger }
+    }
+}
+
+impl LedgerWitnesses {
+    /// Asks every witness to confirm what was signed, all at once and for one wait, and gives what they have to show against
+    /// it. One that doesn't answer, or has nothing to show for what it says, is no reason not to serve. Blocks, and must not
+    /// be called from an asynchronous task.
+    pub(crate) fn ask(&self, standing: &Standing<'_>) -> std::io::Result<Vec<Shown>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(runtime.block_on(self.ask_all(standing)))
+        let shown = runtime.block_on(self.ask_all(standing));
+        // A name that is still being looked up would be waited for otherwise.
+        runtime.shutdown_background();
+        Ok(shown)
     }
 
-    async fn ask_all(&self, standing: &Standing<'_>) -> Result<(), (String, WitnessObjection)> {
-        // A checkpoint of no entries, which says nothing of the log: the ledger's key makes the witness answer.
-        let empty = checkpoint::sign(standing.origin, 0, &empty_root(), standing.key.signing_key());
+    async fn ask_all(&self, standing: &Standing<'_>) -> Vec<Shown> {
+        let empty = checkpoint::sign(self.ledger.name(), 0, &empty_root(), standing.key.signing_key());
         let mut asked = JoinSet::new();
         for remote in &self.remotes {
-            let (remote, empty) = (Arc::clone(remote), empty.clone());
-            let (node, checkpoint) = (standing.node.clone(), standing.checkpoint.clone());
+            let (remote, empty, ledger) = (Arc::clone(remote), empty.clone(), self.ledger.clone());
+            let (tree, checkpoint) = (Arc::clone(standing.tree), standing.checkpoint.cloned());
             asked.spawn(async move {
-                let objection = remote.objection(empty, &node, checkpoint.as_ref()).await;
-                (remote.name.clone(), objection)
+                let asker = Asker { ledger: &ledger, tree: &tree };
+                let confirmed = remote.confirm(&empty, checkpoint.as_ref(), asker).await;
+                (remote.name.clone(), confirmed)
             });
         }
-        while let Some(answer) = asked.join_next().await {
-            match answer {
-                Ok((_, Ok(None))) => {}
-                Ok((name, Ok(Some(objection)))) => return Err((name, objection)),
-                Ok((name, Err(error))) => tracing::warn!("the witness {name} was not asked for its size: {error}"),
-                Err(error) => tracing::error!("a witness was not asked for its size: {error}"),
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Remote {
-    async fn objection(
-        &self,
-        empty: String,
-        node: &Node,
-        checkpoint: Option<&Published>,
-    ) -> Result<Option<WitnessObjection>, AskError> {
-        let size = node.log.size();
-        let latest = match self.endpoint.add_checkpoint(request_body(0, &[], &empty)).await? {
-            Answer::Cosigned(_) => 0,
-            Answer::Conflict(latest) => latest,
-            Answer::Refused { status, sentence } => return Err(AskError::Refused { status, sentence }),
-        };
-        if latest > size {
-            return Ok(Some(WitnessObjection::Ahead { latest, size }));
-        }
-        let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.size >= latest) else { return Ok(None) };
-        match self.cosign(latest, checkpoint, &node.tree).await {
-            Err(AskError::Refused { status: NOT_CONSISTENT, sentence }) => {
-                Ok(Some(WitnessObjection::NotConsistent { sentence }))
-            }
-            Ok(_) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The line by which it cosigns a checkpoint, given the size that it is thought to be at.
-    async fn cosign(&self, known: u64, checkpoint: &Published, tree: &Tree) -> Result<String, AskError> {
-        let mut old = known;
-        // Twice: where the size was wrong, the answer says the right one.
-        for _ in 0..2 {
-            let body = request_body(old, &proof(tree, old, checkpoint)?, &checkpoint.note);
-            match self.endpoint.add_checkpoint(body).await? {
-                Answer::Cosigned(lines) => return Ok(parse_answer(&checkpoint.note, &lines, &self.key)?),
-                Answer::Conflict(latest) if latest > checkpoint.size => {
-                    return Err(AskError::Ahead { latest, size: checkpoint.size });
+        let deadline = Instant::now() + ANSWER_WAIT;
+        let mut silent: Vec<&str> = self.remotes.iter().map(|remote| remote.name.as_str()).collect();
+        let mut shown = Vec::new();
+        while let Ok(Some(answer)) = timeout_at(deadline, asked.join_next()).await {
+            let Ok((witness, confirmed)) =
+                answer.inspect_err(|error| tracing::error!("a witness was not asked: {error}"))
+            else {
+                continue;
+            };
+            silent.retain(|name| *name != witness);
+            match confirmed {
+                Ok(()) | Err(AskError::Newer { .. }) => {}
+                Err(AskError::Contradicted { url, checkpoint }) => shown.push(Shown { witness, url, checkpoint }),
+                Err(error @ AskError::Unproven { .. }) => {
+                    tracing::error!("the witness {witness} does not confirm this log: {error}");
                 }
-                Answer::Conflict(latest) => old = latest,
-                Answer::Refused { status, sentence } => return Err(AskError::Refused { status, sentence }),
+                Err(error) => tracing::warn!("the witness {witness} does not confirm this log: {error}"),
             }
         }
-        Err(AskError::Unsteady)
+        for witness in silent {
+            tracing::warn!("the witness {witness} does not confirm this log: {}", AskError::TimedOut);
+        }
+        shown
     }
-}
-
-fn proof(tree: &Tree, old: u64, checkpoint: &Published) -> Result<Vec<Hash>, ProjectionError> {
-    // From nothing, and to the same size, there is nothing to prove.
-    if old == 0 || old >= checkpoint.size {
-        return Ok(Vec::new());
-    }
-    Ok(tree.consistency_proof((old, checkpoint.size), (checkpoint.size, &checkpoint.root()))?.0)
 }

@@ -1,6 +1,7 @@
 //! Witnesses and servers in processes of their own.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
@@ -8,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tempfile::NamedTempFile;
 use timebank::{
     engine::key_file::KeyFile,
     format::{
@@ -93,6 +95,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
     client: LedgerServiceClient<Channel>,
     file: KeyFile,
+    log: NamedTempFile,
 }
 
 pub(crate) fn serve_command(folder: &Path, options: &[String]) -> Command {
@@ -103,14 +106,31 @@ pub(crate) fn serve_command(folder: &Path, options: &[String]) -> Command {
 
 impl Server {
     pub(crate) async fn start(folder: &Path, options: &[String]) -> Self {
-        let mut process = serve_command(folder, options).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let log = NamedTempFile::new().unwrap();
+        let mut command = serve_command(folder, options);
+        let mut process = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = lines.map_while(Result::ok).find(|line| line.starts_with("serving ")).expect("it serves");
+        let line = lines.map_while(Result::ok).find(|line| line.starts_with("serving "));
+        let line = line.unwrap_or_else(|| panic!("it does not serve: {}", fs::read_to_string(log.path()).unwrap()));
         let url = line.rsplit_once(" on ").unwrap().1.to_owned();
         let address = url.trim_start_matches("http://").to_owned();
         let client = LedgerServiceClient::connect(url).await.unwrap();
         let file = KeyFile::read(&folder.join("operator.key")).unwrap();
-        Self { process, address, client, file }
+        Self { process, address, client, file, log }
+    }
+
+    /// What it has told its administrator so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Waits until it has told its administrator all of this.
+    pub(crate) async fn told(&self, parts: &[&str]) {
+        let start = Instant::now();
+        while let Some(missing) = parts.iter().find(|part| !self.log().contains(**part)) {
+            assert!(start.elapsed() < Duration::from_secs(40), "{missing:?} is not told: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Ends it as an operator does.

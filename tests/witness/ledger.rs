@@ -8,7 +8,7 @@ use timebank::format::checkpoint::{Note, VerifierKey, WitnessKey, open, policy::
 use crate::harness::{Server, Witness, exchange, serve_command};
 
 /// A ledger that was served once without witnesses, and is stopped now.
-async fn created() -> (TempDir, VerifierKey) {
+pub(crate) async fn created() -> (TempDir, VerifierKey) {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path(), &[]).await;
     let vkey = server.vkey().await;
@@ -16,13 +16,13 @@ async fn created() -> (TempDir, VerifierKey) {
     (folder, vkey)
 }
 
-fn witness(ledger: &VerifierKey) -> (TempDir, Witness) {
+pub(crate) fn witness(ledger: &VerifierKey) -> (TempDir, Witness) {
     let data = tempfile::tempdir().unwrap();
     let witness = Witness::start(data.path(), ledger);
     (data, witness)
 }
 
-fn option(witness: &Witness) -> Vec<String> {
+pub(crate) fn option(witness: &Witness) -> Vec<String> {
     vec!["--witness".to_owned(), format!("http://{}={}", witness.address, witness.key)]
 }
 
@@ -39,7 +39,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn size(note: &str, ledger: &VerifierKey) -> u64 {
+pub(crate) fn size(note: &str, ledger: &VerifierKey) -> u64 {
     open(note.as_bytes(), ledger, ledger.name()).unwrap().size
 }
 
@@ -116,7 +116,7 @@ async fn a_ledger_put_back_from_an_old_copy_does_not_sign() {
     server.stop().await;
 
     let said = refused(copied.path(), &witness);
-    assert!(said.contains("it has cosigned 2 entries, the log has 1"), "{said}");
+    assert!(said.contains("the log has 1 entries, but a checkpoint over 2 was signed"), "{said}");
     assert!(said.contains(witness.key.name()), "{said}");
     // The true one goes on.
     let mut server = Server::start(folder.path(), &option(&witness)).await;
@@ -140,7 +140,25 @@ async fn a_copy_that_went_its_own_way_does_not_sign() {
     server.add_entry().await;
     server.stop().await;
     let said = refused(copied.path(), &witness);
-    assert!(said.contains("does not continue what it cosigned"), "{said}");
+    assert!(said.contains("the first 2 entries of the log are not those of the signed checkpoint"), "{said}");
+}
+
+#[tokio::test]
+async fn a_witness_that_has_a_newer_checkpoint_of_the_same_log_does_not_object() {
+    let (folder, ledger) = created().await;
+    let (_data, witness) = witness(&ledger);
+    let before = fs::read(folder.path().join("checkpoint")).unwrap();
+    let mut server = Server::start(folder.path(), &option(&witness)).await;
+    let added = server.add_entry().await;
+    server.cosigned(|note| size(note, &ledger) == added).await;
+    server.stop().await;
+    // The log is whole, and only its checkpoint is an older one.
+    fs::write(folder.path().join("checkpoint"), before).unwrap();
+    fs::remove_file(folder.path().join("cosigned")).unwrap();
+    let mut server = Server::start(folder.path(), &option(&witness)).await;
+    assert!(!server.log().contains("does not confirm"), "{}", server.log());
+    let added = server.add_entry().await;
+    server.cosigned(|note| size(note, &ledger) == added).await;
 }
 
 #[tokio::test]

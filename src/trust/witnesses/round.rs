@@ -5,35 +5,50 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tokio::{sync::watch, task::JoinSet, time::sleep_until};
 
-use super::{AskError, Remote, Witnesses};
+use super::{
+    LedgerWitnesses,
+    remote::{AskError, Asker, Remote},
+};
 use crate::{
     engine::{
         sequencer::Published,
         store::{CheckpointFile, StoreError},
         tree::Tree,
     },
-    format::checkpoint::Note,
+    format::checkpoint::{Note, cosignature::below, policy::Unsatisfied},
 };
 
-/// Shortest time between two rounds: each costs every witness a sync, and this server one.
+/// Shortest time between two rounds: each costs every witness a sync, and this server one. Whoever isn't needed for enough
+/// has as long to answer; nobody waits longer for it.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How much longer than the others a witness may take while there is a newer checkpoint to be cosigned.
-const STRAGGLERS_WAIT: Duration = Duration::from_secs(2);
 /// How long a witness that failed is left alone: at first, and doubled with each further failure.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 /// The longest that it is left alone.
 const RETRY_MAX: Duration = Duration::from_mins(5);
+/// What a failure counts, where a cosignature takes one away again: a witness that fails every other time is left alone
+/// ever longer, and doesn't fill the log with its changes.
+const FAILURE: u32 = 2;
+/// Where counting ends: 2^9 s are more than [`RETRY_MAX`], and 18 cosignatures make all of it good.
+const FAILURES_MAX: u32 = 9 * FAILURE;
 
 /// Asks the witnesses for one published checkpoint after another. Publishing never waits for it.
 pub(crate) struct Rounds {
-    witnesses: Witnesses,
+    witnesses: LedgerWitnesses,
     seats: Vec<Seat>,
+    /// Requests under way, of which a witness has one at most. One that is late may belong to an earlier round.
+    asked: JoinSet<(usize, u64, Result<String, AskError>)>,
     tree: Arc<Tree>,
     published: watch::Receiver<Published>,
     /// The checkpoint that is being cosigned.
     target: Arc<Published>,
+    /// When it became that.
+    aimed_at: Option<Instant>,
+    /// Whether its cosignatures are enough.
+    verdict: Result<(), Unsatisfied>,
+    /// Why those of a round weren't, as it was told last.
+    told: Option<Unsatisfied>,
     file: CheckpointFile,
     cosigned: watch::Sender<String>,
     /// What the file holds.
@@ -47,13 +62,18 @@ struct Seat {
     size: u64,
     /// Its cosignature on the target.
     line: Option<String>,
+    /// The size of the checkpoint that it is being asked for.
+    asked: Option<u64>,
+    /// In steps of [`FAILURE`].
     failures: u32,
+    /// Whether the last answer was no cosignature.
+    is_failing: bool,
     retry_at: Option<Instant>,
 }
 
 impl Rounds {
     pub(crate) fn new(
-        witnesses: Witnesses,
+        witnesses: LedgerWitnesses,
         tree: Arc<Tree>,
         published: watch::Receiver<Published>,
         file: CheckpointFile,
@@ -61,102 +81,135 @@ impl Rounds {
     ) -> Self {
         let seat = |remote: &Arc<Remote>| {
             let remote = Arc::clone(remote);
-            Seat { remote, size: 0, line: None, failures: 0, retry_at: None }
+            Seat { remote, size: 0, line: None, asked: None, failures: 0, is_failing: false, retry_at: None }
         };
         let seats = witnesses.remotes.iter().map(seat).collect();
         let kept = cosigned.borrow().clone();
-        Self { witnesses, seats, tree, published, target: Arc::default(), file, cosigned, kept }
+        Self {
+            witnesses,
+            seats,
+            asked: JoinSet::new(),
+            tree,
+            published,
+            target: Arc::default(),
+            aimed_at: None,
+            verdict: Ok(()),
+            told: None,
+            file,
+            cosigned,
+            kept,
+        }
     }
 
     /// Until the publisher is gone.
     pub(crate) async fn run(mut self) {
         loop {
             self.aim();
-            self.ask().await;
+            self.ask();
+            self.tell();
             self.keep().await;
-            sleep(INTERVAL).await;
-            let retry_at = self.seats.iter().filter(|seat| seat.line.is_none()).filter_map(|seat| seat.retry_at).min();
-            let retry = async {
-                match retry_at {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let (is_behind, wake) = (self.is_behind(), self.wake_at());
             tokio::select! {
-                changed = self.published.changed() => if changed.is_err() { return },
-                () = retry => {}
+                Some(joined) = self.asked.join_next() => match joined {
+                    Ok((number, size, answer)) => self.take(number, size, answer),
+                    Err(error) => tracing::error!("a witness was not asked: {error}"),
+                },
+                changed = self.published.changed(), if !is_behind => if changed.is_err() { return },
+                () = until(wake) => {}
             }
         }
     }
 
-    /// Goes on to the newest checkpoint, if there is a newer one.
-    fn aim(&mut self) {
-        let newest = self.published.borrow_and_update().clone();
-        if *self.target != newest {
-            self.target = Arc::new(newest);
-            self.seats.iter_mut().for_each(|seat| seat.line = None);
-        }
+    /// Whether a newer checkpoint than the target is out.
+    fn is_behind(&self) -> bool {
+        *self.target != *self.published.borrow()
     }
 
-    /// Asks those that haven't cosigned the target and aren't left alone, all at once. Once enough have and a newer
-    /// checkpoint is out, the others get a little time and no more.
-    async fn ask(&mut self) {
-        let (now, mut asked) = (Instant::now(), JoinSet::new());
-        let mut waiting = Vec::new();
-        for (number, seat) in self.seats.iter().enumerate() {
-            if seat.line.is_some() || seat.retry_at.is_some_and(|at| at > now) {
+    /// Whether the round is over: enough have cosigned, or nobody is left who could.
+    fn is_over(&self) -> bool {
+        self.verdict.is_ok() || self.seats.iter().all(|seat| seat.asked != Some(self.target.size))
+    }
+
+    /// When the next round may begin, or a witness be asked again.
+    fn wake_at(&self) -> Option<Instant> {
+        let next = self.aimed_at.filter(|_| self.is_behind() && self.is_over()).map(|at| at + INTERVAL);
+        let left_alone = self.seats.iter().filter(|seat| seat.line.is_none() && seat.asked.is_none());
+        left_alone.filter_map(|seat| seat.retry_at).chain(next).min()
+    }
+
+    /// Goes on to the newest checkpoint, if there is a newer one and the round for this one is over.
+    fn aim(&mut self) {
+        let is_time = self.aimed_at.is_none_or(|at| at.elapsed() >= INTERVAL);
+        if !is_time || !self.is_over() || !self.is_behind() {
+            return;
+        }
+        self.target = Arc::new(self.published.borrow_and_update().clone());
+        self.aimed_at = Some(Instant::now());
+        self.seats.iter_mut().for_each(|seat| seat.line = None);
+        self.judge();
+    }
+
+    /// Asks those that haven't cosigned the target, aren't being asked and aren't left alone.
+    fn ask(&mut self) {
+        let now = Instant::now();
+        for (number, seat) in self.seats.iter_mut().enumerate() {
+            if seat.line.is_some() || seat.asked.is_some() || seat.retry_at.is_some_and(|at| at > now) {
                 continue;
             }
-            waiting.push(number);
-            let (remote, size) = (Arc::clone(&seat.remote), seat.size);
-            let (target, tree) = (Arc::clone(&self.target), Arc::clone(&self.tree));
-            asked.spawn(async move { (number, remote.cosign(size, &target, &tree).await) });
+            seat.asked = Some(self.target.size);
+            let (remote, known) = (Arc::clone(&seat.remote), seat.size);
+            let (target, tree, ledger) =
+                (Arc::clone(&self.target), Arc::clone(&self.tree), self.witnesses.ledger.clone());
+            self.asked.spawn(async move {
+                let asker = Asker { ledger: &ledger, tree: &tree };
+                (number, target.size, remote.cosign(known, &target, asker).await)
+            });
         }
-        let superseded = superseded(self.published.clone());
-        tokio::pin!(superseded);
-        let mut enough = false;
-        loop {
-            let answer = tokio::select! {
-                answer = asked.join_next() => answer,
-                () = superseded.as_mut(), if enough => break,
-            };
-            match answer {
-                Some(Ok((number, answer))) => {
-                    waiting.retain(|other| *other != number);
-                    self.take(number, answer);
-                    enough = self.show();
-                }
-                Some(Err(error)) => tracing::error!("a witness was not asked: {error}"),
-                None => break,
+    }
+
+    fn take(&mut self, number: usize, size: u64, answer: Result<String, AskError>) {
+        let Some(seat) = self.seats.get_mut(number) else { return };
+        let line = seat.take(size, answer);
+        if size == self.target.size {
+            seat.line = line;
+            let note = self.judge();
+            if self.verdict.is_ok() {
+                self.cosigned.send_replace(note);
             }
         }
-        for number in waiting {
-            self.take(number, Err(AskError::Late));
+    }
+
+    /// Sees whether the target's cosignatures are enough, and gives it with them.
+    fn judge(&mut self) -> String {
+        let lines = self.seats.iter().filter_map(|seat| Some((&seat.remote.key, seat.line.as_deref()?)));
+        let note = below(&self.target.note, lines);
+        let policy = &self.witnesses.policy;
+        let judged = Note::parse(note.as_bytes()).map_err(Unsatisfied::Log);
+        self.verdict = judged.and_then(|note| policy.satisfied(&note).map(drop));
+        note
+    }
+
+    /// Tells of a round that is over whether its cosignatures were enough, where that is new.
+    fn tell(&mut self) {
+        let size = self.target.size;
+        match &self.verdict {
+            Ok(()) if self.told.take().is_some() => {
+                tracing::info!("enough witnesses cosign again: {size} entries");
+            }
+            Err(missed) if self.is_over() && self.told.as_ref() != Some(missed) => {
+                tracing::warn!("the checkpoint over {size} entries isn't cosigned as the policy asks: {missed}");
+                self.told = Some(missed.clone());
+            }
+            Ok(()) | Err(_) => {}
         }
     }
 
-    fn take(&mut self, number: usize, answer: Result<String, AskError>) {
-        if let Some(seat) = self.seats.get_mut(number) {
-            seat.take(self.target.size, answer);
-        }
-    }
-
-    /// Shows the target with its cosignatures, if they are enough.
-    fn show(&self) -> bool {
-        let mut note = self.target.note.clone();
-        self.seats.iter().filter_map(|seat| seat.line.as_deref()).for_each(|line| note.push_str(line));
-        let satisfied = |parsed: Note<'_>| self.witnesses.policy.satisfied(&parsed).is_ok();
-        let enough = Note::parse(note.as_bytes()).is_ok_and(satisfied);
-        if enough {
-            self.cosigned.send_replace(note);
-        }
-        enough
-    }
-
-    /// Keeps what is shown. It can be asked for again: losing it is no reason to stop, and showing it doesn't wait.
+    /// Keeps what is shown: once it is enough, and once more with what else there is at the end of a round. It can be asked for
+    /// again: losing it is no reason to stop, and showing it doesn't wait.
     async fn keep(&mut self) {
         let note = self.cosigned.borrow().clone();
-        if note == self.kept {
+        let is_first = !self.kept.starts_with(&self.target.note);
+        if note == self.kept || !(is_first || self.seats.iter().all(|seat| seat.asked.is_none())) {
             return;
         }
         let (file, bytes) = (self.file.clone(), note.clone());
@@ -168,38 +221,53 @@ impl Rounds {
     }
 }
 
-/// Until a newer checkpoint is out, and a little longer.
-async fn superseded(mut published: watch::Receiver<Published>) {
-    // A publisher that is gone publishes nothing newer.
-    if published.changed().await.is_err() {
-        std::future::pending::<()>().await;
+/// Until then; without a time, for ever.
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
-    sleep(STRAGGLERS_WAIT).await;
 }
 
 impl Seat {
-    fn take(&mut self, size: u64, answer: Result<String, AskError>) {
+    /// Takes note of an answer, and gives the line that it holds.
+    fn take(&mut self, size: u64, answer: Result<String, AskError>) -> Option<String> {
         let name = &self.remote.name;
-        match answer {
+        self.asked = None;
+        let error = match answer {
             Ok(line) => {
-                if self.failures > 0 {
+                if std::mem::take(&mut self.is_failing) {
                     tracing::info!("the witness {name} cosigns again");
                 }
-                (self.size, self.line, self.failures, self.retry_at) = (size, Some(line), 0, None);
+                (self.size, self.failures, self.retry_at) = (size, self.failures.saturating_sub(1), None);
+                return Some(line);
             }
-            Err(error) => {
-                let wait = RETRY_MIN.saturating_mul(1 << self.failures.min(16)).min(RETRY_MAX);
-                self.failures = self.failures.saturating_add(1);
-                self.retry_at = Some(Instant::now() + wait);
-                match error {
-                    AskError::Ahead { .. } | AskError::Refused { .. } | AskError::Answer(_) => {
-                        tracing::error!("the witness {name} did not cosign {size} entries: {error}");
-                    }
-                    AskError::Endpoint(_) | AskError::Late | AskError::Unsteady | AskError::Tree(_) => {
-                        tracing::warn!("the witness {name} did not cosign {size} entries: {error}");
-                    }
-                }
+            Err(AskError::Newer { latest }) => {
+                // No failure: it is asked again for what is newest then.
+                (self.size, self.retry_at) = (latest, Some(Instant::now() + INTERVAL));
+                return None;
+            }
+            Err(error) => error,
+        };
+        let wait = RETRY_MIN.saturating_mul(1 << (self.failures / FAILURE)).min(RETRY_MAX);
+        self.failures = self.failures.saturating_add(FAILURE).min(FAILURES_MAX);
+        (self.is_failing, self.retry_at) = (true, Some(Instant::now() + wait));
+        match error {
+            AskError::Contradicted { .. }
+            | AskError::Unproven { .. }
+            | AskError::Ahead { .. }
+            | AskError::Refused { .. }
+            | AskError::Answer(_) => {
+                tracing::error!("the witness {name} did not cosign {size} entries: {error}");
+            }
+            AskError::Newer { .. }
+            | AskError::Endpoint(_)
+            | AskError::TimedOut
+            | AskError::Unsteady
+            | AskError::Tree(_) => {
+                tracing::warn!("the witness {name} did not cosign {size} entries: {error}");
             }
         }
+        None
     }
 }
