@@ -2,6 +2,8 @@
 
 mod folder;
 mod http;
+mod places;
+mod seldom;
 
 pub use self::{
     folder::{AddError, WitnessFolder, WitnessOpenError},

@@ -46,7 +46,12 @@ impl Witness {
     }
 
     pub(crate) fn start_at(listen: &str, data: &Path, ledger: &VerifierKey) -> Self {
-        let mut process = crate::program::program()
+        Self::start_with("", listen, data, ledger)
+    }
+
+    /// After a preparation of the process that it becomes, in a shell's words.
+    pub(crate) fn start_with(preparation: &str, listen: &str, data: &Path, ledger: &VerifierKey) -> Self {
+        let mut process = crate::program::shell(&format!("{preparation} exec \"$0\" \"$@\""))
             .args(["witness", "--listen", listen, "--ledger", &ledger.to_string(), "--data"])
             .arg(data)
             .stdout(Stdio::piped())

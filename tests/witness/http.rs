@@ -16,13 +16,13 @@ use crate::harness::Witness;
 const ORIGIN: &str = "timebank.example/leeds";
 
 /// A history of the ledger; `fork` tells its leaves from those of another.
-struct Log {
+pub(crate) struct Log {
     hashes: Vec<Hash>,
     roots: Vec<Hash>,
 }
 
 impl Log {
-    fn new(fork: u8) -> Self {
+    pub(crate) fn new(fork: u8) -> Self {
         let mut frontier = Frontier::default();
         let (mut hashes, mut roots) = (Vec::new(), vec![frontier.root()]);
         for number in 0..20_u64 {
@@ -36,7 +36,7 @@ impl Log {
         checkpoint::sign(ORIGIN, size as u64, &self.roots[size], ledger_key().signing_key())
     }
 
-    fn request(&self, old: usize, new: usize) -> String {
+    pub(crate) fn request(&self, old: usize, new: usize) -> String {
         let node = |level, index| {
             let number = usize::try_from(stored_hash_number(level, index)).unwrap();
             self.hashes.get(number).copied().ok_or(())
@@ -49,10 +49,15 @@ fn ledger_key() -> PrivateKey {
     PrivateKey::from_seed([1; 32])
 }
 
-fn start() -> (TempDir, VerifierKey, Witness) {
+pub(crate) fn start() -> (TempDir, VerifierKey, Witness) {
+    start_with("")
+}
+
+/// After a preparation of the process that it becomes, in a shell's words.
+pub(crate) fn start_with(preparation: &str) -> (TempDir, VerifierKey, Witness) {
     let data = tempfile::tempdir().unwrap();
     let ledger = VerifierKey::new(ORIGIN, ledger_key().public_key()).unwrap();
-    let witness = Witness::start(data.path(), &ledger);
+    let witness = Witness::start_with(preparation, "127.0.0.1:0", data.path(), &ledger);
     (data, ledger, witness)
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 mod beside_hostile;
+mod crowd;
 mod harness;
 mod hostile;
 mod http;

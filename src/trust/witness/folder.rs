@@ -209,7 +209,12 @@ impl WitnessFolder {
 
     /// Keeps two checkpoints that can't both be true, where the request shows that much: its proof leads to its own root
     /// and gives another root than the one that was cosigned. A proof from a power of two doesn't give it.
+    ///
+    /// The first is enough, and told once: whoever has it could send it again and again.
     fn keep_evidence(&self, request: &AddCheckpoint<'_>, kept: &str, path: &Path) {
+        if path.exists() {
+            return;
+        }
         let ledgers = self.witness.ledgers().iter().filter(|ledger| ledger.name() == request.origin());
         let pairs = ledgers.map(|ledger| CheckpointPair {
             ledger: ledger.clone(),
@@ -221,7 +226,7 @@ impl WitnessFolder {
             pair.verify().is_ok_and(|related| matches!(related.relation, Relation::Forked { .. }))
         };
         let Some(pair) = pairs.into_iter().find(forked) else { return };
-        let written = if path.exists() { Ok(()) } else { atomic_write(path, pair.to_string().as_bytes(), 0o644) };
+        let written = atomic_write(path, pair.to_string().as_bytes(), 0o644);
         let (ledger, path) = (request.origin(), path.display());
         match written {
             Ok(()) => {

@@ -10,24 +10,24 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::timeout,
 };
 
-use super::{AddError, WitnessFolder};
+use super::{
+    AddError, WitnessFolder,
+    places::{Place, Places, Stage},
+    seldom::Seldom,
+};
 use crate::format::checkpoint::witness::{REQUEST_BYTES_MAX, WitnessRefusal};
 
-/// Connections at a time. Each request waits for its ledger on a thread, of which tokio has 512.
-const CONNECTIONS_MAX: usize = 256;
-/// How long a request's head may take, and a connection be idle.
-const HEAD_WAIT: Duration = Duration::from_secs(30);
 /// How long a request's body may take: 64 KiB in the slowest of networks.
 const BODY_WAIT: Duration = Duration::from_secs(10);
-/// How long a connection may last: whoever doesn't take answers doesn't keep a place for ever.
+/// How long a connection may last, whatever it is used for.
 const CONNECTION_WAIT: Duration = Duration::from_mins(10);
 /// Bytes of a connection's buffer: a head, and the largest piece of a body read at once.
 const BUFFER_BYTES: usize = 16 * 1_024;
@@ -38,14 +38,22 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 type Answer = Response<Full<Bytes>>;
 
+/// What all connections share.
+struct Service {
+    folder: WitnessFolder,
+    refusals: Seldom,
+    failures: Seldom,
+}
+
 /// Serves a witness until `shutdown` completes; requests under way are answered.
 pub async fn run(listener: TcpListener, folder: WitnessFolder, shutdown: impl Future<Output = ()> + Send) {
-    let folder = Arc::new(folder);
+    let places = Arc::new(Places::new(folder.sizes().len()));
+    let service = Arc::new(Service { folder, refusals: Seldom::default(), failures: Seldom::default() });
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::select! {
         () = shutdown => {}
-        () = accept(&listener, &folder, &stopping, &mut connections) => {}
+        () = accept(&listener, &places, (&service, &stopping), &mut connections) => {}
     }
     drop(listener);
     stop.send_replace(true);
@@ -57,25 +65,22 @@ pub async fn run(listener: TcpListener, folder: WitnessFolder, shutdown: impl Fu
 
 async fn accept(
     listener: &TcpListener,
-    folder: &Arc<WitnessFolder>,
-    stopping: &watch::Receiver<bool>,
+    places: &Arc<Places>,
+    (service, stopping): (&Arc<Service>, &watch::Receiver<bool>),
     connections: &mut JoinSet<()>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    // The semaphore is never closed.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let failures = Seldom::default();
+    loop {
+        // Who comes is accepted first: while nobody does, nobody has to go.
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (folder, stopping) = (Arc::clone(folder), stopping.clone());
-                connections.spawn(async move {
-                    if timeout(CONNECTION_WAIT, serve(stream, folder, stopping)).await.is_err() {
-                        tracing::debug!("a connection was cut after its time");
-                    }
-                    drop(place);
-                });
+                let place = places.take().await;
+                connections.spawn(connection(stream, place, Arc::clone(service), stopping.clone()));
             }
             Err(error) => {
-                tracing::warn!("a connection was not accepted: {error}");
+                if let Some(others) = failures.now() {
+                    tracing::warn!("a connection was not accepted: {error}{others}");
+                }
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
@@ -83,16 +88,27 @@ async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, folder: Arc<WitnessFolder>, stopping: watch::Receiver<bool>) {
-    let service = service_fn(move |request| {
-        let folder = Arc::clone(&folder);
-        async move { Ok::<_, Infallible>(answer(&folder, request).await) }
+/// A connection from its beginning to its end, whichever comes first. Its socket is closed before its place is given back.
+async fn connection(stream: TcpStream, place: Place, service: Arc<Service>, stopping: watch::Receiver<bool>) {
+    let place = Arc::new(place);
+    tokio::select! {
+        () = serve(stream, Arc::clone(&place), service, stopping) => {}
+        () = place.lost() => tracing::debug!("a connection lost its place"),
+        () = tokio::time::sleep(CONNECTION_WAIT) => tracing::debug!("a connection was cut after its time"),
+    }
+}
+
+async fn serve(stream: TcpStream, place: Arc<Place>, service: Arc<Service>, stopping: watch::Receiver<bool>) {
+    let answering = service_fn(move |request| {
+        let (service, place) = (Arc::clone(&service), Arc::clone(&place));
+        async move {
+            let answer = answer(&service, &place, request).await;
+            place.at(Stage::Idle);
+            Ok::<_, Infallible>(answer)
+        }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT)
-        .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+    // Without hyper's own limit for heads: an idle connection loses its place, whatever it is idle at.
+    let connection = http1::Builder::new().max_buf_size(BUFFER_BYTES).serve_connection(TokioIo::new(stream), answering);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -111,33 +127,35 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-async fn answer(folder: &Arc<WitnessFolder>, request: Request<Incoming>) -> Answer {
+async fn answer(service: &Arc<Service>, place: &Place, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
     if path == "/add-checkpoint" {
         return if request.method() == Method::POST {
-            add_checkpoint(folder, request.into_body()).await
+            add_checkpoint(service, place, request.into_body()).await
         } else {
             not_allowed("POST")
         };
     }
     match path.strip_prefix('/').and_then(|path| path.strip_suffix("/checkpoint")) {
         Some(_) if request.method() != Method::GET => not_allowed("GET"),
-        Some(hash) => checkpoint(folder, hash.to_owned()).await,
+        Some(hash) => checkpoint(service, place, hash.to_owned()).await,
         None => nothing(),
     }
 }
 
-async fn checkpoint(folder: &Arc<WitnessFolder>, origin_hash: String) -> Answer {
-    let folder = Arc::clone(folder);
+async fn checkpoint(service: &Arc<Service>, place: &Place, origin_hash: String) -> Answer {
+    place.at(Stage::Deciding);
+    let reading = Arc::clone(service);
     // Waits for a request that is being decided, and so for the disk.
-    match tokio::task::spawn_blocking(move || folder.checkpoint(&origin_hash)).await {
+    match tokio::task::spawn_blocking(move || reading.folder.checkpoint(&origin_hash)).await {
         Ok(Some(note)) => text(StatusCode::OK, note),
         Ok(None) => nothing(),
-        Err(error) => failed(&error),
+        Err(error) => service.failed(&error),
     }
 }
 
-async fn add_checkpoint(folder: &Arc<WitnessFolder>, body: Incoming) -> Answer {
+async fn add_checkpoint(service: &Arc<Service>, place: &Place, body: Incoming) -> Answer {
+    place.at(Stage::Sending);
     let body = match timeout(BODY_WAIT, Limited::new(body, REQUEST_BYTES_MAX).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
@@ -147,37 +165,42 @@ async fn add_checkpoint(folder: &Arc<WitnessFolder>, body: Incoming) -> Answer {
         Ok(Err(_)) => return text(StatusCode::BAD_REQUEST, "the request was cut off\n".to_owned()),
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n".to_owned()),
     };
-    let folder = Arc::clone(folder);
+    place.at(Stage::Deciding);
+    let deciding = Arc::clone(service);
+    let decide = move || deciding.folder.add_checkpoint(&body, jiff::Timestamp::now().as_second());
     // A client that goes away doesn't end this: what was begun is kept, and then the next one is decided.
-    let decided = tokio::task::spawn_blocking(move || folder.add_checkpoint(&body, jiff::Timestamp::now().as_second()));
-    match decided.await {
+    match tokio::task::spawn_blocking(decide).await {
         Ok(Ok(line)) => text(StatusCode::OK, line),
-        Ok(Err(AddError::Refused(refusal))) => refused(&refusal),
-        Ok(Err(error)) => failed(&error),
-        Err(error) => failed(&error),
+        Ok(Err(AddError::Refused(refusal))) => service.refused(&refusal),
+        Ok(Err(error)) => service.failed(&error),
+        Err(error) => service.failed(&error),
     }
 }
 
-fn refused(refusal: &WitnessRefusal) -> Answer {
-    if let WitnessRefusal::NotConsistent(_) = refusal {
+impl Service {
+    fn refused(&self, refusal: &WitnessRefusal) -> Answer {
         // Also what anybody gets who sends somebody's checkpoint with a proof that doesn't fit.
-        tracing::warn!("not cosigned: {refusal}");
+        if let (WitnessRefusal::NotConsistent(_), Some(others)) = (refusal, self.refusals.now()) {
+            tracing::warn!("not cosigned: {refusal}{others}");
+        }
+        let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut answer = text(status, refusal.body());
+        if status == StatusCode::CONFLICT {
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/x.tlog.size"));
+        }
+        answer
     }
-    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = text(status, refusal.body());
-    if status == StatusCode::CONFLICT {
-        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/x.tlog.size"));
+
+    fn failed(&self, error: &dyn std::error::Error) -> Answer {
+        if let Some(others) = self.failures.now() {
+            tracing::error!("not cosigned: {error}{others}");
+        }
+        text(StatusCode::INTERNAL_SERVER_ERROR, "the witness failed; nothing was cosigned\n".to_owned())
     }
-    answer
 }
 
 fn nothing() -> Answer {
     text(StatusCode::NOT_FOUND, "there is nothing here\n".to_owned())
-}
-
-fn failed(error: &dyn std::error::Error) -> Answer {
-    tracing::error!("not cosigned: {error}");
-    text(StatusCode::INTERNAL_SERVER_ERROR, "the witness failed; nothing was cosigned\n".to_owned())
 }
 
 fn not_allowed(allowed: &'static str) -> Answer {
