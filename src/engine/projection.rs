@@ -26,7 +26,10 @@ use self::rows::WarningRow;
 use self::snapshot::{Found, Saved};
 pub use self::{put_away::PutAwayFiles, shown::Shown};
 use crate::{
-    engine::replay::{Replay, StillReplay},
+    engine::{
+        replay::{Replay, StillReplay},
+        store::rename,
+    },
     format::{proto, wire},
     ledger::{Event, EventKind, EventRef, LogIndex, RecordNote, Sheet, SheetOutcome, State, Version, WarningCode},
     merkle::Hash,
@@ -61,7 +64,7 @@ pub fn set_aside(folder: &Path) -> Result<PathBuf, ProjectionError> {
     name.push(SET_ASIDE);
     let aside = folder.with_file_name(name);
     let older = if aside.exists() { std::fs::remove_dir_all(&aside) } else { Ok(()) };
-    let moved = older.and_then(|()| std::fs::rename(folder, &aside));
+    let moved = older.and_then(|()| rename(folder, &aside));
     moved.map_err(|source| ProjectionError::Io { path: aside.clone(), source })?;
     Ok(aside)
 }

@@ -4,7 +4,7 @@ mod file;
 mod synced;
 
 pub use self::file::{
-    CheckpointFile, atomic_write, atomic_write_from, atomic_write_with, remove_temporary, sync_folder,
+    CheckpointFile, atomic_write, atomic_write_from, atomic_write_with, remove_temporary, rename, sync_folder,
 };
 pub(crate) use self::{
     file::{folder_of, read_text, unnamed},

@@ -13,7 +13,7 @@ use crate::{
         pipeline::{self, Prepared, ReplayError, Replayed},
         projection::Committed,
         replay::Replay,
-        store::{CheckpointFile, StoreError, atomic_write, sync_folder, unnamed},
+        store::{CheckpointFile, StoreError, atomic_write, rename, sync_folder, unnamed},
         tree::Tree,
     },
     format::checkpoint::VerifierKey,
@@ -103,7 +103,7 @@ fn fill_and_move<T, E: From<PlaceError>>(
     let filled = fill(beside.path())?;
     sync_folder(beside.path()).map_err(PlaceError::at(parent))?;
     // Takes the place of an empty folder, and fails where meanwhile it isn't.
-    std::fs::rename(beside.path(), place).map_err(|error| {
+    rename(beside.path(), place).map_err(|error| {
         let path = place.to_owned();
         if error.kind() == ErrorKind::DirectoryNotEmpty {
             PlaceError::NotEmpty { path }
@@ -114,7 +114,6 @@ fn fill_and_move<T, E: From<PlaceError>>(
         }
     })?;
     let _moved = beside.keep();
-    sync_folder(parent).map_err(PlaceError::at(parent))?;
     Ok(filled)
 }
 

@@ -21,7 +21,7 @@ use crate::{
         node::Node,
         progress::Progress,
         replay::Replay,
-        store::{StoreError, atomic_write, snapshots_set_aside, sync_folder},
+        store::{StoreError, atomic_write, rename, snapshots_set_aside},
     },
     merkle::leaf_hash,
     trust::audit::Pin,
@@ -315,9 +315,9 @@ fn make_again(
         own.save(&replay.still(), &own.projection.heads()).map_err(OpenError::from)?;
         let old = folder.join("projections");
         if old.exists() {
-            fs::rename(&old, work.join("damaged")).map_err(io)?;
+            rename(&old, &work.join("damaged")).map_err(io)?;
         }
-        fs::rename(work.join("own"), &old).and_then(|()| sync_folder(folder)).map_err(io)?;
+        rename(&work.join("own"), &old).map_err(io)?;
         repaired(findings, Part::Tree);
         repaired(findings, Part::Projections);
     }

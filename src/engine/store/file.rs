@@ -86,6 +86,17 @@ pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Gives a file or folder another name, so that a power cut doesn't undo it.
+///
+/// # Errors
+/// Those of the file system; from syncing, it has the new name already.
+pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)?;
+    let (left, entered) = (folder_of(from), folder_of(to));
+    sync_folder(entered)?;
+    if left == entered { Ok(()) } else { sync_folder(left) }
+}
+
 /// The newest signed checkpoint in a file of its own: what the log has to reach at the next start.
 #[derive(Debug, Clone)]
 pub struct CheckpointFile(PathBuf);

@@ -11,7 +11,10 @@ use std::{
 
 use sled::{Batch, Db, Mode};
 
-use super::{StoreError, file::sync_folder};
+use super::{
+    StoreError,
+    file::{rename, sync_folder},
+};
 
 /// Longest value: sled moves a leaf (up to 17 values) of more than a quarter of a segment, 131,072 bytes, into a file
 /// that it never syncs. 17 x 7,000 = 119,000 leaves room for keys.
@@ -154,7 +157,7 @@ fn set_snapshots_aside(folder: &Path) -> std::io::Result<bool> {
         let entry = entry?;
         let name = entry.file_name();
         if name.to_string_lossy().starts_with("snap.") {
-            std::fs::rename(entry.path(), folder.join(format!("{ASIDE_PREFIX}{}", name.to_string_lossy())))?;
+            rename(&entry.path(), &folder.join(format!("{ASIDE_PREFIX}{}", name.to_string_lossy())))?;
             any = true;
         }
     }

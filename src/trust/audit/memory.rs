@@ -32,7 +32,7 @@ use crate::{
         log::StoredEntry,
         pipeline::{self, Prepared},
         projection::{Projection, ProjectionError},
-        store::{StoreError, atomic_write, remove_temporary},
+        store::{StoreError, atomic_write, remove_temporary, rename},
     },
     format::proof::CheckpointPair,
     trust::evidence,
@@ -249,7 +249,7 @@ impl Memory {
             return;
         }
         let (kept, beside) = (self.state(StateSlot::Kept), self.state(StateSlot::Beside));
-        if let Err(error) = remove_folder(&kept).and_then(|()| fs::rename(&beside, &kept)) {
+        if let Err(error) = remove_folder(&kept).and_then(|()| rename(&beside, &kept)) {
             self.tell_lost(format!("{}: {error}", kept.display()));
         }
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::engine::{
     projection::row_file::{ProjectionError, RowFile, checksum},
-    store::sync_folder,
+    store::rename,
 };
 
 /// Rows that are read or written at once: 180 kB of ids, 262 kB of notes.
@@ -114,9 +114,8 @@ impl Place {
     /// go.
     fn finish(&self, numbers: &Range<u64>) -> Result<(), ProjectionError> {
         let paths = self.path(numbers, UNFINISHED).zip(self.path(numbers, ""));
-        let Some(((unfinished, path), folder)) = paths.zip(self.folder.as_ref()) else { return Ok(()) };
-        let named = std::fs::rename(&unfinished, &path).and_then(|()| sync_folder(folder));
-        named.map_err(|source| ProjectionError::Io { path, source })
+        let Some((unfinished, path)) = paths else { return Ok(()) };
+        rename(&unfinished, &path).map_err(|source| ProjectionError::Io { path, source })
     }
 }
 
