@@ -6,6 +6,7 @@ pub mod follow;
 pub mod key_file;
 pub mod log;
 pub mod node;
+pub mod now;
 pub mod past;
 pub mod pipeline;
 pub mod progress;

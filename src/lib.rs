@@ -1,6 +1,7 @@
 //! The ledger of a time bank: signed volunteer hours, the rules they obey, and proofs that anyone can check.
 //!
 //! Rooms, one above the other; imports only ever point down. `ARCHITECTURE.md` has the map.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod format;
 pub mod ledger;

@@ -1,4 +1,5 @@
 //! The `timebank` command.
+#![warn(clippy::disallowed_methods)]
 
 /// Version and, where it was built from a repository, the commit.
 const VERSION: &str = git_version::git_version!(

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     access::words,
-    engine::key_file::KeyFile,
+    engine::{key_file::KeyFile, now},
     folder::defaults,
     format::{
         proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
@@ -283,7 +283,7 @@ impl SigningKeys {
 
     /// Signs events as a sheet.
     pub(crate) fn sign(&self, origin: &str, events: Vec<Kind>) -> anyhow::Result<proto::Sheet> {
-        let now = jiff::Timestamp::now().as_millisecond();
+        let now = now::wall().as_millisecond();
         let draft = wire::Draft {
             origin,
             sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
@@ -351,7 +351,7 @@ pub(crate) async fn submit(
 ) -> anyhow::Result<proto::SubmitResponse> {
     let mut request = proto::SubmitRequest { sheet: Some(sheet), until: i32::from(until) };
     let (mut wait, mut lost, mut last) = (RETRY_WAIT, None, String::new());
-    let began = Instant::now();
+    let began = now::monotonic();
     for number in 1..=SUBMIT_ATTEMPTS_MAX {
         let mut told = None;
         match attempt(client, request.clone()).await {

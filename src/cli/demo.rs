@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use jiff::{Timestamp, civil::Date, tz::Offset};
+use jiff::{civil::Date, tz::Offset};
 use serde_json::json;
 
 use super::{
@@ -11,7 +11,10 @@ use super::{
     output::{amount, quoted, tell, usage},
     process,
 };
-use crate::folder::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS};
+use crate::{
+    engine::now,
+    folder::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS},
+};
 
 /// Make a ledger with a year of a district in it, to look around in.
 ///
@@ -90,7 +93,7 @@ fn last_day(until: Option<&TypedDate>) -> anyhow::Result<Date> {
 }
 
 fn today() -> anyhow::Result<Date> {
-    Ok(Timestamp::now().to_zoned(Offset::from_seconds(OFFSET_SECONDS)?.to_time_zone()).date())
+    Ok(now::wall().to_zoned(Offset::from_seconds(OFFSET_SECONDS)?.to_time_zone()).date())
 }
 
 /// What `serve` needs beside the folder: of a year that ended over a year ago, it wants somebody's word that the clock is

@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let file = file.map_err(wrong(made.path()))?;
         let page = std::fs::read_to_string(file.path()).map_err(wrong(&file.path()))?;
         let path = folder.join(file.file_name());
+        #[allow(clippy::disallowed_methods, reason = "pages are made again at will")]
         std::fs::write(&path, as_written(&page)).map_err(wrong(&path))?;
     }
     Ok(())

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     access::words,
+    engine::now,
     format::{
         proto::{self, event::Kind},
         signature, wire,
@@ -196,7 +197,7 @@ fn check(policy: &Policy, kinds: &[Kind]) -> Result<(), Refusal> {
         let event = wire::decode_event(&bytes.into()).map_err(|refusal| Refusal { event: Some(number), ..refusal })?;
         events.push(event);
     }
-    ledger::check_alone(policy, &events, Millis(jiff::Timestamp::now().as_millisecond()))
+    ledger::check_alone(policy, &events, Millis(now::wall().as_millisecond()))
 }
 
 fn not_signed(refusal: &Refusal, count: usize) -> anyhow::Error {

@@ -84,6 +84,7 @@ pub(crate) fn asked_to_end() -> std::io::Result<impl Fn() -> bool + Send + Sync>
                 _ = interrupted.recv() => {}
             }
             if stop.swap(true, Ordering::Relaxed) {
+                #[allow(clippy::disallowed_methods, reason = "asked twice: whoever waits for it to finish gave up")]
                 std::process::exit(EXIT_INTERRUPTED);
             }
         }

@@ -41,6 +41,7 @@ pub trait TimeSource: Send + Sync {
 pub struct SystemTimeSource(Instant);
 
 impl Default for SystemTimeSource {
+    #[allow(clippy::disallowed_methods, reason = "the ledger's own clock")]
     fn default() -> Self {
         Self(Instant::now())
     }
@@ -48,6 +49,7 @@ impl Default for SystemTimeSource {
 
 impl TimeSource for SystemTimeSource {
     fn wall(&self) -> Millis {
+        #[allow(clippy::disallowed_methods, reason = "the ledger's own clock")]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }

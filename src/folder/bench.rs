@@ -17,6 +17,7 @@ use super::{Ledger, OpenError, OpenOptions, open};
 use crate::{
     engine::{
         key_file::{KeyFile, KeyFileError},
+        now,
         sequencer::{Accepted, SubmitError},
     },
     format::{
@@ -132,14 +133,14 @@ fn fill(
         .then(|| Kind::RegionDefined(proto::RegionDefined { code: REGION.to_owned(), ..Default::default() }));
     let places = region.into_iter().chain(stations.map(open_station));
     feed(ledger, &author, SHEET_EVENTS, places, &mut growth, &mut |_| opened(0))?;
-    let begun = Instant::now();
+    let begun = now::monotonic();
     feed(ledger, &author, SHEET_EVENTS, numbers.clone().map(open_resident), &mut growth, opened)?;
     (growth.took, growth.opened) = (begun.elapsed(), count);
     let origin = author.origin.clone();
     let keys =
         numbers.clone().filter(|number| is_chosen(*number, shares.keys)).map(move |number| enrol(&origin, number));
     feed(ledger, &author, SHEET_EVENTS, keys, &mut growth, &mut |_| opened(count))?;
-    let today = jiff::Timestamp::now().as_millisecond().div_euclid(DAY_MS) * DAY_MS;
+    let today = now::wall().as_millisecond().div_euclid(DAY_MS) * DAY_MS;
     for day in (1..=RECORD_DAYS).rev().map(|ago| today - ago * DAY_MS) {
         let serving = numbers.clone().filter(|number| is_chosen(*number, shares.records));
         let records = serving.map(|number| record(number, day));
@@ -154,7 +155,7 @@ fn fill(
 /// # Errors
 /// [`OpenError`].
 pub fn start(folder: &Path) -> Result<Start, OpenError> {
-    let begun = Instant::now();
+    let begun = now::monotonic();
     let opened = open(&options(folder))?;
     let start = Start { took: begun.elapsed(), resident_bytes: resident_bytes() };
     drop(opened);
@@ -195,7 +196,7 @@ struct Author {
 
 impl Author {
     fn sheet(&self, events: Vec<Kind>) -> Result<proto::Sheet, getrandom::Error> {
-        let now = jiff::Timestamp::now().as_millisecond();
+        let now = now::wall().as_millisecond();
         let draft = wire::Draft {
             origin: &self.origin,
             sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
@@ -235,17 +236,17 @@ fn feed(
         // It takes the receiving end with it: who makes sheets has to hear when no more are wanted.
         runtime.block_on(async move {
             let (mut under_way, mut done): (VecDeque<(Answer, Instant, u64)>, u64) = (VecDeque::new(), 0);
-            let mut last = Instant::now();
+            let mut last = now::monotonic();
             loop {
                 let next = if under_way.len() < UNDER_WAY { sheets.recv().await } else { None };
                 if let Some(sheet) = next {
                     let (sheet, count) = sheet?;
-                    under_way.push_back((ledger.sequencer.feed(sheet, false).await?, Instant::now(), count));
+                    under_way.push_back((ledger.sequencer.feed(sheet, false).await?, now::monotonic(), count));
                     continue;
                 }
                 let Some((answer, fed, count)) = under_way.pop_front() else { return Ok(()) };
                 answer.await.unwrap_or(Err(SubmitError::ShuttingDown))?;
-                let now = Instant::now();
+                let now = now::monotonic();
                 growth.longest_stall = growth.longest_stall.max(now - last.max(fed));
                 last = now;
                 done += count;

@@ -29,6 +29,7 @@ use crate::{
         key_file::{KeyFile, KeyFileError},
         log::{self, Commit, Log, StoredEntry},
         node::Node,
+        now,
         projection::ProjectionError,
         replay::{Divergence, Replay},
         sequencer::{self, Published, Sequencer, SequencerParts, Threads},
@@ -417,7 +418,7 @@ fn create(options: &OpenOptions, log: &dyn Log) -> Result<Creation, OpenError> {
         if found == wanted { Ok(file.key) } else { Err(OpenError::OtherOrigin { wanted, found }) }
     };
     let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key("operator.key")?);
-    let now = Millis(jiff::Timestamp::now().as_millisecond());
+    let now = Millis(now::wall().as_millisecond());
     let policy = options.policy.clone().unwrap_or_default();
     let numbers = GenesisNumbers { issuance_account: signature::random(), nonce: signature::random() };
     let mut event = genesis_event(&origin, &policy, (&ledger_key, &service_key, &operator_key), &numbers);

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     engine::{
+        now,
         projection::Projection,
         sequencer::{Accepted, DecodedSheet, Sequencer, SubmitError},
     },
@@ -181,7 +182,7 @@ impl Service {
         let decoded: Vec<_> =
             decoded.into_iter().map(|sheet| sheet.map(|sheet| sound.push(sheet.into_decoded()))).collect();
         let place = Arc::clone(&self.trying).acquire_owned().await.map_err(|_closed| shutting_down())?;
-        let began = Instant::now();
+        let began = now::monotonic();
         let tried = self.sequencer.try_sheets(sound).await;
         rest(place, began.elapsed());
         let (tried, reflected_index) = tried.map_err(|error| submit_status(&error, language))?;

@@ -10,6 +10,7 @@ use jiff::{
 
 use crate::{
     cli::zone,
+    engine::now,
     people::calendar::{self, YEARS, exact, first_moment, offset},
 };
 
@@ -186,7 +187,7 @@ impl Context {
     pub(super) fn of_machine() -> Self {
         // One moment for all that a command reads: `now` and `+1h` are an hour apart.
         static NOW: OnceLock<Timestamp> = OnceLock::new();
-        Self { now: *NOW.get_or_init(Timestamp::now), here: zone::here() }
+        Self { now: *NOW.get_or_init(now::wall), here: zone::here() }
     }
 }
 

@@ -1,12 +1,9 @@
 //! An append whose outcome has to be known before anything else is done.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use super::{Appended, Commit, Log};
-use crate::engine::store::StoreError;
+use crate::engine::{now, store::StoreError};
 
 /// How long the same commit is tried again: engines that lose their leader have another one within seconds. Meanwhile
 /// readers are answered, and whoever submits waits or is told to come again.
@@ -25,7 +22,7 @@ const READ_BYTES: usize = 1_024 * 1_024;
 /// Those of [`Log::append`]; [`StoreError::Fenced`]; the last one of those that a minute did not end. The writer must not go
 /// on with a state that this commit is part of.
 pub(crate) fn settle(log: &dyn Log, commit: &Commit) -> Result<(), StoreError> {
-    let (began, mut pause, mut may_be_there) = (Instant::now(), PAUSE_MIN, false);
+    let (began, mut pause, mut may_be_there) = (now::monotonic(), PAUSE_MIN, false);
     loop {
         let error = match log.append(commit)? {
             Appended::Done => return Ok(()),

@@ -18,7 +18,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    engine::{checkpoint_holder::Replaced, projection::ProjectionError, replay::Replay, tree::Tree},
+    engine::{checkpoint_holder::Replaced, now, projection::ProjectionError, replay::Replay, tree::Tree},
     format::{
         checkpoint::{self, Checkpoint},
         proto,
@@ -189,7 +189,7 @@ impl Publisher {
             let size = checkpoint.size;
             tracing::warn!("the checkpoint over {size} entries is not held yet, and is tried again: {problem}");
         }
-        let since = self.failing.take().map_or_else(Instant::now, |(since, _)| since);
+        let since = self.failing.take().map_or_else(now::monotonic, |(since, _)| since);
         self.failing = Some((since, problem));
         self.signed = Some(Signed { checkpoint, may_be_held });
         Ok(false)
@@ -203,7 +203,7 @@ impl Publisher {
 
     fn show(&mut self, held: Published) -> bool {
         self.published.send_replace(held);
-        (self.last, self.failing) = (Some(Instant::now()), None);
+        (self.last, self.failing) = (Some(now::monotonic()), None);
         true
     }
 

@@ -32,6 +32,7 @@ pub type OnStop = Arc<dyn Fn(&Stop) + Send + Sync>;
 pub fn exit_on_stop() -> OnStop {
     Arc::new(|stop| {
         tracing::error!("stopping: {stop}");
+        #[allow(clippy::disallowed_methods, reason = "nothing that is left of the writer may go on")]
         std::process::exit(70)
     })
 }

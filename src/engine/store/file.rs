@@ -91,6 +91,7 @@ pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// Those of the file system; from syncing, it has the new name already.
 pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    #[allow(clippy::disallowed_methods, reason = "the folders are synced here")]
     std::fs::rename(from, to)?;
     let (left, entered) = (folder_of(from), folder_of(to));
     sync_folder(entered)?;

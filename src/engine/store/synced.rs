@@ -6,7 +6,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sled::{Batch, Db, Mode};
@@ -15,6 +15,7 @@ use super::{
     StoreError,
     file::{rename, sync_folder},
 };
+use crate::engine::now;
 
 /// Longest value: sled moves a leaf (up to 17 values) of more than a quarter of a segment, 131,072 bytes, into a file
 /// that it never syncs. 17 x 7,000 = 119,000 leaves room for keys.
@@ -112,8 +113,8 @@ fn open_sled(folder: &Path) -> Result<Db, StoreError> {
         // Its thread would swallow the errors of a flush.
         .flush_every_ms(None);
     let mut opened = config.open();
-    let deadline = Instant::now() + LOCK_WAIT;
-    while opened.as_ref().is_err_and(is_locked) && Instant::now() < deadline {
+    let deadline = now::monotonic() + LOCK_WAIT;
+    while opened.as_ref().is_err_and(is_locked) && now::monotonic() < deadline {
         std::thread::sleep(LOCK_POLL);
         opened = config.open();
     }

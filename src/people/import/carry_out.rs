@@ -339,6 +339,7 @@ fn crash_here(step: &str) {
     let Ok(wanted) = std::env::var("TIMEBANK_TEST_CRASH") else { return };
     let (name, times) = wanted.split_once(':').unwrap_or((&wanted, "1"));
     if name == step && Ok(TIMES.fetch_add(1, Ordering::Relaxed) + 1) == times.parse() {
+        #[allow(clippy::disallowed_methods, reason = "this is the power cut")]
         std::process::abort();
     }
 }

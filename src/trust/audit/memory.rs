@@ -101,6 +101,7 @@ impl Memory {
             }
             MemoryFolder::Nowhere(problem) => return Self::elsewhere(None, kind, problem.clone()),
         };
+        #[allow(clippy::disallowed_methods, reason = "a lock file is empty")]
         let lock = match fs::create_dir_all(&folder).and_then(|()| File::create(folder.join("lock"))) {
             Ok(lock) => lock,
             Err(error) => {

@@ -265,6 +265,7 @@ impl Log {
 
 fn lock(path: &Path) -> Result<File, WitnessOpenError> {
     let io = |source| WitnessOpenError::Io { path: path.to_owned(), source };
+    #[allow(clippy::disallowed_methods, reason = "a lock file is empty")]
     let file = File::create(path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

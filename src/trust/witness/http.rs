@@ -23,7 +23,10 @@ use super::{
     places::{Place, Places, Stage},
     seldom::Seldom,
 };
-use crate::format::checkpoint::witness::{REQUEST_BYTES_MAX, WitnessRefusal};
+use crate::{
+    engine::now,
+    format::checkpoint::witness::{REQUEST_BYTES_MAX, WitnessRefusal},
+};
 
 /// How long a request's body may take: 64 KiB in the slowest of networks.
 const BODY_WAIT: Duration = Duration::from_secs(10);
@@ -167,7 +170,7 @@ async fn add_checkpoint(service: &Arc<Service>, place: &Place, body: Incoming) -
     };
     place.at(Stage::Deciding);
     let deciding = Arc::clone(service);
-    let decide = move || deciding.folder.add_checkpoint(&body, jiff::Timestamp::now().as_second());
+    let decide = move || deciding.folder.add_checkpoint(&body, now::wall().as_second());
     // A client that goes away doesn't end this: what was begun is kept, and then the next one is decided.
     match tokio::task::spawn_blocking(decide).await {
         Ok(Ok(line)) => text(StatusCode::OK, line),

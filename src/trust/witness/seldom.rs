@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::engine::now;
+
 /// Between two lines of one kind.
 const INTERVAL: Duration = Duration::from_mins(1);
 
@@ -26,7 +28,7 @@ impl Seldom {
             lines.untold = lines.untold.saturating_add(1);
             return None;
         }
-        lines.told_at = Some(Instant::now());
+        lines.told_at = Some(now::monotonic());
         Some(match std::mem::take(&mut lines.untold) {
             0 => String::new(),
             untold => format!(" (and {untold} more like it since the last one)"),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     engine::{
+        now,
         sequencer::Published,
         store::{CheckpointFile, StoreError},
         tree::Tree,
@@ -144,14 +145,14 @@ impl Rounds {
             return;
         }
         self.target = Arc::new(self.published.borrow_and_update().clone());
-        self.aimed_at = Some(Instant::now());
+        self.aimed_at = Some(now::monotonic());
         self.seats.iter_mut().for_each(|seat| seat.line = None);
         self.judge();
     }
 
     /// Asks those that haven't cosigned the target, aren't being asked and aren't left alone.
     fn ask(&mut self) {
-        let now = Instant::now();
+        let at_present = now::monotonic();
         for (number, seat) in self.seats.iter_mut().enumerate() {
             if seat.line.is_some() || seat.asked.is_some() || seat.retry_at.is_some_and(|at| at > now) {
                 continue;
@@ -244,14 +245,14 @@ impl Seat {
             }
             Err(AskError::Newer { latest }) => {
                 // No failure: it is asked again for what is newest then.
-                (self.size, self.retry_at) = (latest, Some(Instant::now() + INTERVAL));
+                (self.size, self.retry_at) = (latest, Some(now::monotonic() + INTERVAL));
                 return None;
             }
             Err(error) => error,
         };
         let wait = RETRY_MIN.saturating_mul(1 << (self.failures / FAILURE)).min(RETRY_MAX);
         self.failures = self.failures.saturating_add(FAILURE).min(FAILURES_MAX);
-        (self.is_failing, self.retry_at) = (true, Some(Instant::now() + wait));
+        (self.is_failing, self.retry_at) = (true, Some(now::monotonic() + wait));
         match error {
             AskError::Contradicted { .. }
             | AskError::Unproven { .. }

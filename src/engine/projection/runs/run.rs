@@ -218,6 +218,7 @@ impl<R: NamedRow> Run<R> {
         self.filter = Filter::of(marks);
         match self.filter.as_ref().zip(self.filter_path.as_ref()) {
             Some((filter, path)) => {
+                #[allow(clippy::disallowed_methods, reason = "half of one is told by its checksum, and made again")]
                 let kept = std::fs::write(path, filter.to_bytes(&self.of));
                 kept.map_err(|source| ProjectionError::Io { path: path.clone(), source })
             }
