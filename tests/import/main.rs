@@ -1,6 +1,8 @@
 //! Imports of real and of awkward files, by the real command against a real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+#[path = "../support/absent.rs"]
+mod absent;
 mod awkward;
 mod edges;
 mod kinds;
