@@ -154,7 +154,7 @@ impl Rounds {
     fn ask(&mut self) {
         let at_present = now::monotonic();
         for (number, seat) in self.seats.iter_mut().enumerate() {
-            if seat.line.is_some() || seat.asked.is_some() || seat.retry_at.is_some_and(|at| at > now) {
+            if seat.line.is_some() || seat.asked.is_some() || seat.retry_at.is_some_and(|at| at > at_present) {
                 continue;
             }
             seat.asked = Some(self.target.size);
