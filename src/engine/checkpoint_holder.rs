@@ -3,11 +3,11 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, Write},
+    io::ErrorKind,
     sync::{Mutex, PoisonError},
 };
 
-use crate::engine::store::{CheckpointFile, StoreError, atomic_write_with, folder_of};
+use crate::engine::store::{CheckpointFile, NotReplaced, StoreError, folder_of};
 
 /// What became of a replacement.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl CheckpointHolder for CheckpointFile {
         let io = |source| StoreError::Io { path: path.to_owned(), source };
         let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder)).map_err(io);
         let held = locked.and_then(|lock| Ok((lock, self.read()?)));
-        let (_lock, held) = match held {
+        let (lock, held) = match held {
             Ok(held) => held,
             // Not even text: it won't become this ledger's checkpoint by waiting.
             Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => {
@@ -65,17 +65,11 @@ impl CheckpointHolder for CheckpointFile {
         if held.as_deref() != old {
             return Ok(Replaced::Held(held));
         }
-        let mut written = false;
-        let replaced = atomic_write_with(folder, path, 0o644, |file| {
-            file.write_all(new.as_bytes())?;
-            written = true;
-            Ok(())
-        });
-        match replaced {
+        match self.write_in(&lock, new) {
             Ok(()) => Ok(Replaced::Done),
-            // No room for it, say. What was held was not touched yet.
-            Err(error) if !written => Ok(Replaced::NotApplied(io(error))),
-            Err(error) => Err(StoreError::SyncFailed(error)),
+            // No room for it, or no descriptor, say. What was held was not touched yet.
+            Err(NotReplaced::AsBefore(error)) => Ok(Replaced::NotApplied(io(error))),
+            Err(NotReplaced::SyncFailed(error)) => Err(StoreError::SyncFailed(error)),
         }
     }
 }

@@ -89,7 +89,9 @@ impl FollowError {
             Self::Projection(ProjectionError::EntryGap { .. } | ProjectionError::Corrupt { .. }) => {
                 Some("rows beside it are damaged")
             }
-            Self::Projection(ProjectionError::Io { .. } | ProjectionError::NotAtHand)
+            Self::Projection(
+                ProjectionError::Io { .. } | ProjectionError::SyncFailed { .. } | ProjectionError::NotAtHand,
+            )
             | Self::Store(_)
             | Self::Undecodable { .. }
             | Self::LogShorter { .. } => None,
@@ -109,12 +111,8 @@ impl Node {
         let Err(error) = node.catch_up(&mut replay) else { return Ok((node, replay)) };
         let Some(cause) = error.of_the_snapshot().filter(|_| saved > 0) else { return Err(error) };
         drop(node);
-        let aside = projection::set_aside(folder)?;
-        tracing::warn!(
-            "the snapshot doesn't agree with the log ({cause}): replaying all of it. What was derived before is kept in {}; \
-             delete it when nobody wants to know why",
-            aside.display()
-        );
+        let became = projection::set_aside(folder)?;
+        tracing::warn!("the snapshot doesn't agree with the log ({cause}): replaying all of it. {became}");
         let (node, mut replay) = Self::saved(log, folder, origin)?;
         node.catch_up(&mut replay)?;
         Ok((node, replay))
@@ -174,13 +172,13 @@ impl Node {
             self.catch_up(replay)?;
             if replay.state.size() >= save_at {
                 save_at = replay.state.size() + SNAPSHOT_ENTRIES;
-                saver.save(replay.still());
+                saver.save(replay.still())?;
             }
         }
         if replay.state.size() > self.projection.snapshot_size() {
-            saver.save(replay.still());
+            saver.save(replay.still())?;
         }
-        saver.finish();
+        saver.finish()?;
         Ok(())
     }
 }

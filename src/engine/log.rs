@@ -87,6 +87,12 @@ pub trait Log: Send + Sync {
     /// The log can't be read.
     fn root(&self, size: u64) -> Result<Option<Hash>, StoreError>;
 
+    /// That a next start finds what was appended where it looks for it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotInPlace`].
+    fn check_place(&self) -> Result<(), StoreError>;
+
     /// Looks for what no append leaves, and tells it in words.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ impl Node {
     pub(crate) fn saved(log: Arc<dyn Log>, folder: &Path, origin: &str) -> Result<(Self, Replay), PastError> {
         let (projection, replay) = Projection::open(folder, origin, log.size())?;
         let (tree, size) = (Tree::open(folder)?, replay.state.size());
-        if tree.size() < size || tree.root(size).ok() != Some(replay.frontier.root()) {
+        if tree.size() < size || ProjectionError::damage(tree.root(size))? != Some(replay.frontier.root()) {
             tracing::warn!("projections/tree is missing, too short or damaged: it is made again from the log");
             tree.make_again(log.as_ref(), size)?;
         }

@@ -28,7 +28,7 @@ pub use self::{put_away::PutAwayFiles, shown::Shown};
 use crate::{
     engine::{
         replay::{Replay, StillReplay},
-        store::rename,
+        store::{private_folder, rename},
     },
     format::{proto, wire},
     ledger::{Event, EventKind, EventRef, LogIndex, RecordNote, Sheet, SheetOutcome, State, Version, WarningCode},
@@ -55,18 +55,54 @@ pub struct Committed<'a> {
 /// cause.
 const SET_ASIDE: &str = ".set-aside";
 
-/// Renames projections that can't be used, in place of older ones that were; where they are now.
+/// Takes projections that can't be used out of the way, in place of older ones that were. What became of them, as a sentence.
 ///
 /// # Errors
-/// The folders can't be renamed.
-pub fn set_aside(folder: &Path) -> Result<PathBuf, ProjectionError> {
+/// The folders can't be renamed, nor emptied.
+pub fn set_aside(folder: &Path) -> Result<String, ProjectionError> {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(SET_ASIDE);
     let aside = folder.with_file_name(name);
-    let older = if aside.exists() { std::fs::remove_dir_all(&aside) } else { Ok(()) };
-    let moved = older.and_then(|()| rename(folder, &aside));
-    moved.map_err(|source| ProjectionError::Io { path: aside.clone(), source })?;
-    Ok(aside)
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ProjectionError::Io { path, source }
+    };
+    if aside.exists() {
+        std::fs::remove_dir_all(&aside).map_err(io(&aside))?;
+    }
+    match rename(folder, &aside) {
+        Ok(()) => Ok(format!(
+            "What was derived before is kept in {}; delete it when nobody wants to know why",
+            aside.display()
+        )),
+        Err(error) if is_a_mount(&error) => {
+            empty(folder).map_err(io(folder))?;
+            Ok(format!("{} is a file system of its own: what was derived before is deleted there", folder.display()))
+        }
+        Err(source) => Err(io(&aside)(source)),
+    }
+}
+
+/// Whether a folder can't be renamed because it is where a file system begins.
+pub(crate) fn is_a_mount(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::ResourceBusy | std::io::ErrorKind::CrossesDevices)
+}
+
+/// Deletes what is in a folder, and not the folder.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn empty(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            // Of the file system itself, as lost+found: nothing that was derived.
+            continue;
+        }
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
 }
 
 /// All projections of one ledger.
@@ -87,7 +123,7 @@ impl Projection {
     /// The folder can't be read or written. A damaged snapshot is no error: it is set aside with all that was derived.
     pub fn open(folder: &Path, origin: &str, log_size: u64) -> Result<(Self, Replay), ProjectionError> {
         let io = |source| ProjectionError::Io { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(io)?;
+        private_folder(folder).map_err(io)?;
         let found = snapshot::load(folder, origin)?;
         let (mut history, mut put_away) = (History::open(folder)?, PutAwayFiles::open(folder)?);
         let fits = |saved: &Saved| {
@@ -105,13 +141,12 @@ impl Projection {
             }
             Found::Sound(_) | Found::Unfit => {
                 drop((history, put_away));
-                let aside = set_aside(folder)?;
+                let became = set_aside(folder)?;
                 tracing::warn!(
                     "the snapshot is damaged, of another layout or ledger, or ahead of the log: replaying the log from the \
-                     beginning. What was derived before is kept in {}; delete it when nobody wants to know why",
-                    aside.display()
+                     beginning. {became}"
                 );
-                std::fs::create_dir_all(folder).map_err(io)?;
+                private_folder(folder).map_err(io)?;
                 (history, put_away) = (History::open(folder)?, PutAwayFiles::open(folder)?);
                 Replay::new(origin)
             }

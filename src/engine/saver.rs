@@ -2,7 +2,7 @@
 
 use std::thread::JoinHandle;
 
-use crate::engine::{node::Node, replay::StillReplay};
+use crate::engine::{node::Node, projection::ProjectionError, replay::StillReplay};
 
 /// Entries after which the state is saved: replaying as many takes a few seconds. In a build for tests so few that they get
 /// there.
@@ -13,7 +13,7 @@ pub(crate) const SNAPSHOT_ENTRIES: u64 = if cfg!(debug_assertions) { 100 } else 
 pub(crate) struct Saver {
     node: Node,
     /// The thread that writes the newest snapshot.
-    saving: Option<JoinHandle<()>>,
+    saving: Option<JoinHandle<Result<(), ProjectionError>>>,
 }
 
 impl Saver {
@@ -22,26 +22,44 @@ impl Saver {
     }
 
     /// Saves a state that the projections stand at just now.
-    pub(crate) fn save(&mut self, replay: StillReplay) {
+    ///
+    /// # Errors
+    /// Those of [`Self::finish`], of the one before.
+    pub(crate) fn save(&mut self, replay: StillReplay) -> Result<(), ProjectionError> {
         let heads = self.node.projection.heads();
-        self.finish();
+        self.finish()?;
         let node = self.node.clone();
-        let save = move || {
-            if let Err(error) = node.save(&replay, &heads) {
-                // A snapshot only saves time at the next start.
-                tracing::warn!("the snapshot was not saved: {error}");
-            }
-        };
+        let save = move || node.save(&replay, &heads);
         match std::thread::Builder::new().name("snapshot".to_owned()).spawn(save) {
             Ok(saving) => self.saving = Some(saving),
-            Err(error) => tracing::warn!("the snapshot was not saved: {error}"),
+            Err(error) => not_saved(&error),
         }
+        Ok(())
     }
 
-    /// Waits for the last one.
-    pub(crate) fn finish(&mut self) {
-        if let Some(Err(_panicked)) = self.saving.take().map(JoinHandle::join) {
-            tracing::warn!("the snapshot was not saved");
-        }
+    /// Looks how the last one ended, if it did.
+    ///
+    /// # Errors
+    /// Those of [`Self::finish`].
+    pub(crate) fn check(&mut self) -> Result<(), ProjectionError> {
+        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) { self.finish() } else { Ok(()) }
     }
+
+    /// Waits for the last one. One that was not saved only costs time at the next start.
+    ///
+    /// # Errors
+    /// [`ProjectionError::SyncFailed`]: rows that a later snapshot relies on may not be on the disk.
+    pub(crate) fn finish(&mut self) -> Result<(), ProjectionError> {
+        match self.saving.take().map(JoinHandle::join) {
+            Some(Ok(Err(error @ ProjectionError::SyncFailed { .. }))) => return Err(error),
+            Some(Ok(Err(error))) => not_saved(&error),
+            Some(Err(_panicked)) => not_saved(&"its thread has failed"),
+            Some(Ok(Ok(()))) | None => {}
+        }
+        Ok(())
+    }
+}
+
+fn not_saved(problem: &dyn std::fmt::Display) {
+    tracing::warn!("the snapshot was not saved: {problem}");
 }

@@ -1,13 +1,15 @@
 //! What keeps bytes on a disk: sled with the sync that it leaves out, and small files that are replaced whole.
 
 mod file;
+mod shortage;
 mod synced;
 
 pub use self::file::{
     CheckpointFile, atomic_write, atomic_write_from, atomic_write_with, remove_temporary, rename, sync_folder,
 };
 pub(crate) use self::{
-    file::{folder_of, read_text, unnamed},
+    file::{NotReplaced, folder_of, private_folder, read_text, unnamed},
+    shortage::patiently,
     synced::{SyncedDb, VALUE_BYTES_MAX, backend, snapshots_set_aside},
 };
 
@@ -17,7 +19,7 @@ pub enum StoreError {
     /// A sync failed: nobody knows what is on the disk. The process has to end; syncing again would report success for
     /// pages that were dropped.
     #[error("the disk did not take what was written: {0}. Check the disk; the next start finds what is there")]
-    SyncFailed(std::io::Error),
+    SyncFailed(#[source] std::io::Error),
     /// The file system failed.
     #[error("{path}: {source}")]
     Io {
@@ -26,12 +28,25 @@ pub enum StoreError {
         /// From reading, writing or syncing it.
         source: std::io::Error,
     },
+    /// The log's file is not where it was opened any more: the next start would find another one, or none.
+    #[error(
+        "{path} was deleted, moved or replaced while it was written to, so nothing more is recorded: the next start would not \
+         find it. If the folder was moved, put it back; otherwise restore it from a backup, whose log has to reach \
+         `checkpoint`. Mirrors and auditors may have entries that the backup lacks"
+    )]
+    NotInPlace {
+        /// Where the file was opened.
+        path: std::path::PathBuf,
+    },
     /// Another process has the folder.
     #[error("{path} is in use by another process: stop that one, or choose another data folder")]
     InUse {
         /// The folder of the store, which the other process holds locked.
         path: std::path::PathBuf,
     },
+    /// The file system failed below the embedded store, which doesn't say at which file.
+    #[error("the log's store failed: {0}")]
+    BackendIo(#[source] std::io::Error),
     /// The embedded store failed.
     #[error("the log's store failed: {0}")]
     Backend(String),

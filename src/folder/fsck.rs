@@ -20,6 +20,7 @@ use crate::{
         log::{self as engine_log, Log},
         node::Node,
         progress::Progress,
+        projection::{empty, is_a_mount},
         replay::Replay,
         store::{StoreError, atomic_write, rename, snapshots_set_aside},
     },
@@ -314,10 +315,14 @@ fn make_again(
     if projections {
         own.save(&replay.still(), &own.projection.heads()).map_err(OpenError::from)?;
         let old = folder.join("projections");
-        if old.exists() {
-            rename(&old, &work.join("damaged")).map_err(io)?;
+        let moved = if old.exists() { rename(&old, work.join("damaged")) } else { Ok(()) };
+        match moved {
+            // A file system of its own, into which nothing is moved: the next start makes everything again.
+            Err(error) if is_a_mount(&error) => empty(&old).map_err(|source| FsckError::Io { path: old, source })?,
+            moved => {
+                moved.and_then(|()| rename(work.join("own"), &old)).map_err(io)?;
+            }
         }
-        rename(&work.join("own"), &old).map_err(io)?;
         repaired(findings, Part::Tree);
         repaired(findings, Part::Projections);
     }

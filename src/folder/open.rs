@@ -15,6 +15,8 @@
 mod cosigned;
 
 use std::{
+    io::ErrorKind,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -33,7 +35,7 @@ use crate::{
         projection::ProjectionError,
         replay::{Divergence, Replay},
         sequencer::{self, Published, Sequencer, SequencerParts, Threads},
-        store::{CheckpointFile, StoreError},
+        store::{CheckpointFile, StoreError, private_folder},
     },
     format::{
         checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
@@ -48,6 +50,9 @@ use crate::{
         witnesses::{LedgerWitnesses, Shown, Standing, Witnesses},
     },
 };
+
+/// Bits of a mode that let others than the owner in.
+pub(super) const OTHERS: u32 = 0o077;
 
 /// How long a genesis may take from signing to the disk.
 const GENESIS_VALIDITY_MS: i64 = 3_600_000;
@@ -233,7 +238,8 @@ pub enum OpenError {
 pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenError> {
     let folder = &options.folder;
     let io = |source| OpenError::Io { path: folder.clone(), source };
-    std::fs::create_dir_all(folder).map_err(io)?;
+    private_folder(folder).map_err(io)?;
+    tell_wide(folder);
     let log = log::open(&folder.join("log"))?;
     crate::engine::store::sync_folder(
         folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
@@ -260,13 +266,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
         return Err(OpenError::LedgerKeyMissing { path });
     }
     let ledger_key = KeyFile::read(&path)?.key;
-    let service_key = match KeyFile::read(&folder.join("service.key")) {
-        Ok(file) => Some(file.key),
-        Err(error) => {
-            tracing::warn!("{error}: holds that run out will not be expired by the service");
-            None
-        }
-    };
+    let service_key = service_key(folder)?;
     let (node, replay) = Node::open(log, &folder.join("projections"), &created.origin)?;
     let holder = Arc::new(CheckpointFile::new(folder.join("checkpoint")));
     let checkpoint = check_checkpoint(folder, holder.as_ref(), &node, (&created, &ledger_key))?;
@@ -299,6 +299,36 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     })
     .map_err(io)?;
     Ok((Ledger { node, sequencer, threads, identity, service_key, cosigned, witnesses }, creation))
+}
+
+/// The key that lets holds expire. Without it, or with a file that holds none, the ledger is served all the same; one that can't
+/// be read just now is there.
+fn service_key(folder: &Path) -> Result<Option<PrivateKey>, OpenError> {
+    match KeyFile::read(&folder.join("service.key")) {
+        Ok(file) => Ok(Some(file.key)),
+        Err(KeyFileError::Io { path, source })
+            if !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) =>
+        {
+            Err(KeyFileError::Io { path, source }.into())
+        }
+        Err(error) => {
+            tracing::warn!("{error}: holds that run out will not be expired by the service");
+            Ok(None)
+        }
+    }
+}
+
+/// Says where others may enter a folder that was made by an older program, or by hand.
+fn tell_wide(folder: &Path) {
+    let mode = std::fs::metadata(folder).map_or(0, |folder| folder.permissions().mode());
+    if mode & OTHERS != 0 {
+        tracing::warn!(
+            "{0} can be entered by others than its owner (mode {1:o}), and has who served when and names of people: take it \
+             from them with `chmod -R go= {0}`",
+            folder.display(),
+            mode & 0o777
+        );
+    }
 }
 
 /// Something that a ledger leaves beside its log after its first commit, and not before.
@@ -379,7 +409,7 @@ fn check_covered(
     if signed > size {
         return Err(OpenError::EntriesGone { size, signed });
     }
-    if node.tree.root(signed).ok() != Some(root) {
+    if ProjectionError::damage(node.tree.root(signed))? != Some(root) {
         // The log is only blamed for what its own entries say.
         tracing::warn!("projections/tree is damaged, or the log is: it is made again from the log");
         node.tree.make_again(node.log.as_ref(), size).map_err(FollowError::from)?;
@@ -407,7 +437,8 @@ fn create(options: &OpenOptions, log: &dyn Log) -> Result<Creation, OpenError> {
     let origin = match (KeyFile::read(&path), &options.origin) {
         (_, Some(origin)) => origin.clone(),
         (Ok(file), None) => file.origin,
-        (Err(_), None) => random_origin(),
+        (Err(KeyFileError::Io { source, .. }), None) if source.kind() == ErrorKind::NotFound => random_origin(),
+        (Err(error), None) => return Err(error.into()),
     };
     if !wire::is_origin(&origin) {
         return Err(OpenError::OriginInvalid { origin });

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sled::Batch;
 
 use crate::{
-    engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend},
+    engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend, private_folder},
     ledger::{AccountId, EventRef, LogIndex},
 };
 
@@ -186,7 +186,7 @@ impl Directory {
     /// The store can't be opened.
     pub fn open(folder: &Path, ledger: &[u8], source: &str) -> Result<Self, StoreError> {
         let folder = ledger_folder(folder, ledger);
-        std::fs::create_dir_all(&folder).map_err(|source| StoreError::Io { path: folder.clone(), source })?;
+        private_folder(&folder).map_err(|source| StoreError::Io { path: folder.clone(), source })?;
         Ok(Self { synced: SyncedDb::open(&folder)?, source: source.to_owned() })
     }
 

@@ -14,6 +14,7 @@ mod mirror;
 mod program;
 mod proof;
 mod retries;
+mod shortage;
 mod sources;
 #[path = "../support/mod.rs"]
 mod support;

@@ -25,6 +25,10 @@ macro_rules! as_its_log {
             self.log.root(size)
         }
 
+        fn check_place(&self) -> Result<(), StoreError> {
+            self.log.check_place()
+        }
+
         fn check(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
             self.log.check(found)
         }

@@ -154,6 +154,10 @@ impl Log for SledLog {
         Ok(root.map(|root| root.as_ref().try_into().unwrap_or_default()))
     }
 
+    fn check_place(&self) -> Result<(), StoreError> {
+        self.synced.check_place()
+    }
+
     /// Keys that no commit up to the log's size makes, but for what a gap in them hides.
     fn check(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
         self.synced.check_blobs()?;

@@ -26,6 +26,17 @@ pub enum ProjectionError {
         /// From opening, reading, writing or syncing it; `UnexpectedEof` for a row past the end.
         source: std::io::Error,
     },
+    /// A sync failed: nobody knows which rows are on the disk. The process has to end; a second sync would report success for
+    /// rows that were dropped.
+    #[error(
+        "{path}: the disk did not take what was written: {source}. Check the disk; the next start finds what is there"
+    )]
+    SyncFailed {
+        /// The file.
+        path: PathBuf,
+        /// From syncing it.
+        source: std::io::Error,
+    },
     /// Entries have to come one after another.
     #[error("the projections stand at entry {expected}, not {found}")]
     EntryGap {
@@ -45,6 +56,30 @@ pub enum ProjectionError {
         /// Number of the row.
         row: u64,
     },
+}
+
+impl ProjectionError {
+    /// What was read, or nothing where it is damaged or cut off. A disk or a machine that can't give it just now says nothing of
+    /// what is on it, and stays an error.
+    ///
+    /// # Errors
+    /// All that isn't damage.
+    pub(crate) fn damage<T>(read: Result<T, Self>) -> Result<Option<T>, Self> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(Self::Corrupt { .. } | Self::EntryGap { .. }) => Ok(None),
+            Err(Self::Io { source, .. }) if source.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error @ (Self::Io { .. } | Self::SyncFailed { .. } | Self::NotAtHand)) => Err(error),
+        }
+    }
+
+    /// What the system said, where it said something.
+    pub(crate) const fn of_system(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::Io { source, .. } | Self::SyncFailed { source, .. } => Some(source),
+            Self::EntryGap { .. } | Self::NotAtHand | Self::Corrupt { .. } => None,
+        }
+    }
 }
 
 /// A look that waits for no disk: it may read so many rows, and only what the operating system has in memory.
@@ -262,8 +297,9 @@ impl<R: FixedRow> RowFile<R> {
     /// Brings the rows to the disk.
     ///
     /// # Errors
-    /// [`ProjectionError::Io`].
+    /// [`ProjectionError::SyncFailed`].
     pub fn sync(&self) -> Result<(), ProjectionError> {
-        self.file.sync_data().map_err(|source| self.io(source))
+        let failed = |source| ProjectionError::SyncFailed { path: self.path.clone(), source };
+        self.file.sync_data().map_err(failed)
     }
 }

@@ -20,6 +20,7 @@ use self::{
     run::{Place, Run},
 };
 use super::row_file::{FixedRow, ProjectionError};
+use crate::engine::store::patiently;
 
 /// Runs that are merged into one. With 8, a row is written four times in its life, and of each size there are at most 7.
 const MERGED_RUNS: usize = 8;
@@ -105,7 +106,9 @@ impl<R: NamedRow> Runs<R> {
     /// [`ProjectionError::Io`].
     pub(super) fn keep(&self, first: u64, mut rows: Vec<R>) -> Result<(), ProjectionError> {
         rows.sort_by_key(R::name);
-        let run = Run::write(&self.place, first, &rows)?;
+        // The writer waits for it, and takes a new file for each batch.
+        let write = || Run::write(&self.place, first, &rows);
+        let run = patiently("a file for what was put away", ProjectionError::of_system, write)?;
         self.change(|runs| {
             runs.retain(|run| run.numbers().end <= first);
             runs.push(Arc::new(run));

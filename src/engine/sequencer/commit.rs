@@ -37,8 +37,9 @@ impl Committer {
                 break;
             }
         }
-        self.saver.finish();
-        Ok(())
+        // What nobody wrote to since it lost its name would end without a word.
+        self.node.log.check_place()?;
+        self.saver.finish().map_err(Stop::from)
     }
 
     /// False where the publisher has ended by itself: somebody else may lead, and nothing more is to be acknowledged.
@@ -88,8 +89,9 @@ impl Committer {
             drop(permit);
         }
         let goes_on = self.outbox.send(Durable { size, root: batch.root, waiters }).is_ok();
+        self.saver.check()?;
         if let Some(replay) = batch.snapshot {
-            self.saver.save(*replay);
+            self.saver.save(*replay)?;
         }
         Ok(goes_on)
     }

@@ -1,11 +1,15 @@
 //! The holder of checkpoints, asked from a thread of its own: one that hangs holds up nothing but what waits for it.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
 
+use super::stop::Stop;
 use crate::engine::{
     checkpoint_holder::{CheckpointHolder, Replaced},
     store::StoreError,
@@ -47,15 +51,20 @@ impl Hold {
     }
 
     /// What becomes of a replacement; nothing while it hangs. It is to be the same one until there is an answer.
-    pub(super) fn replace(&mut self, old: Option<&str>, new: &str) -> Option<Answer> {
+    pub(super) fn replace(&mut self, old: Option<&str>, new: &str) -> Result<Option<Replaced>, Stop> {
         if !self.waiting {
             let request = Replacement { old: old.map(str::to_owned), new: new.to_owned() };
-            // The thread is gone only if it panicked: then no answer comes either.
+            // Where the thread is gone, no answer comes either.
             self.waiting = self.requests.send(request).is_ok();
         }
-        let answer = self.answers.recv_timeout(ANSWER_WAIT).ok();
-        self.waiting &= answer.is_none();
-        answer
+        match self.answers.recv_timeout(ANSWER_WAIT) {
+            Ok(answer) => {
+                self.waiting = false;
+                Ok(answer.map(Some)?)
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Stop::Broken("the thread that has checkpoints held has failed")),
+        }
     }
 }
 

@@ -171,7 +171,7 @@ impl Publisher {
         };
         let before = self.published.borrow().note.clone();
         let old = Some(before.as_str()).filter(|note| !note.is_empty());
-        let problem = match self.hold.replace(old, &checkpoint.note).transpose()? {
+        let problem = match self.hold.replace(old, &checkpoint.note)? {
             Some(Replaced::Done) => return Ok(self.show(checkpoint)),
             // Another writer of the same entries signs the same. That it is this one's can only be if it was sent.
             Some(Replaced::Held(Some(held))) if may_be_held && held == checkpoint.note => {
@@ -202,6 +202,9 @@ impl Publisher {
     }
 
     fn show(&mut self, held: Published) -> bool {
+        if self.failing.is_some() {
+            tracing::info!("the checkpoint over {} entries is held", held.size);
+        }
         self.published.send_replace(held);
         (self.last, self.failing) = (Some(now::monotonic()), None);
         true

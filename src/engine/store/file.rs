@@ -1,9 +1,9 @@
 //! Small files that are replaced whole: written beside, synced, renamed, the folder synced.
 
 use std::{
-    fs::{File, Permissions},
+    fs::{DirBuilder, File, Permissions},
     io::{ErrorKind, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -39,12 +39,46 @@ pub fn atomic_write_with(
     mode: u32,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside).map_err(unnamed)?;
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    write(file.as_file_mut())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder_of(path))
+    let folder = File::open(folder_of(path))?;
+    replace(&folder, beside, (path, mode), write).map_err(|failed| match failed {
+        NotReplaced::AsBefore(error) | NotReplaced::SyncFailed(error) => error,
+    })
+}
+
+/// Why a file was not replaced.
+pub(crate) enum NotReplaced {
+    /// The old one is untouched, and the same may be tried again.
+    AsBefore(std::io::Error),
+    /// A sync failed: nobody knows what is on the disk.
+    SyncFailed(std::io::Error),
+}
+
+/// Replaces a file in a folder that is open already: once the file has its name, no descriptor that may be lacking just then
+/// is needed to bring the name to the disk.
+pub(crate) fn replace(
+    folder: &File,
+    beside: &Path,
+    (path, mode): (&Path, u32),
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<(), NotReplaced> {
+    let file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside).map_err(unnamed);
+    let written = file.and_then(|mut file| {
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        write(file.as_file_mut())?;
+        Ok(file)
+    });
+    let file = written.map_err(NotReplaced::AsBefore)?;
+    file.as_file().sync_all().map_err(NotReplaced::SyncFailed)?;
+    file.persist(path).map_err(|error| NotReplaced::AsBefore(error.error))?;
+    folder.sync_all().map_err(NotReplaced::SyncFailed)
+}
+
+/// Makes a folder, and those above it that aren't there, for their owner alone: it has who served when, and names of people.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// A file of text, whole: what holds something else is said to.
@@ -129,8 +163,18 @@ impl CheckpointFile {
     /// Replaces the signed note.
     ///
     /// # Errors
-    /// [`StoreError::SyncFailed`].
+    /// [`StoreError::Io`]: the old one is untouched. [`StoreError::SyncFailed`].
     pub fn write(&self, note: &str) -> Result<(), StoreError> {
-        atomic_write(&self.0, note.as_bytes(), 0o644).map_err(StoreError::SyncFailed)
+        let io = |source| StoreError::Io { path: self.0.clone(), source };
+        let folder = File::open(folder_of(&self.0)).map_err(io)?;
+        self.write_in(&folder, note).map_err(|failed| match failed {
+            NotReplaced::AsBefore(error) => io(error),
+            NotReplaced::SyncFailed(error) => StoreError::SyncFailed(error),
+        })
+    }
+
+    /// Replaces the signed note, its folder being open.
+    pub(in crate::engine) fn write_in(&self, folder: &File, note: &str) -> Result<(), NotReplaced> {
+        replace(folder, folder_of(&self.0), (&self.0, 0o644), |file| file.write_all(note.as_bytes()))
     }
 }

@@ -4,6 +4,8 @@
 use std::{
     collections::BTreeSet,
     fs::File,
+    io::ErrorKind,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -13,7 +15,8 @@ use sled::{Batch, Db, Mode};
 
 use super::{
     StoreError,
-    file::{rename, sync_folder},
+    file::{private_folder, rename, sync_folder},
+    shortage::room_for_threads,
 };
 use crate::engine::now;
 
@@ -27,6 +30,8 @@ const CACHE_BYTES: u64 = 256 * 1_024 * 1_024;
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// Between two tries to get it.
 const LOCK_POLL: Duration = Duration::from_millis(10);
+/// Threads that sled starts first of all. It goes on without those that can't be started; without any it waits for ever.
+const SLED_THREADS: usize = 7;
 /// Commits between two looks into `blobs/`.
 const BLOBS_CHECK_COMMITS: u64 = 1_000;
 
@@ -35,6 +40,7 @@ const BLOBS_CHECK_COMMITS: u64 = 1_000;
 pub(crate) struct SyncedDb {
     pub(crate) db: Db,
     file: File,
+    path: PathBuf,
     blobs: PathBuf,
     commits: AtomicU64,
 }
@@ -44,10 +50,12 @@ impl SyncedDb {
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io { path: folder.to_owned(), source };
         let created = !folder.join("db").exists();
-        std::fs::create_dir_all(folder).map_err(io)?;
+        private_folder(folder).map_err(io)?;
         remove_half_written_snapshots(folder).map_err(io)?;
+        room_for_threads(SLED_THREADS).map_err(io)?;
         let db = open_sled(folder)?;
-        let file = File::open(folder.join("db")).map_err(io)?;
+        let path = folder.join("db");
+        let file = File::open(&path).map_err(io)?;
         if created {
             db.flush().map_err(backend)?;
             for entry in std::fs::read_dir(folder).map_err(io)? {
@@ -57,7 +65,7 @@ impl SyncedDb {
             sync_folder(folder).map_err(StoreError::SyncFailed)?;
             folder.parent().map_or(Ok(()), sync_folder).map_err(StoreError::SyncFailed)?;
         }
-        let synced = Self { db, file, blobs: folder.join("blobs"), commits: 0.into() };
+        let synced = Self { db, file, path, blobs: folder.join("blobs"), commits: 0.into() };
         synced.check_blobs()?;
         Ok(synced)
     }
@@ -66,12 +74,23 @@ impl SyncedDb {
     pub(crate) fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.db.apply_batch(batch).map_err(backend)?;
         // Both, in this order: flush hands sled's buffers to the kernel, sync_data takes them to the disk.
-        self.db.flush().map_err(|error| StoreError::SyncFailed(std::io::Error::other(error)))?;
+        self.db.flush().map_err(not_flushed)?;
         self.file.sync_data().map_err(StoreError::SyncFailed)?;
+        self.check_place()?;
         if self.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(BLOBS_CHECK_COMMITS) {
             self.check_blobs()?;
         }
         Ok(())
+    }
+
+    /// What is written to a file that has lost its name is gone with the process. What can't be looked at just now says nothing.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
+        let is_in_place = match (self.file.metadata(), std::fs::metadata(&self.path)) {
+            (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+            (Ok(_), Err(error)) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+            (Err(_), _) => true,
+        };
+        if is_in_place { Ok(()) } else { Err(StoreError::NotInPlace { path: self.path.clone() }) }
     }
 
     /// sled syncs nothing in `blobs/`; that our values stay out of it is an invariant.
@@ -81,17 +100,34 @@ impl SyncedDb {
     }
 }
 
+fn not_flushed(error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(error) => StoreError::SyncFailed(of_system(&error)),
+        error @ (sled::Error::CollectionNotFound(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::Corruption { .. }) => backend(error),
+    }
+}
+
 #[allow(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 pub(crate) fn backend(error: sled::Error) -> StoreError {
-    let text = match &error {
-        // sled keeps no more of it than its kind, and a text for programmers.
-        sled::Error::Io(error) => std::io::Error::from(error.kind()).to_string(),
+    match &error {
+        sled::Error::Io(error) => StoreError::BackendIo(of_system(error)),
         sled::Error::CollectionNotFound(_)
         | sled::Error::Unsupported(_)
         | sled::Error::ReportableBug(_)
-        | sled::Error::Corruption { .. } => error.to_string(),
-    };
-    StoreError::Backend(text)
+        | sled::Error::Corruption { .. } => StoreError::Backend(error.to_string()),
+    }
+}
+
+/// The system's error. sled keeps no more of it than its kind, and a text for programmers with its number.
+fn of_system(error: &std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    let number = text.split_once("code: ").map_or("", |(_, rest)| rest);
+    let number = number.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
+    let number = error.raw_os_error().or(number);
+    number.map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error)
 }
 
 /// A snapshot that sled was writing when it was stopped keeps it from opening; the log holds everything.
@@ -130,9 +166,7 @@ fn open_sled(folder: &Path) -> Result<Db, StoreError> {
             config.open().map_err(backend)
         }
         // Whoever may not read it, and a disk that fails: nothing that is said of the log.
-        Err(sled::Error::Io(error)) => {
-            Err(StoreError::Io { path: folder.to_owned(), source: std::io::Error::from(error.kind()) })
-        }
+        Err(sled::Error::Io(error)) => Err(StoreError::Io { path: folder.to_owned(), source: of_system(&error) }),
         Err(error) => Err(backend(error)),
     }
 }

@@ -1,9 +1,16 @@
 //! What witnesses cosigned, kept beside the checkpoint.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use super::{OpenError, check_covered, vkey};
-use crate::{engine::node::Node, engine::store::CheckpointFile, format::checkpoint, ledger::LedgerCreated};
+use crate::{
+    engine::{
+        node::Node,
+        store::{CheckpointFile, StoreError},
+    },
+    format::checkpoint,
+    ledger::LedgerCreated,
+};
 
 /// The newest checkpoint that witnesses cosigned.
 #[derive(Debug)]
@@ -15,7 +22,8 @@ pub(crate) struct Cosigned {
 }
 
 impl Cosigned {
-    /// Reads the file. One that is damaged is none, as witnesses can be asked again; any other has to be of this log.
+    /// Reads the file. One that is damaged is none, as witnesses can be asked again; any other has to be of this log, and one that
+    /// can't be read just now may say more than the checkpoint does.
     pub(super) fn read(folder: &Path, node: &Node, created: &LedgerCreated) -> Result<Self, OpenError> {
         let path = folder.join("cosigned");
         let file = CheckpointFile::new(path.clone());
@@ -23,10 +31,12 @@ impl Cosigned {
         let invalid = |source| OpenError::CheckpointInvalid { path: path.clone(), source };
         let note = match file.read() {
             Ok(note) => note.unwrap_or_default(),
-            Err(error) => {
-                tracing::warn!("the cosigned checkpoint is asked for again: {error}");
+            // It isn't even text: no fault that passes.
+            Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::InvalidData => {
+                tracing::warn!("the cosigned checkpoint is asked for again: {}: {source}", path.display());
                 String::new()
             }
+            Err(error) => return Err(error.into()),
         };
         if note.is_empty() {
             return Ok(Self { note, file });

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::{
-    Audit, MemoryCondition, MemoryError, MemoryFolder, Pin, Scratch,
+    Audit, MemoryCondition, MemoryError, MemoryFolder, Pin, PinError, Scratch,
     state::{Remembered, Resumed},
     stop::Stop,
 };
@@ -322,10 +322,21 @@ fn remove_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether a file isn't there, or holds something else: anything but a fault that passes.
+fn says_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData)
+}
+
 fn open_state(state: &Path, origin: &str) -> Result<Remembered, MemoryFileError> {
     fs::create_dir_all(state)?;
-    let genesis = Pin::read(&state.join("genesis")).ok();
-    let events = fs::read_to_string(state.join("events-replayed")).ok().and_then(|text| text.parse().ok());
+    let genesis = match Pin::read(&state.join("genesis")) {
+        Err(PinError::Io { source, .. }) if !says_nothing(&source) => return Err(source.into()),
+        read => read.ok(),
+    };
+    let events = match fs::read_to_string(state.join("events-replayed")) {
+        Err(source) if !says_nothing(&source) => return Err(source.into()),
+        read => read.ok().and_then(|text| text.parse().ok()),
+    };
     // Without these there is nothing that the saved state could be of.
     let log_size = if genesis.is_some() && events.is_some() { u64::MAX } else { 0 };
     let (own, replay) = Projection::open(&state.join("projections"), origin, log_size)?;

@@ -269,8 +269,12 @@ impl<R: NamedRow> Run<R> {
         }
         self.rows.sync()?;
         if let Some(path) = self.filter_path.as_ref().filter(|_| self.filter.is_some()) {
-            let synced = File::open(path).and_then(|file| file.sync_all());
-            synced.map_err(|source| ProjectionError::Io { path: path.clone(), source })?;
+            let path = path.clone();
+            match File::open(&path).map(|file| file.sync_all()) {
+                Ok(Ok(())) => {}
+                Ok(Err(source)) => return Err(ProjectionError::SyncFailed { path, source }),
+                Err(source) => return Err(ProjectionError::Io { path, source }),
+            }
         }
         self.synced.store(true, Ordering::Relaxed);
         Ok(())
