@@ -129,6 +129,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(Command::Suggest(suggest)) = &arguments.command {
         return suggest::run(suggest, arguments.client.json);
     }
+    process::make_private();
     let files = read(&arguments).map_err(nothing_recorded)?;
     let mut client = arguments.client.connect().await.map_err(nothing_recorded)?;
     let mut signers = arguments.client.signers().map_err(nothing_recorded)?;

@@ -11,7 +11,10 @@ use std::{
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use crate::{engine::store::atomic_write, format::proto};
+use crate::{
+    engine::store::{atomic_write, private_folder},
+    format::proto,
+};
 
 /// Longest file read: a status with the largest policy is far below.
 const FILE_BYTES_MAX: u64 = 64 * 1_024;
@@ -32,7 +35,7 @@ pub(super) fn remember(folder: &Path, status: &proto::GetStatusResponse) {
     };
     let (path, bytes) = (file(folder, &status.origin), kept.encode_to_vec());
     if fs::read(&path).ok().as_deref() != Some(&bytes) {
-        let _kept = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| atomic_write(&path, &bytes, 0o600));
+        let _kept = path.parent().map_or(Ok(()), private_folder).and_then(|()| atomic_write(&path, &bytes, 0o600));
     }
 }
 

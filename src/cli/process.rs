@@ -34,6 +34,11 @@ pub(crate) fn log_to_stderr(level: LevelFilter) {
     tracing_subscriber::registry().with(layer.with_filter(asked.unwrap_or_else(default))).init();
 }
 
+/// From now on only their owner may read files and folders that are made: sled opens its own, and names no mode.
+pub(crate) fn make_private() {
+    let _before = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
 /// Tells where a service is. It goes on where nobody can read that.
 pub(crate) fn announce(text: &str) {
     if let Err(error) = line(&visible(text)) {

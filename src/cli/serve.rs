@@ -85,6 +85,7 @@ fn witnesses(listed: Vec<(String, WitnessKey)>, policy: Option<&PathBuf>) -> any
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::log_to_stderr(LevelFilter::INFO);
+    process::make_private();
     let address = process::listen_address(&arguments.listen)?;
     if !server::is_loopback(&address) {
         return Err(usage(format!(

@@ -2,6 +2,7 @@
 
 use std::{
     io::ErrorKind,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -98,7 +99,8 @@ fn fill_and_move<T, E: From<PlaceError>>(
     fill: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
     std::fs::create_dir_all(parent).map_err(PlaceError::at(parent))?;
-    let beside = tempfile::Builder::new().prefix(".timebank-unfinished-").tempdir_in(parent);
+    let owner = std::fs::Permissions::from_mode(0o700);
+    let beside = tempfile::Builder::new().prefix(".timebank-unfinished-").permissions(owner).tempdir_in(parent);
     let beside = beside.map_err(PlaceError::at(parent))?;
     let filled = fill(beside.path())?;
     sync_folder(beside.path()).map_err(PlaceError::at(parent))?;

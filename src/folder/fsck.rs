@@ -9,6 +9,7 @@ mod log;
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -53,11 +54,13 @@ pub enum Part {
     Directory,
     /// Sheets of commands that got no answer.
     Unsent,
+    /// Who else may enter the folder, and what in it.
+    Folder,
 }
 
 impl Part {
     /// All parts, in the order in which they are looked at.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Log,
         Self::Tree,
         Self::Projections,
@@ -66,6 +69,7 @@ impl Part {
         Self::Pin,
         Self::Directory,
         Self::Unsent,
+        Self::Folder,
     ];
 
     /// The name of a part, for people and programs.
@@ -80,6 +84,7 @@ impl Part {
             Self::Projections => "projections",
             Self::Directory => "directory",
             Self::Unsent => "unsent",
+            Self::Folder => "folder",
         }
     }
 }
@@ -134,6 +139,12 @@ impl Findings {
         } else {
             self.untold.push(problem.part);
         }
+    }
+
+    /// Puts the problems in the order of the parts.
+    fn in_order(&mut self) {
+        let order = |part: Part| Part::ALL.iter().position(|other| *other == part);
+        self.problems.sort_by_key(|problem| order(problem.part));
     }
 
     /// Leaves parts out that can't be looked at.
@@ -210,9 +221,9 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
     let opened = open_log(folder, &mut findings)?;
     clear_left_behind(folder).map_err(io)?;
+    beside::check_modes(folder, &mut findings).map_err(io)?;
     let Some(log) = opened else {
-        beside::check_unsent(folder, &mut findings);
-        findings.leave_out(Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)));
+        check_unsent_alone(folder, &mut findings);
         return Ok(findings);
     };
     findings.entries = log.size();
@@ -224,15 +235,15 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
         Ok(created) => created,
         Err(error) => {
             findings.add(Part::Log, "entry 0", &error, BACKUP);
-            beside::check_unsent(folder, &mut findings);
-            findings.leave_out(Part::ALL.into_iter().filter(|part| !matches!(part, Part::Log | Part::Unsent)));
+            check_unsent_alone(folder, &mut findings);
             return Ok(findings);
         }
     };
     findings.origin.clone_from(&created.origin);
     // In the data folder: what is made again takes the place of the old by a rename, and a country's projections don't fit
     // into a temporary folder that is kept in memory.
-    let work = tempfile::Builder::new().prefix(WORK_PREFIX).tempdir_in(folder).map_err(io)?;
+    let owner = fs::Permissions::from_mode(0o700);
+    let work = tempfile::Builder::new().prefix(WORK_PREFIX).permissions(owner).tempdir_in(folder).map_err(io)?;
     let (own, mut replay) = Walk::new(&log, folder, work.path(), &created.origin)?.run(&mut findings, progress)?;
     let leaf = log.entry(0).ok().flatten().map(|entry| leaf_hash(&entry.leaf())).unwrap_or_default();
     let pin = Pin { ledger_key: vkey(&created.origin, created.ledger_key)?, genesis_leaf_hash: leaf };
@@ -245,12 +256,19 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
         findings.leave_out([Part::Directory]);
     }
     beside::check_unsent(folder, &mut findings);
-    let order = |part: Part| Part::ALL.iter().position(|other| *other == part);
-    findings.problems.sort_by_key(|problem| order(problem.part));
+    findings.in_order();
     if repair && FOUNDATIONS.into_iter().all(|part| findings.is_sound(part)) {
         make_again(folder, work.path(), &pin, (&own, &mut replay), &mut findings)?;
     }
     Ok(findings)
+}
+
+/// What can be looked at without a log that can be read.
+fn check_unsent_alone(folder: &Path, findings: &mut Findings) {
+    beside::check_unsent(folder, findings);
+    let looked_at = [Part::Log, Part::Unsent, Part::Folder];
+    findings.leave_out(Part::ALL.into_iter().filter(|part| !looked_at.contains(part)));
+    findings.in_order();
 }
 
 /// The log; none where it can't be opened, which is then a finding.

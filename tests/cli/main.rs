@@ -6,6 +6,7 @@ mod demo;
 mod enrolment;
 mod failures;
 mod languages;
+mod machine;
 mod names;
 mod offline;
 mod outcomes;

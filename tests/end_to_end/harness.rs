@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -69,7 +70,9 @@ pub(crate) async fn serve(folder: &Path) -> (Child, LedgerServiceClient<Channel>
 impl Ledger {
     /// A server with a station and two residents in entry 1.
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // For its owner alone, as a start makes it.
+        let private = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().permissions(private).tempdir().unwrap();
         let (server, client, url) = serve(folder.path()).await;
         let KeyFile { key: operator, origin } = KeyFile::read(&folder.path().join("operator.key")).unwrap();
         let (station, people) = ([1; 16], [[2; 16], [3; 16]]);

@@ -14,12 +14,18 @@ mod program;
 
 use std::{
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// A shell's script, in which `$0` is the program and what is added are `$1` and on.
+pub fn shell(script: &str) -> Command {
+    program::shell(script)
+}
 
 /// The command, undisturbed by the settings of whoever runs the tests.
 pub fn timebank(arguments: &[&str]) -> Command {
@@ -54,7 +60,9 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn new() -> Self {
-        Self::on(tempfile::tempdir().unwrap())
+        // For its owner alone, as a start makes it.
+        let private = std::fs::Permissions::from_mode(0o700);
+        Self::on(tempfile::Builder::new().permissions(private).tempdir().unwrap())
     }
 
     /// Serves what a folder holds.

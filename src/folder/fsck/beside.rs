@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use prost::Message;
 
-use super::{BACKUP, Findings, Part};
+use super::{super::open::OTHERS, BACKUP, Findings, Part};
 use crate::{
     engine::key_file::{KeyFile, KeyFileError},
     format::{proto, wire},
@@ -15,9 +15,6 @@ use crate::{
 /// Said of a key, and of a pin, that the log's genesis speaks against.
 const NOT_THE_KEY: &str = "it is not the key that the genesis names";
 const NOT_THE_PIN: &str = "it names another ledger than the log's genesis does";
-
-/// Bits of a mode that let others than the owner in.
-const OTHERS: u32 = 0o077;
 
 /// The keys that serving needs, and the operator's where it is still here.
 pub(super) fn check_keys(folder: &Path, created: &LedgerCreated, findings: &mut Findings) {
@@ -77,6 +74,52 @@ pub(super) fn check_whose_log(origin: &str, findings: &mut Findings) {
             format!("this log is of {origin}, and ledger.pin and ledger.key are another ledger's: it was swapped");
         findings.add(Part::Log, "entry 0", &problem, BACKUP);
     }
+}
+
+/// What is for everybody, and may be read where the folder itself can be entered.
+const PUBLIC: [&str; 3] = ["checkpoint", "cosigned", "ledger.pin"];
+
+/// The folder and what is in it, as far as others may get there: one problem for each name in the folder, as one command mends all.
+pub(super) fn check_modes(folder: &Path, findings: &mut Findings) -> std::io::Result<()> {
+    let remedy = "`chmod -R go= DIR`, DIR the data folder, takes it from them; then ask who may have read it";
+    let own = others(&fs::metadata(folder)?);
+    let Some(mode) = own else { return Ok(()) };
+    findings.add(Part::Folder, ".", &format!("others than its owner may enter or read it (mode {mode:o})"), remedy);
+    let mut names = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    names.sort_by_key(fs::DirEntry::file_name);
+    for entry in names {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Of a key more is said, elsewhere.
+        let is_key = Path::new(&name).extension().is_some_and(|extension| extension == "key");
+        let Some(mode) = others(&entry.metadata()?).filter(|_| !is_key && !PUBLIC.contains(&name.as_str())) else {
+            continue;
+        };
+        let (within, kind) = if entry.file_type()?.is_dir() { (open_within(&entry.path())?, "/") } else { (0, "") };
+        let more = if within == 0 { String::new() } else { format!(", and {within} of what is in it") };
+        let problem = format!("others than its owner may read or change it{more} (mode {mode:o})");
+        findings.add(Part::Folder, format!("{name}{kind}"), &problem, remedy);
+    }
+    Ok(())
+}
+
+/// How many files and folders below one that others may enter are open to them too.
+fn open_within(folder: &Path) -> std::io::Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if others(&entry.metadata()?).is_some() {
+            count += 1;
+            count += if entry.file_type()?.is_dir() { open_within(&entry.path())? } else { 0 };
+        }
+    }
+    Ok(count)
+}
+
+/// The mode of what others than its owner may read, change or enter.
+fn others(metadata: &fs::Metadata) -> Option<u32> {
+    let mode = metadata.permissions().mode() & 0o777;
+    // The mode of a link itself says nothing.
+    (mode & OTHERS != 0 && !metadata.is_symlink()).then_some(mode)
 }
 
 /// Sheets that commands kept to be sent again.
