@@ -47,7 +47,10 @@ mod zone;
 
 use std::{pin::Pin, process::ExitCode};
 
+use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::engine::store::{room_for_descriptors, room_for_threads};
 
 /// Said below every help.
 const AFTER_HELP: &str = "\
@@ -55,7 +58,8 @@ Exit codes: 0 done; 1 refused by a rule of the ledger (nothing was written); 2 w
 file that can't be read; 3 the server can't be reached, or the outcome is unknown (a sheet that
 may have been recorded is kept in a file, to be sent again with `timebank submit` and counted
 once); 4 done in part: some sheets or rows were refused, or what is left is named; 70 the service
-had to stop.
+had to stop; 71 descriptors, memory or threads are short on this machine; 74 the disk failed, or is
+full; 75 not now: the folder or port is in use, or the clock isn't believed.
 
 Examples:
   timebank serve                              run a ledger on this machine
@@ -134,6 +138,9 @@ pub fn main(version: &'static str) -> ExitCode {
         Ok(not_shown) => not_shown.map_or((), output::note),
         Err(problem) => return output::fail(&output::usage(problem)),
     }
+    if let Err(error) = room() {
+        return output::fail(&error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::fail(&error.into()),
@@ -147,6 +154,20 @@ pub fn main(version: &'static str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output::fail(&error),
     }
+}
+
+/// Descriptors that the runtime takes when it is made, some of them without a way to say that there are none: 9, and those of
+/// one connection or file.
+const DESCRIPTORS: usize = 12;
+
+/// Threads beside those that the runtime has one a core of: what waits for a disk while it is made.
+const THREADS: usize = 2;
+
+/// That the runtime can be made: it ends in a panic for want of some things, and waits for ever for want of others.
+fn room() -> anyhow::Result<()> {
+    room_for_descriptors(DESCRIPTORS)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    room_for_threads(cores + THREADS).context("a thread can't be started")
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {

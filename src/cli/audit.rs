@@ -19,6 +19,7 @@ use super::{
     checkpoint::read_policy,
     client,
     output::{Failure, usage},
+    process,
     source::Source,
 };
 use crate::{
@@ -83,6 +84,7 @@ const INTERRUPTED_WAIT: Duration = Duration::from_secs(30);
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let pin = arguments.pin.as_deref().map(Pin::read).transpose().map_err(|error| usage(error.to_string()))?;
     let policy = arguments.witness_policy.as_deref().map(read_policy).transpose()?;
+    process::start_threads()?;
     let (stop, stopped) = watch::channel(false);
     // Before anything takes long: an interruption that comes first would end it without a word.
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -165,7 +167,13 @@ fn failure<E: std::error::Error>(unjudged: Unjudged<E>, of_source: impl FnOnce(E
 /// Nothing that an audit could judge.
 fn unreadable(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Failure>() {
-        Some(Failure::Refused(_) | Failure::Unreachable(_) | Failure::Unknown { .. } | Failure::Partly(_)) => error,
+        Some(
+            Failure::Refused(_)
+            | Failure::Unreachable(_)
+            | Failure::Unknown { .. }
+            | Failure::Partly(_)
+            | Failure::NotNow(_),
+        ) => error,
         Some(Failure::Usage(_)) | None => Failure::Unreachable(format!("{error:#}")).into(),
     }
 }

@@ -71,6 +71,7 @@ struct Measured {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::make_private();
+    process::start_threads()?;
     let Arguments { accounts, keys, records, folder, start, json } = arguments;
     if let Some(folder) = start {
         return told(&folder).await;

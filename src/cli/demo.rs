@@ -45,6 +45,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::make_private();
+    process::start_threads()?;
     let Arguments { folder, seed, until, json } = arguments;
     let last_day = last_day(until.as_ref())?;
     let options = DemoOptions { folder: folder.clone(), seed, last_day };

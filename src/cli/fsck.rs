@@ -45,6 +45,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::make_private();
+    process::start_threads()?;
     let folder = arguments.data.unwrap_or_else(defaults::default_folder);
     let repair = arguments.repair;
     let looked = process::interruptible(move |is_stopped| {

@@ -15,8 +15,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use serde_json::json;
 use unicode_linebreak::{BreakOpportunity, linebreaks};
 
-use self::failure::in_full;
 pub(crate) use self::failure::{ERROR_DOMAIN, Failure, Refused, error_json, nothing_recorded, refused, usage};
+use self::failure::{ending, in_full};
 use super::{
     language::{language, said},
     zone,
@@ -74,8 +74,7 @@ pub(crate) fn errors_as_json() {
 
 /// Prints an error and gives its exit code.
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
-    let failure = error.downcast_ref::<Failure>();
-    let code = failure.map_or(2, Failure::exit_code);
+    let (_, code) = ending(error);
     if error.downcast_ref::<ReaderGone>().is_some() {
         return ExitCode::SUCCESS;
     }

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use anyhow::Context;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -19,7 +20,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::output::{colours, line, usage, visible};
+use super::output::{Failure, colours, line, usage, visible};
+use crate::engine::pipeline;
 
 /// Logs to the standard error stream; `RUST_LOG` says what, by level and module: `warn,timebank::server=debug`. Without it,
 /// what is of this level and above.
@@ -39,6 +41,11 @@ pub(crate) fn make_private() {
     let _before = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
+/// Starts the threads that entries are replayed on, before anything is opened.
+pub(crate) fn start_threads() -> anyhow::Result<()> {
+    pipeline::start_threads().context("the threads that verify signatures can't be started")
+}
+
 /// Tells where a service is. It goes on where nobody can read that.
 pub(crate) fn announce(text: &str) {
     if let Err(error) = line(&visible(text)) {
@@ -55,10 +62,11 @@ pub(crate) fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
 /// A listener at this address. Of a port that is in use it is said what to do.
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
-        let remedy =
-            if in_use { ". Stop the service that listens there, or choose another port with --listen" } else { "" };
-        usage(format!("--listen {address}: {error}{remedy}"))
+        if error.kind() != std::io::ErrorKind::AddrInUse {
+            return usage(format!("--listen {address}: {error}"));
+        }
+        let remedy = "Stop the service that listens there, or choose another port with --listen";
+        Failure::NotNow(format!("--listen {address}: {error}. {remedy}")).into()
     })
 }
 

@@ -48,6 +48,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::make_private();
+    process::start_threads()?;
     let Arguments { archive, data, keys, key, json } = arguments;
     let vouched = keys.is_some() || key.is_some();
     let options = RestoreOptions { archive, folder: data.clone(), keys, ledger_key: key };

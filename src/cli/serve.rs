@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use super::{
     checkpoint::{read_note, read_policy as read_witness_policy},
     moment::TypedTime,
-    output::usage,
+    output::{Failure, usage},
     process,
 };
 use crate::{
-    engine::store::read_text,
-    folder::{self, Creation, OpenOptions, defaults, demo::ORIGIN_PREFIX},
+    engine::store::{StoreError, read_text},
+    folder::{self, Creation, OpenError, OpenOptions, defaults, demo::ORIGIN_PREFIX},
     format::checkpoint::{self, Note, VerifierKey, VerifierKeyError, WitnessKey, policy::WitnessPolicy},
     ledger::{AccountId, Code, Millis, Minutes, Policy, Predecessor, Price, Rounding, Tariff},
     server,
     trust::{audit::Pin, witnesses::Witnesses},
 };
-use anyhow::Context;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Run a ledger.
@@ -105,10 +104,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         accept_clock: accept_clock.map(|moment| Millis(moment.ms)),
         witnesses: witnesses(arguments.witness, arguments.witness_policy.as_ref())?,
     };
+    process::start_threads()?;
     let listener = process::listen(address).await?;
     let (ledger, creation) = tokio::task::spawn_blocking(move || folder::open(&options))
         .await?
-        .with_context(|| format!("the ledger in {} was not opened", folder.display()))?;
+        .map_err(|error| not_opened(&folder, error))?;
     if let Some(creation) = creation {
         process::announce(&created(&creation));
     }
@@ -120,6 +120,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     process::announce(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?));
     server::run(listener, ledger, process::shutdown()?).await?;
     Ok(())
+}
+
+/// Why a ledger is not served. That another process has it passes, and a clock is set or vouched for.
+fn not_opened(folder: &Path, error: OpenError) -> anyhow::Error {
+    let what = format!("the ledger in {} was not opened", folder.display());
+    if matches!(error, OpenError::Clock(_) | OpenError::Store(StoreError::InUse { .. })) {
+        return Failure::NotNow(format!("{what}: {error}")).into();
+    }
+    anyhow::Error::from(error).context(what)
 }
 
 /// The ledger that signed a checkpoint, with its signature.

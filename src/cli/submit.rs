@@ -69,7 +69,7 @@ fn verdict(outcomes: &[FileOutcome]) -> anyhow::Result<()> {
     for error in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()) {
         match error.downcast_ref() {
             Some(Failure::Unknown { .. }) => unknown += 1,
-            Some(Failure::Unreachable(_)) => not_taken += 1,
+            Some(Failure::Unreachable(_) | Failure::NotNow(_)) => not_taken += 1,
             Some(Failure::Refused(_) | Failure::Partly(_)) => refused += 1,
             Some(Failure::Usage(_)) | None => unreadable += 1,
         }

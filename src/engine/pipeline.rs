@@ -1,7 +1,11 @@
 //! A log's entries on their way into a replay: read, decoded, and their signatures verified on all cores, while the rules
 //! take those before. Starts and audits go through it.
 
-use std::{collections::HashMap, sync::mpsc, thread};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError, mpsc},
+    thread,
+};
 
 use rayon::prelude::*;
 
@@ -146,6 +150,15 @@ pub fn replay<P: Past>(
     Ok(Replayed { entry, decoded, outcome })
 }
 
+/// Starts the threads that entries are prepared on, one a core, before the first of them is needed: later there would be nobody
+/// to tell that there are too many threads, or too little memory, on this machine.
+///
+/// # Errors
+/// They can't be started.
+pub fn start_threads() -> Result<(), rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().build_global()
+}
+
 /// Reads chunks until one is empty, prepares them on the way, and gives them to `take` in order.
 ///
 /// # Errors
@@ -155,22 +168,31 @@ pub fn run<E: Send>(
     mut read: impl FnMut() -> Result<Vec<StoredEntry>, E> + Send,
     mut take: impl FnMut(Vec<Prepared>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let next = Mutex::new(move || match read() {
+        Ok(entries) if entries.is_empty() => None,
+        Ok(entries) => Some(Ok(prepare(entries, &mut keys))),
+        Err(error) => Some(Err(error)),
+    });
     thread::scope(|scope| {
         let (ready, chunks) = mpsc::sync_channel(CHUNKS_WAITING_MAX);
-        scope.spawn(move || {
-            loop {
-                let chunk = match read() {
-                    Ok(entries) if entries.is_empty() => return,
-                    Ok(entries) => Ok(prepare(entries, &mut keys)),
-                    Err(error) => Err(error),
-                };
+        let next = &next;
+        let prepares = move || {
+            let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+            while let Some(chunk) = next() {
                 let last = chunk.is_err();
                 // The taker has stopped: nobody wants more.
                 if ready.send(chunk).is_err() || last {
                     return;
                 }
             }
-        });
-        chunks.into_iter().try_for_each(|chunk| take(chunk?))
+        };
+        match thread::Builder::new().name("prepare".to_owned()).spawn_scoped(scope, prepares) {
+            Ok(_preparing) => chunks.into_iter().try_for_each(|chunk| take(chunk?)),
+            Err(error) => {
+                tracing::warn!("no thread prepares entries beside the rules, so they take turns: {error}");
+                let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                std::iter::from_fn(&mut *next).try_for_each(|chunk| take(chunk?))
+            }
+        }
     })
 }

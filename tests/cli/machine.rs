@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::{
-    Running,
+    Running, failure,
     server::{Ledger, serve_command, shell, timebank},
 };
 
@@ -77,6 +77,91 @@ fn a_log_that_was_taken_away_from_a_service_ends_it() {
     check_log(replace, true);
     check_log(move_folder, true);
     check_log(move_folder, false);
+}
+
+/// The program with so little of something, as `ulimit` takes it.
+fn short_of(limit: &str, folder: &Path) -> Command {
+    let mut command = shell(&format!("ulimit {limit}; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\""));
+    command.arg(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// How a service ends that had too little from its start, and what it said; none where it came up.
+fn start_short_of(limit: &str, folder: &Path) -> Option<(Option<i32>, String)> {
+    let mut server = Running(short_of(limit, folder).spawn().unwrap());
+    let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let serves = lines.map_while(Result::ok).any(|line| line.starts_with("serving "));
+    if serves {
+        server.0.kill().unwrap();
+        server.0.wait().unwrap();
+        return None;
+    }
+    Some(ended(&mut server.0))
+}
+
+/// All files below a folder that a start must not take for damaged, with their sizes.
+fn derived(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let files = fs::read_dir(folder.join("projections")).unwrap().map(|file| file.unwrap());
+    let mut files: Vec<_> = files.map(|file| (file.path(), file.metadata().unwrap().len())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_start_short_of_descriptors_says_so_and_deletes_nothing() {
+    let mut ledger = Ledger::new();
+    ledger.json(&["region", "define", "leeds"]);
+    kill_process(Pid::from_child(&ledger.server), Signal::TERM).unwrap();
+    ledger.server.wait().unwrap();
+    let folder = ledger.folder.path();
+    let before = derived(folder);
+    let mut refused = 0;
+    for descriptors in 7..64 {
+        let Some((code, log)) = start_short_of(&format!("-n {descriptors}"), folder) else { break };
+        assert_eq!(code, Some(71), "with {descriptors}: {log}");
+        assert!(log.contains("Too many open files") && !log.contains("panicked"), "with {descriptors}: {log}");
+        assert!(!log.contains("Check the disk"), "with {descriptors}: {log}");
+        assert_eq!(derived(folder), before, "with {descriptors}: {log}");
+        assert!(!folder.join("projections.set-aside").exists(), "with {descriptors}: {log}");
+        refused += 1;
+    }
+    assert!((5..57).contains(&refused), "{refused}");
+    ledger.restart();
+    assert_eq!(ledger.json(&["status"])["size"], 2);
+}
+
+#[test]
+fn a_service_comes_up_in_a_gibibyte_and_says_what_is_short_in_less() {
+    let ledger = Ledger::new();
+    let folder = ledger.folder.path().join("small");
+    assert_eq!(start_short_of("-v 1048576", &folder), None);
+    for kibibytes in [400_000, 200_000, 100_000, 60_000] {
+        let Some((code, log)) = start_short_of(&format!("-v {kibibytes}"), &folder) else { continue };
+        // Memory that a program can't get for itself ends it on the spot: nothing is left that could say more.
+        let ended = log.contains("memory allocation of") || log.contains("out of memory");
+        assert!(code == Some(71) || code.is_none() && ended, "{kibibytes}: {code:?} {log}");
+        assert!(!log.contains("panicked"), "{kibibytes}: {log}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_stops_a_start_and_is_not_taken_for_damage() {
+    let check = |name: &str| {
+        let mut ledger = Ledger::new();
+        ledger.kill();
+        let path = ledger.folder.path().join(name);
+        // A folder in the place of a file: read by nobody, and no damage of what was there.
+        let _absent = fs::remove_file(&path);
+        fs::create_dir(&path).unwrap();
+        let output = serve_command(ledger.folder.path()).output().unwrap();
+        let (code, error) = failure(&output);
+        assert_eq!(code, Some(2), "{name}: {error}");
+        assert!(error.contains(&format!("{name}: Is a directory")), "{name}: {error}");
+        assert!(!ledger.folder.path().join("projections.set-aside").exists(), "{name}");
+    };
+    for name in ["cosigned", "service.key", "projections/snapshot", "projections/tree", "checkpoint"] {
+        check(name);
+    }
 }
 
 /// All that is below a folder, with its mode.

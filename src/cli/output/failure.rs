@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use rustix::io::Errno;
 use serde_json::json;
 use tonic_types::StatusExt;
 
-use crate::{access::words, cli::language::language, ledger::Language};
+use crate::{access::words, cli::language::language, engine::store::is_short, ledger::Language};
 
 /// The domain of the ledger's own errors.
 pub(crate) const ERROR_DOMAIN: &str = "timebank";
@@ -33,6 +34,9 @@ pub(crate) enum Failure {
     /// Some of it was done, and some refused.
     #[error("{0}")]
     Partly(String),
+    /// Something stands in the way that passes, or that somebody is asked about; nothing was changed.
+    #[error("{0}")]
+    NotNow(String),
 }
 
 /// What a rule refused, in words and for programs.
@@ -68,15 +72,17 @@ impl Failure {
             Self::Unreachable(_) => "unreachable",
             Self::Unknown { .. } => "unknown",
             Self::Partly(_) => "partly",
+            Self::NotNow(_) => "not_now",
         }
     }
 
-    pub(super) const fn exit_code(&self) -> u8 {
+    const fn exit_code(&self) -> u8 {
         match self {
             Self::Refused(_) => 1,
             Self::Usage(_) => 2,
             Self::Unreachable(_) | Self::Unknown { .. } => 3,
             Self::Partly(_) => 4,
+            Self::NotNow(_) => 75,
         }
     }
 }
@@ -156,14 +162,32 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Failure::Usage(message.into()).into()
 }
 
+/// How a command ended, for programs and as an exit code. What no rule, argument or server is the cause of is told by what the
+/// system says; the numbers are those of `sysexits.h`.
+pub(super) fn ending(error: &anyhow::Error) -> (&'static str, u8) {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return (failure.outcome(), failure.exit_code());
+    }
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.find_map(of_system).unwrap_or(("usage", 2))
+}
+
+/// What passes by itself, or once somebody has seen to the disk: no argument was wrong.
+fn of_system(error: &std::io::Error) -> Option<(&'static str, u8)> {
+    let disk = [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::ROFS, Errno::STALE, Errno::NXIO];
+    let of_disk = error.raw_os_error().is_some_and(|code| disk.iter().any(|errno| errno.raw_os_error() == code));
+    match (is_short(error), of_disk) {
+        (true, _) => Some(("short", 71)),
+        (false, true) => Some(("disk", 74)),
+        (false, false) => None,
+    }
+}
+
 /// An error for programs: how it ended, its exit code and its words, with the rule that refused it or the file that is kept.
 pub(crate) fn error_json(error: &anyhow::Error) -> serde_json::Value {
     let failure = error.downcast_ref::<Failure>();
-    let mut value = json!({
-        "outcome": failure.map_or("usage", Failure::outcome),
-        "exit_code": failure.map_or(2, Failure::exit_code),
-        "message": in_full(error),
-    });
+    let (outcome, exit_code) = ending(error);
+    let mut value = json!({ "outcome": outcome, "exit_code": exit_code, "message": in_full(error) });
     if let Some(Failure::Refused(refused)) = failure {
         value["code"] = json!(refused.code);
         value["event"] = json!(refused.event);
@@ -190,6 +214,10 @@ mod tests {
     use tonic_types::ErrorDetails;
 
     use super::*;
+    use crate::{
+        engine::{sequencer::Stop, store::StoreError},
+        folder::OpenError,
+    };
 
     /// Whether a status means that the ledger itself said no, so that a sheet was not recorded and never will be.
     fn check(code: Code, domain: Option<&str>, refused: bool) {
@@ -201,6 +229,33 @@ mod tests {
             None => Status::new(code, "why"),
         };
         assert_eq!(matches!(Failure::from(status), Failure::Refused(_)), refused, "{code:?} {domain:?}");
+    }
+
+    #[test]
+    fn what_passes_has_another_exit_code_than_wrong_usage() {
+        let check = |errno: Errno, expected: (&str, u8)| {
+            let source = std::io::Error::from_raw_os_error(errno.raw_os_error());
+            let store = StoreError::Io { path: "/srv/timebank/log".into(), source };
+            // As a start hands it on: behind the folder's own error, and a sentence.
+            let error = anyhow::Error::from(OpenError::from(store)).context("the ledger was not opened");
+            assert_eq!(ending(&error), expected, "{errno}");
+            // As a thread's end does.
+            let source = std::io::Error::from_raw_os_error(errno.raw_os_error());
+            let stop = Stop::from(StoreError::SyncFailed(source));
+            let open = OpenError::Io { path: "/srv/timebank".into(), source: std::io::Error::other(stop) };
+            assert_eq!(ending(&open.into()), expected, "{errno}");
+        };
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN] {
+            check(errno, ("short", 71));
+        }
+        for errno in [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::ROFS] {
+            check(errno, ("disk", 74));
+        }
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::ISDIR] {
+            check(errno, ("usage", 2));
+        }
+        assert_eq!(ending(&Failure::NotNow(String::new()).into()), ("not_now", 75));
+        assert_eq!(ending(&anyhow::anyhow!("no such mapping")), ("usage", 2));
     }
 
     #[test]

@@ -16,9 +16,19 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Whether something of the machine is short, and the same may succeed later.
-fn is_short(error: &Error) -> bool {
+pub(crate) fn is_short(error: &Error) -> bool {
     let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN];
     error.raw_os_error().is_some_and(|code| short.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// That so many descriptors can be there at once. For whoever would fail without a word that somebody could act on.
+///
+/// # Errors
+/// There is no room for them just now.
+pub(crate) fn room_for_descriptors(count: usize) -> std::io::Result<()> {
+    let copies: Result<Vec<_>, Errno> = (0..count).map(|_| rustix::io::dup(std::io::stderr())).collect();
+    // Where nobody reads what is said, nothing is copied, and nothing is known.
+    copies.map_or_else(|errno| Some(Error::from(errno)).filter(is_short).map_or(Ok(()), Err), |_room| Ok(()))
 }
 
 /// Bytes that each thread asks for in [`room_for_threads`]: enough that it gets memory of its own to take them from.
