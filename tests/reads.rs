@@ -36,7 +36,7 @@ impl TimeSource for Still {
         Millis(self.0)
     }
 
-    fn monotonic(&self) -> std::time::Duration {
+    fn steady(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
 }

@@ -95,7 +95,7 @@ impl ClientArguments {
         for path in &self.cosign {
             keys.push(read(path)?.key);
         }
-        Ok(SigningKeys { keys, origin, validity_ms: VALIDITY_MS })
+        Ok(SigningKeys { keys, origin, validity_ms: VALIDITY_MS, recorded_at: Millis(0) })
     }
 
     /// That the author's key file is of the ledger that answers: it could not sign for another.
@@ -142,7 +142,7 @@ impl ClientArguments {
         let several = events.len() > 1;
         let mut signers = self.signers().map_err(nothing_recorded)?;
         self.check_origin(&signers, &status.origin).map_err(nothing_recorded)?;
-        signers.bound_validity(status.policy.as_ref());
+        signers.follow(status);
         let sheet = signers.sign(&status.origin, events).map_err(nothing_recorded)?;
         self.submit_or_keep(client, sheet).await.map_err(|error| in_options(error, several))
     }
@@ -264,13 +264,17 @@ pub(crate) struct SigningKeys {
     pub(crate) keys: Vec<PrivateKey>,
     origin: String,
     validity_ms: i64,
+    /// Recorded time of the ledger's newest entry, as far as it is known.
+    recorded_at: Millis,
 }
 
 impl SigningKeys {
-    /// Signs no sheet that is valid for longer than the ledger's policy allows.
-    pub(crate) fn bound_validity(&mut self, policy: Option<&proto::Policy>) {
-        let days = policy.map_or(i64::MAX, |policy| i64::from(policy.validity_days_max));
+    /// Signs no sheet that is valid for longer than the ledger's policy allows, and none before the ledger's own time: where
+    /// that is ahead of the true one for good, sheets of the true one would be over before they came.
+    pub(crate) fn follow(&mut self, status: &proto::GetStatusResponse) {
+        let days = status.policy.as_ref().map_or(i64::MAX, |policy| i64::from(policy.validity_days_max));
         self.validity_ms = VALIDITY_MS.min(days.saturating_mul(86_400_000));
+        self.recorded_at = Millis(status.recorded_at_ms);
     }
 
     /// The ledger the keys are for, without asking a server.
@@ -283,12 +287,12 @@ impl SigningKeys {
 
     /// Signs events as a sheet.
     pub(crate) fn sign(&self, origin: &str, events: Vec<Kind>) -> anyhow::Result<proto::Sheet> {
-        let now = now::wall().as_millisecond();
+        let now = Millis(now::wall().as_millisecond()).max(self.recorded_at);
         let draft = wire::Draft {
             origin,
             sheet_id: SheetId(uuid::Uuid::now_v7().into_bytes()),
-            issued_at: Millis(now),
-            valid_until: Millis(now.saturating_add(self.validity_ms)),
+            issued_at: now,
+            valid_until: Millis(now.0.saturating_add(self.validity_ms)),
             events,
         };
         let keys: Vec<&PrivateKey> = self.keys.iter().collect();

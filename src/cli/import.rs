@@ -134,7 +134,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut client = arguments.client.connect().await.map_err(nothing_recorded)?;
     let mut signers = arguments.client.signers().map_err(nothing_recorded)?;
     let status = client::status(&mut client).await.map_err(nothing_recorded)?;
-    signers.bound_validity(status.policy.as_ref());
+    signers.follow(&status);
     let (directory, _for_the_run) = open_directory(&arguments, &status, &files.mapping).map_err(nothing_recorded)?;
     let regions = answer(client.list_regions(proto::ListRegionsRequest {})).await.map_err(nothing_recorded)?.regions;
     let about =

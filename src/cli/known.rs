@@ -23,14 +23,20 @@ fn file(folder: &Path, origin: &str) -> PathBuf {
     folder.join("known").join(hex::encode(&Sha256::digest(origin.as_bytes())[..8]))
 }
 
+/// A ledger's time that is further ahead of this machine's stands still until the machine's comes to it, and is kept: what is
+/// signed here without a server has to be signed by it.
+const AHEAD_MS: i64 = 600_000;
+
 /// Keeps what a server says of its ledger. Where that can't be kept, only offline work lacks it.
 pub(super) fn remember(folder: &Path, status: &proto::GetStatusResponse) {
+    let is_ahead = status.recorded_at_ms > jiff::Timestamp::now().as_millisecond().saturating_add(AHEAD_MS);
     // Nothing that changes with every entry: so the file is seldom written.
     let kept = proto::GetStatusResponse {
         origin: status.origin.clone(),
         genesis_leaf_hash: status.genesis_leaf_hash.clone(),
         policy: status.policy.clone(),
         issuance_account: status.issuance_account.clone(),
+        recorded_at_ms: if is_ahead { status.recorded_at_ms } else { 0 },
         ..proto::GetStatusResponse::default()
     };
     let (path, bytes) = (file(folder, &status.origin), kept.encode_to_vec());

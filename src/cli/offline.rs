@@ -171,8 +171,10 @@ fn sign_to_file(
         check(policy, &kinds).map_err(|refusal| not_signed(&refusal, count))?;
     }
     let mut signers = arguments.signers()?;
-    signers.bound_validity(Some(&wire::policy_message(policy)));
-    let sheet = signers.sign(&signers.origin_offline()?, kinds)?;
+    let origin = signers.origin_offline()?;
+    let known = known::recall(&arguments.folder(), &origin).unwrap_or_default();
+    signers.follow(&proto::GetStatusResponse { policy: Some(wire::policy_message(policy)), ..known });
+    let sheet = signers.sign(&origin, kinds)?;
     client::write_sheet(path, &sheet).context("nothing was written")?;
     let mut value = json!({ "file": path.display().to_string(), "events": count });
     more.add_to(&mut value);

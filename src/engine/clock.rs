@@ -1,51 +1,74 @@
 //! The only clock, and the guard that keeps one wild reading from spoiling a ledger for good.
 //!
 //! Recorded time never goes back, so an entry stamped in the year 2100 would freeze all that follow. A reading is
-//! believed only while it agrees with the log and with the monotonic clock.
+//! believed only while it agrees with the log and with a clock that nobody sets.
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::ledger::Millis;
 
-/// The wall clock may drift this far from the monotonic one: 10 minutes, more than any slewing needs.
+/// All that the wall clock may gain or lose against the steady one while a service is up, however many steps it takes: 10
+/// minutes, more than setting a clock right ever takes. A sheet may be signed as far ahead (`ISSUED_AHEAD_MAX_MS`).
 const DRIFT_MAX: Duration = Duration::from_mins(10);
-/// A service may have been down for as long as a year and a day.
-const DOWN_MAX: Duration = Duration::from_hours(366 * 24);
+/// What is expected follows the wall clock by one in so many, 43 s a day: a clock that is off by more than these 500 parts in a
+/// million is corrected by no NTP (RFC 5905, `MAXFREQ`), and one that is off by less is set right in steps for as long as a
+/// service is up.
+const FOLLOWED_ONE_IN: i128 = 2_000;
+/// How far ahead of the newest entry a clock is believed at a start, where nothing else tells how long nobody recorded: a week.
+/// Long enough for a weekend and for most holidays; short enough that of the 30 days for which sheets are signed 23 are left
+/// where it was wrong.
+const QUIET_MAX: Duration = Duration::from_hours(7 * 24);
 
 /// The clock can't be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "ClockImplausible: the machine's clock says {clock}, the ledger expects {expected}. \
-     Set the clock; if it is right, start with `timebank serve --accept-clock {clock}`"
+    "ClockImplausible: the machine's clock says {clock}, {} what the ledger goes by, {expected}. Set the clock; if it is right, \
+     start the service with `timebank serve --accept-clock {clock}`",
+    apart(*clock, *expected)
 )]
 pub struct ClockImplausible {
     /// What the clock says, as RFC 3339.
     pub clock: jiff::Timestamp,
-    /// What the log and the time since lead to expect, as RFC 3339.
+    /// When the newest entry was recorded, at a start; then what the time since the start leads to expect. As RFC 3339.
     pub expected: jiff::Timestamp,
+}
+
+/// How far a clock is ahead of something, or behind it, in the two largest units.
+fn apart(clock: jiff::Timestamp, expected: jiff::Timestamp) -> String {
+    let minutes = clock.duration_since(expected).as_mins();
+    let side = if minutes < 0 { "behind" } else { "ahead of" };
+    let minutes = minutes.unsigned_abs();
+    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes} min {side}"),
+        (0, _) => format!("{hours} h {minutes} min {side}"),
+        (1, _) => format!("1 day {hours} h {side}"),
+        _ => format!("{days} days {hours} h {side}"),
+    }
 }
 
 /// Where readings come from.
 pub trait TimeSource: Send + Sync {
     /// Wall clock, ms since 1970.
     fn wall(&self) -> Millis;
-    /// Time since some fixed moment, never going back.
-    fn monotonic(&self) -> Duration;
+    /// Time since some fixed moment, which nobody sets, and which goes on while the machine sleeps.
+    fn steady(&self) -> Duration;
 }
 
 /// The machine's clocks.
-#[derive(Debug)]
-pub struct SystemTimeSource(Instant);
+#[derive(Debug, Default)]
+pub struct SystemTimeSource;
 
-impl Default for SystemTimeSource {
-    #[allow(clippy::disallowed_methods, reason = "the ledger's own clock")]
-    fn default() -> Self {
-        Self(Instant::now())
-    }
-}
+/// Linux' monotonic clock stands still while the machine sleeps, and this one doesn't; elsewhere the monotonic one goes on.
+#[cfg(target_os = "linux")]
+const STEADY: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const STEADY: ClockId = ClockId::Monotonic;
 
 impl TimeSource for SystemTimeSource {
     fn wall(&self) -> Millis {
@@ -54,8 +77,8 @@ impl TimeSource for SystemTimeSource {
         Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
+    fn steady(&self) -> Duration {
+        Duration::try_from(clock_gettime(STEADY)).unwrap_or_default()
     }
 }
 
@@ -65,12 +88,17 @@ pub struct Clock {
     state: Mutex<Believed>,
 }
 
-/// The newest stamp, and what both clocks said when it was given.
+/// The newest stamp, and what was expected when it was given.
 #[derive(Debug, Clone, Copy)]
 struct Believed {
     stamp: Millis,
-    wall: Millis,
+    /// What the wall clock was expected to say, in ns since 1970: its time at the start and the time since, with the part of
+    /// its drift that was followed.
+    expected_ns: i128,
+    /// What the steady clock said.
     given: Duration,
+    /// The last reading was not believed, and that was told.
+    told: bool,
 }
 
 impl std::fmt::Debug for Clock {
@@ -81,35 +109,45 @@ impl std::fmt::Debug for Clock {
 
 impl Clock {
     /// A clock for a log whose newest entry was recorded at `last` (nothing for a new log). `accepted`: a time that the
-    /// operator vouches for; a reading within 10 minutes of it is believed.
+    /// operator vouches for; a reading within 10 minutes of it is believed. Where that is before `last`, stamps stay at `last`
+    /// until the clock comes to it.
     ///
     /// # Errors
-    /// [`ClockImplausible`]: more than 366 days ahead of the newest entry, or more than 10 minutes behind it.
+    /// [`ClockImplausible`]: more than a week ahead of the newest entry, or more than 10 minutes behind it.
     pub fn start(
         source: Box<dyn TimeSource>,
         last: Option<Millis>,
         accepted: Option<Millis>,
     ) -> Result<Self, ClockImplausible> {
         let wall = source.wall();
-        let vouched = accepted.is_some_and(|accepted| distance(wall, accepted) <= DRIFT_MAX);
+        let vouched = accepted.is_some_and(|accepted| ahead(wall, accepted).max(ahead(accepted, wall)) <= DRIFT_MAX);
         if let Some(last) = last.filter(|_| !vouched)
-            && (ahead(wall, last) > DOWN_MAX || ahead(last, wall) > DRIFT_MAX)
+            && (ahead(wall, last) > QUIET_MAX || ahead(last, wall) > DRIFT_MAX)
         {
             return Err(implausible(wall, last));
         }
         let stamp = last.map_or(wall, |last| last.max(wall));
-        let given = source.monotonic();
-        Ok(Self { source, state: Mutex::new(Believed { stamp, wall, given }) })
+        if ahead(stamp, wall) > DRIFT_MAX {
+            tracing::warn!(
+                "the newest entry says {}, {} the clock that is vouched for: what is recorded gets that very time until the \
+                 clock comes to it, and sheets have to be signed by that time too, as this program's commands do",
+                timestamp(stamp),
+                apart(timestamp(stamp), timestamp(wall)),
+            );
+        }
+        let (expected_ns, given) = (nanos(wall), source.steady());
+        Ok(Self { source, state: Mutex::new(Believed { stamp, expected_ns, given, told: false }) })
     }
 
     /// The stamp for the next entry: never before the last one.
     ///
     /// # Errors
-    /// [`ClockImplausible`]: more than 10 minutes ahead of the last reading and the time that passed since, or more than
-    /// 10 minutes behind the last reading.
+    /// [`ClockImplausible`]: since the start, the wall clock has gained or lost more than 10 minutes against the steady one, not
+    /// counting 43 s a day.
     pub fn stamp(&self) -> Result<Millis, ClockImplausible> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = self.reading(&state)?;
+        let believed = self.reading(&mut state)?;
+        *state = believed;
         Ok(state.stamp)
     }
 
@@ -119,19 +157,37 @@ impl Clock {
     /// # Errors
     /// As [`Clock::stamp`].
     pub fn now(&self) -> Result<Millis, ClockImplausible> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.reading(&state).map(|believed| believed.stamp)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reading(&mut state).map(|believed| believed.stamp)
     }
 
-    fn reading(&self, state: &Believed) -> Result<Believed, ClockImplausible> {
-        let (wall, monotonic) = (self.source.wall(), self.source.monotonic());
-        let passed = i64::try_from(monotonic.saturating_sub(state.given).as_millis()).unwrap_or(i64::MAX);
-        let expected = Millis(state.wall.0.saturating_add(passed));
-        if ahead(wall, expected) > DRIFT_MAX || ahead(state.wall, wall) > DRIFT_MAX {
-            return Err(implausible(wall, expected));
+    /// What would be believed of the clocks as they are now. Each change from belief to disbelief and back is told once.
+    fn reading(&self, state: &mut Believed) -> Result<Believed, ClockImplausible> {
+        let (wall, given) = (self.source.wall(), self.source.steady());
+        let passed = i128::try_from(given.saturating_sub(state.given).as_nanos()).unwrap_or(i128::MAX);
+        let expected_ns = state.expected_ns.saturating_add(passed);
+        let followed = passed / FOLLOWED_ONE_IN;
+        let followed_ns = expected_ns + (nanos(wall) - expected_ns).clamp(-followed, followed);
+        let drift = u128::try_from((nanos(wall) - followed_ns).abs()).unwrap_or(u128::MAX);
+        if drift > DRIFT_MAX.as_nanos() {
+            let expected = Millis(i64::try_from(expected_ns / NANOS_PER_MS).unwrap_or(i64::MAX));
+            let implausible = implausible(wall, expected);
+            if !std::mem::replace(&mut state.told, true) {
+                tracing::error!("nothing is recorded until the clock is right again: {implausible}");
+            }
+            return Err(implausible);
         }
-        Ok(Believed { stamp: state.stamp.max(wall), wall, given: monotonic })
+        if std::mem::take(&mut state.told) {
+            tracing::warn!("the clock is believed again, at {}: sheets are recorded", timestamp(wall));
+        }
+        Ok(Believed { stamp: state.stamp.max(wall), expected_ns: followed_ns, given, told: false })
     }
+}
+
+const NANOS_PER_MS: i128 = 1_000_000;
+
+fn nanos(time: Millis) -> i128 {
+    i128::from(time.0) * NANOS_PER_MS
 }
 
 /// How far `a` is ahead of `b`.
@@ -139,93 +195,13 @@ fn ahead(a: Millis, b: Millis) -> Duration {
     Duration::from_millis(u64::try_from(a.0.saturating_sub(b.0)).unwrap_or(0))
 }
 
-fn distance(a: Millis, b: Millis) -> Duration {
-    ahead(a, b).max(ahead(b, a))
+fn timestamp(time: Millis) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(time.0).unwrap_or_default()
 }
 
 fn implausible(clock: Millis, expected: Millis) -> ClockImplausible {
-    let timestamp = |ms: Millis| jiff::Timestamp::from_millisecond(ms.0).unwrap_or_default();
     ClockImplausible { clock: timestamp(clock), expected: timestamp(expected) }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
-
-    use std::sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    };
-
-    use super::*;
-
-    const HOUR: i64 = 3_600_000;
-    const START: i64 = 1_700_000_000_000;
-
-    #[derive(Clone, Default)]
-    struct Scripted {
-        wall: Arc<AtomicI64>,
-        passed: Arc<AtomicI64>,
-    }
-
-    impl TimeSource for Scripted {
-        fn wall(&self) -> Millis {
-            Millis(self.wall.load(Ordering::Relaxed))
-        }
-        fn monotonic(&self) -> Duration {
-            Duration::from_millis(self.passed.load(Ordering::Relaxed).unsigned_abs())
-        }
-    }
-
-    fn at(wall: i64) -> Scripted {
-        let source = Scripted::default();
-        source.wall.store(wall, Ordering::Relaxed);
-        source
-    }
-
-    #[test]
-    fn a_jump_forward_stops_and_time_that_really_passed_does_not() {
-        let source = at(START);
-        let clock = Clock::start(Box::new(source.clone()), None, None).unwrap();
-        source.wall.store(START + HOUR, Ordering::Relaxed);
-        assert!(clock.stamp().is_err());
-        source.passed.store(HOUR, Ordering::Relaxed);
-        assert_eq!(clock.stamp(), Ok(Millis(START + HOUR)));
-    }
-
-    #[test]
-    fn a_small_step_back_repeats_the_last_stamp_and_a_big_one_stops() {
-        let source = at(START);
-        let clock = Clock::start(Box::new(source.clone()), None, None).unwrap();
-        source.wall.store(START - 60_000, Ordering::Relaxed);
-        assert_eq!(clock.stamp(), Ok(Millis(START)));
-        source.wall.store(START - HOUR, Ordering::Relaxed);
-        assert!(clock.stamp().is_err());
-    }
-
-    #[test]
-    fn whoever_only_reads_the_time_changes_nothing_of_what_is_believed() {
-        let source = at(START);
-        let clock = Clock::start(Box::new(source.clone()), None, None).unwrap();
-        // Half of what is believed at a time: two such steps are a jump to the next entry, whoever looked between.
-        for step in 1..=2 {
-            source.wall.store(START + step * HOUR / 8, Ordering::Relaxed);
-            assert_eq!(clock.now().is_ok(), step == 1, "step {step}");
-        }
-        assert!(clock.stamp().is_err());
-        source.passed.store(HOUR / 4, Ordering::Relaxed);
-        assert_eq!(clock.now(), Ok(Millis(START + HOUR / 4)));
-    }
-
-    #[test]
-    fn a_start_far_from_the_log_needs_the_operators_word() {
-        let last = Some(Millis(START));
-        let years = 2 * 366 * 24 * HOUR;
-        assert!(Clock::start(Box::new(at(START + years)), last, None).is_err());
-        assert!(Clock::start(Box::new(at(START - HOUR)), last, None).is_err());
-        assert!(Clock::start(Box::new(at(START + years)), last, Some(Millis(START))).is_err());
-        let clock = Clock::start(Box::new(at(START + years)), last, Some(Millis(START + years - 1_000))).unwrap();
-        assert_eq!(clock.stamp(), Ok(Millis(START + years)));
-        assert!(Clock::start(Box::new(at(START + 30 * 24 * HOUR)), last, None).is_ok());
-    }
-}
+mod tests;

@@ -272,7 +272,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let checkpoint = check_checkpoint(folder, holder.as_ref(), &node, (&created, &ledger_key))?;
     let cosigned = Cosigned::read(folder, &node, &created)?;
     let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
-    let clock = Clock::start(Box::new(SystemTimeSource::default()), last, options.accept_clock)?;
+    let clock = Clock::start(Box::new(SystemTimeSource), last, options.accept_clock)?;
     let identity = Identity {
         predecessor: created.predecessor,
         ledger_vkey: vkey(&created.origin, created.ledger_key)?.to_string(),

@@ -118,10 +118,11 @@ fn old_ledger(folder: &Path, days: i64) {
 #[test]
 fn a_clock_far_from_the_log_is_believed_only_on_the_operators_word() {
     let folder = tempfile::tempdir().unwrap();
-    old_ledger(folder.path(), 400);
+    old_ledger(folder.path(), 8);
     let arguments = ["--listen", "127.0.0.1:0"];
     let error = refused_now(folder.path(), &arguments);
     assert!(error.contains("ClockImplausible") && error.contains("--accept-clock"), "{error}");
+    assert!(error.contains("8 days 0 h ahead of"), "{error}");
     let hours_ago = |hours: i64| (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).to_string();
     let error = refused_now(folder.path(), &[&arguments as &[&str], &["--accept-clock", &hours_ago(2)]].concat());
     assert!(error.contains("ClockImplausible"), "another time than the clock says: {error}");
@@ -134,6 +135,31 @@ fn a_clock_far_from_the_log_is_believed_only_on_the_operators_word() {
     ledger.kill();
     ledger.restart();
     assert_eq!(ledger.json(&["status"])["size"], 2, "with an entry of today, nobody has to vouch any more");
+}
+
+#[test]
+fn a_ledger_whose_entries_are_ahead_of_the_true_time_goes_on_and_audits() {
+    let folder = tempfile::tempdir().unwrap();
+    old_ledger(folder.path(), -80);
+    let error = refused_now(folder.path(), &["--listen", "127.0.0.1:0"]);
+    assert!(error.contains("ClockImplausible") && error.contains("days 23 h behind"), "{error}");
+    let vouch = ["--accept-clock".to_owned(), jiff::Timestamp::now().to_string()];
+    let (server, url) = start(serve_command(folder.path()).args(&vouch));
+    let mut ledger = Ledger { folder, server, url };
+    // Valid for 30 days, which are over long before: but for the time that the commands take from the ledger.
+    assert_eq!(ledger.json(&["region", "define", "leeds"])["index"], 1);
+    let id = |opened: serde_json::Value| opened["account"].as_str().unwrap().to_owned();
+    let station = id(ledger.json(&["station", "open", "--region", "leeds"]));
+    let alice = id(ledger.json(&["account", "open", "--station", &station]));
+    let file = ledger.folder.path().join("monday.sheet");
+    let file = file.to_str().unwrap();
+    let record = ["record", "--volunteer", &alice, "--station", &station, "--date", "yesterday", "--hours", "2"];
+    assert_eq!(ledger.json(&[&record as &[&str], &["--to-file", file]].concat())["events"], 1);
+    assert_eq!(ledger.json(&["submit", file])["sheets"][0]["receipt"]["index"], 4);
+    ledger.kill();
+    let data = ledger.folder.path().to_str().unwrap();
+    let audited = timebank(&["audit", "--data", data, "--memory", &format!("{data}/memory")]).output().unwrap();
+    assert!(audited.status.success(), "{}", String::from_utf8_lossy(&audited.stderr));
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl TimeSource for Set {
         Millis(self.0.load(Ordering::SeqCst))
     }
 
-    fn monotonic(&self) -> Duration {
+    fn steady(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
     }
 }

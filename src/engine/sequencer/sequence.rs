@@ -155,7 +155,7 @@ impl Sequence {
     }
 
     fn try_sheets(&mut self, sheets: Vec<(Decoded, SignatureVerdict)>) -> Result<Vec<SheetTrial>, Stop> {
-        let now = match self.clock.stamp() {
+        let now = match self.clock.now() {
             Ok(now) => now.max(self.replay.state.recorded_at()),
             Err(_implausible) => self.replay.state.recorded_at(),
         };

@@ -26,7 +26,7 @@ fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let (jobs, inbox) = mpsc::channel();
     let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
     let published = watch::channel(Published::default()).1;
-    let clock = Clock::start(Box::new(SystemTimeSource::default()), None, None).unwrap();
+    let clock = Clock::start(Box::new(SystemTimeSource), None, None).unwrap();
     let clock = Arc::new(clock);
     let folder = tempfile::tempdir().unwrap();
     let (node, _) = Node::open(Arc::new(MemoryLog::default()), folder.path(), "timebank.example/test").unwrap();
