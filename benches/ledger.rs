@@ -113,7 +113,7 @@ async fn serve(folder: &std::path::Path) -> (SocketAddr, oneshot::Sender<()>, to
             // Dropped at the end of the bench at the latest.
             let _dropped = stopped.await;
         };
-        server::run(listener, ledger, shutdown).await.unwrap();
+        server::run(listener, ledger, || (), shutdown).await.unwrap();
     });
     (address, stop, running)
 }

@@ -108,7 +108,7 @@ fn serve(folder: &Path) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
                 // Dropped at the end of the bench at the latest.
                 let _dropped = stopped.await;
             };
-            server::run(listener, ledger, shutdown).await.unwrap();
+            server::run(listener, ledger, || (), shutdown).await.unwrap();
         });
     });
     (bound.recv().unwrap(), stop, serving)

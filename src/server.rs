@@ -10,6 +10,7 @@ mod entrance;
 mod feed;
 #[allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
 mod generated;
+mod health;
 mod http;
 mod leaving;
 mod limits;
@@ -37,7 +38,7 @@ use self::{
     connections::Connections,
     edge::Spoken,
     feed::Feed,
-    ledger_service_server::{LedgerService, LedgerServiceServer},
+    ledger_service_server::LedgerService,
     limits::{DECODING_MAX, TRIALS_MAX},
     read::READER,
     status::read_status,
@@ -68,13 +69,15 @@ pub(crate) struct Service {
     trying: Arc<Semaphore>,
 }
 
-/// Serves a ledger until `shutdown` completes; what was taken in by then is committed, answered and published.
+/// Serves a ledger until `shutdown` completes; what was taken in by then is committed, answered and published. `serving` is
+/// called once all threads are up.
 ///
 /// # Errors
 /// The transport fails.
 pub async fn run(
     listener: TcpListener,
     ledger: Ledger,
+    serving: impl FnOnce(),
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     let Ledger { node, sequencer, threads, identity, service_key, cosigned, witnesses } = ledger;
@@ -101,19 +104,22 @@ pub async fn run(
     };
     let connections = Connections::new(descriptors::for_connections()?);
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<LedgerServiceServer<Service>>().await;
+    let clock = sequencer.clone();
+    let watching = tokio::spawn(health::begin(health.clone(), move || clock.now().is_ok()).await);
     let expiry = tokio::spawn(submit::expire_holds(sequencer.clone(), node.projection, service_key));
     let workers = worker::start(&service, &health_service, &connections)?;
     drop(service);
+    serving();
     tokio::select! {
         () = shutdown => {}
         () = workers.accept(&listener) => {}
     }
     drop(listener);
-    health.set_not_serving::<LedgerServiceServer<Service>>().await;
+    watching.abort();
+    health::end(&health).await;
     stop.send_replace(true);
     let result = workers.join().await;
-    for task in [Some(expiry), witnessing].into_iter().flatten() {
+    for task in [Some(expiry), Some(watching), witnessing].into_iter().flatten() {
         task.abort();
         let _aborted = task.await;
     }

@@ -117,8 +117,9 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "this ledger was made by `timebank demo`: its keys are no secret, nothing in it is to be taken for real",
         );
     }
-    process::announce(&format!("serving {} on http://{}", folder.display(), listener.local_addr()?));
-    server::run(listener, ledger, process::shutdown()?).await?;
+    let address = listener.local_addr()?;
+    let serving = || process::announce(&format!("serving {} on http://{address}", folder.display()));
+    server::run(listener, ledger, serving, process::shutdown()?).await?;
     Ok(())
 }
 

@@ -21,11 +21,12 @@ use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::{
-    LedgerServiceServer, Service,
+    Service,
     answer::ANSWER_BYTES_MAX,
     call::Calls,
     connections::{Connections, Going, Place},
     edge, entrance, http,
+    ledger_service_server::LedgerServiceServer,
     limits::{
         BLOCKING_THREADS_MAX, CONNECTIONS_WAITING_MAX, FAREWELL, GRACE, HEAD_BYTES_MAX, HEAD_WAIT, HTTP1_BYTES_MAX,
         LIST_MESSAGE_BYTES_MAX, STALL, STREAMS_PER_CONNECTION_MAX, UNTAKEN_MAX, WINDOW_BYTES,
