@@ -12,6 +12,8 @@ use super::{
     wire::{Connection, WINDOW_MAX, announced, head, message, window_update},
 };
 
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+
 /// The largest message that is taken, and what is sent of it by one who never comes to its end.
 const LARGEST: usize = 4 * 1_024 * 1_024 + 512 * 1_024;
 const ALMOST: usize = 4_400_000;
@@ -175,20 +177,16 @@ fn subscribers() -> Vec<Attack> {
             .named("Subscribe from 0 on 100 streams, all of it read"),
         Calls { window: 1_000, then: Then::Hold, ..Calls::unread("/grpc.health.v1.Health/Watch", 50, Vec::new()) }
             .named("5,000 who watch the health"),
-        Calls {
-            ends: false,
-            window: 0,
-            times: 64,
-            ..Calls::unread("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", 20, reflected())
-        }
-        .named("reflection on 2,000 streams, unread"),
+        Calls { body: Arc::new(reflected), ends: false, ..Calls::unread(REFLECTION, 20, Vec::new()) }
+            .named("reflection on 2,000 streams, unread"),
     ]
 }
 
-/// A question for a whole file: a few bytes that are answered with many.
-fn reflected() -> Vec<u8> {
+/// 64 questions for a whole file each: a few bytes that are answered with many.
+fn reflected(_: &mut fastrand::Rng) -> Arc<[u8]> {
     let symbol = b"timebank.v1.LedgerService";
-    [&[0x22, u8::try_from(symbol.len()).unwrap()][..], symbol].concat()
+    let question = [&[0x22, u8::try_from(symbol.len()).unwrap()][..], symbol].concat();
+    message(&question).repeat(64).into()
 }
 
 /// Requests that cost the server memory before they are whole, or more than they weigh when they are.

@@ -14,6 +14,7 @@ pub fn controls() -> Vec<Attack> {
     vec![
         Attack::new("(nothing)", 0, |_| async { Ok(()) }),
         Attack::new("(attackers who only keep the cores busy)", BUSY, |session| async move {
+            session.tally.connections.add(1);
             while !session.is_over() {
                 black_box((0..100_000_u64).fold(0, |sum, number| black_box(sum ^ number)));
                 tokio::task::yield_now().await;

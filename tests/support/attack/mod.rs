@@ -25,21 +25,26 @@ mod support;
 pub mod wire;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{sync::oneshot, task::JoinSet, time::Instant};
 
 /// How long an attacker that was cut off waits before it is back: long enough that a server that cuts it off at once isn't
 /// attacked by connecting alone, which is an attack of its own.
 const BACK_AFTER: Duration = Duration::from_millis(20);
+/// How long the first attacker has to appear on a machine that does something else as well.
+const BEGUN: Duration = Duration::from_secs(20);
+/// When an attack that nobody ends is over.
+const LONGEST: Duration = Duration::from_secs(86_400);
 /// Threads of the attackers: as many as a small machine has.
 const THREADS: usize = 2;
 /// By how much attackers stand back where cores are scarce (`nice`): what they do to a server from elsewhere costs it none
@@ -66,8 +71,8 @@ pub struct Tally {
     pub connections: Count,
     /// Connections that didn't come about.
     pub refused: Count,
-    /// Connections that the server ended.
-    pub cut: Count,
+    /// Connections that the server ended, by what it said.
+    pub cut: Mutex<BTreeMap<String, usize>>,
     pub streams: Count,
     pub answered: Count,
     pub reset: Count,
@@ -76,13 +81,18 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Connections that attackers had or wanted.
+    pub fn tries(&self) -> u64 {
+        self.connections.get() + self.refused.get()
+    }
+
     pub fn summary(&self) -> String {
         let mb = |bytes: &Count| bytes.get() as f64 / 1e6;
         format!(
-            "{} connections ({} refused, {} cut), {} streams ({} answered, {} reset), {:.1} MB out, {:.1} MB in",
+            "{} connections ({} refused, cut off {:?}), {} streams ({} answered, {} reset), {:.1} MB out, {:.1} MB in",
             self.connections.get(),
             self.refused.get(),
-            self.cut.get(),
+            self.cut.lock().unwrap(),
             self.streams.get(),
             self.answered.get(),
             self.reset.get(),
@@ -131,10 +141,11 @@ impl Attack {
         Self { name, attackers, work: Arc::new(move |session| Box::pin(work(session))) }
     }
 
-    /// Begins on threads of its own.
-    pub fn start(&self, address: SocketAddr, seed: u64, length: Duration) -> Running {
+    /// Begins on threads of its own, and comes back once the first attacker is there.
+    pub fn start(&self, address: SocketAddr, seed: u64) -> Running {
         let tally = Arc::new(Tally::default());
         let (attack, counted) = (self.clone(), Arc::clone(&tally));
+        let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(THREADS)
@@ -142,13 +153,22 @@ impl Attack {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(attack.run(address, seed, length, counted));
+            runtime.block_on(async {
+                tokio::select! {
+                    () = attack.run(address, seed, counted) => {}
+                    _ = stopped => {}
+                }
+            });
         });
-        Running { thread, tally }
+        let asked = Instant::now();
+        while self.attackers > 0 && tally.tries() == 0 && asked.elapsed() < BEGUN {
+            std::thread::sleep(BACK_AFTER);
+        }
+        Running { thread, tally, stop }
     }
 
-    async fn run(self, address: SocketAddr, seed: u64, length: Duration, tally: Arc<Tally>) {
-        let until = Instant::now() + length;
+    async fn run(self, address: SocketAddr, seed: u64, tally: Arc<Tally>) {
+        let until = Instant::now() + LONGEST;
         let mut attackers = JoinSet::new();
         for number in 0..self.attackers {
             let (work, tally) = (Arc::clone(&self.work), Arc::clone(&tally));
@@ -156,8 +176,8 @@ impl Attack {
                 let mut rng = fastrand::Rng::with_seed(seed ^ (number as u64) << 32);
                 while Instant::now() < until {
                     let session = Session { address, rng: rng.fork(), until, tally: Arc::clone(&tally) };
-                    if tokio::time::timeout_at(until, work(session)).await.is_ok_and(|ended| ended.is_err()) {
-                        tally.cut.add(1);
+                    if let Err(cut) = work(session).await {
+                        *tally.cut.lock().unwrap().entry(cut.to_string()).or_default() += 1;
                         tokio::time::sleep(BACK_AFTER).await;
                     }
                 }
@@ -177,11 +197,14 @@ fn stand_back() {
 pub struct Running {
     thread: std::thread::JoinHandle<()>,
     tally: Arc<Tally>,
+    stop: oneshot::Sender<()>,
 }
 
 impl Running {
-    /// Waits for its end, when all its connections are gone, and says what it came to.
+    /// Ends it with all its connections, and says what it came to.
     pub fn end(self) -> Arc<Tally> {
+        // One of no attackers is over already.
+        let _over = self.stop.send(());
         self.thread.join().unwrap();
         self.tally
     }

@@ -35,14 +35,24 @@ mod program;
 
 /// The descriptors that login shells and systemd give a process, unless told otherwise.
 const DESCRIPTORS: u32 = 1_024;
-/// The memory of the smallest machines that are rented: 1 GiB, in KiB. The address space is limited, of which a process
-/// has more than it uses.
+/// The memory of the smallest machines that are rented: 1 GiB, in KiB.
 const MEMORY_KIB: u32 = 1_024 * 1_024;
-/// Sheets of the ledger, each of as many events as a sheet may have: 3 MB of a log, more than any window of a connection.
-const SHEETS: usize = 40;
+/// Sheets of the ledger, each of as many events as a sheet may have: 1.4 MB of a log, more than a subscriber is read ahead
+/// for.
+const SHEETS: usize = 20;
 const EVENTS: u16 = 1_000;
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// What of a process is limited to 1 GiB.
+#[derive(Debug, Clone, Copy)]
+pub enum Limit {
+    /// Its address space (`ulimit -v`), of which it has much more than it uses: on two cores the allocator reserves up to
+    /// 16 arenas of 64 MiB, which is all of it.
+    AddressSpace,
+    /// What it may write to (`ulimit -d`), reserved or not: stacks of threads in whole, arenas as far as they are used.
+    Data,
+}
 
 /// A server under limits.
 pub struct Server {
@@ -50,6 +60,12 @@ pub struct Server {
     pub address: SocketAddr,
     said: PathBuf,
     _folder: TempDir,
+}
+
+/// The end of a server that should live.
+pub struct Death {
+    pub status: String,
+    pub words: String,
 }
 
 /// What the system tells of a process, in KiB.
@@ -73,18 +89,22 @@ impl Usage {
 
 impl Server {
     /// Serves a copy of a town's ledger.
-    pub fn start(town: &Town) -> Self {
+    pub fn start(town: &Town, limit: Limit) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let copied = Command::new("cp").arg("-r").arg(town.folder.path()).arg(folder.path().join("data")).status();
         assert!(copied.unwrap().success());
         let data = folder.path().join("data");
-        Self::on(folder, &data)
+        Self::on(folder, &data, limit)
     }
 
-    fn on(folder: TempDir, data: &Path) -> Self {
+    fn on(folder: TempDir, data: &Path, limit: Limit) -> Self {
         let said = folder.path().join("said");
+        let memory = match limit {
+            Limit::AddressSpace => "-v",
+            Limit::Data => "-d",
+        };
         let script = format!(
-            "ulimit -n {DESCRIPTORS}; ulimit -v {MEMORY_KIB}; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\""
+            "ulimit -n {DESCRIPTORS}; ulimit {memory} {MEMORY_KIB}; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\""
         );
         let mut command = program::shell(&script);
         command.arg(data).stdout(Stdio::piped()).stderr(std::fs::File::create(&said).unwrap());
@@ -101,11 +121,14 @@ impl Server {
         Usage::of(self.process.id())
     }
 
-    /// How it died, and its last words; nothing while it lives.
-    pub fn death(&mut self) -> Option<String> {
-        let status = self.process.try_wait().unwrap()?;
+    /// How it died, and what it said of it; nothing while it lives.
+    pub fn death(&mut self) -> Option<Death> {
+        let status = self.process.try_wait().unwrap()?.to_string();
         let said = std::fs::read_to_string(&self.said).unwrap_or_default();
-        Some(format!("{status}: {}", said.lines().next_back().unwrap_or_default()))
+        // What follows a panic or an allocation that failed is about backtraces.
+        let telling = ["memory allocation", "panicked", "stopping"];
+        let line = said.lines().rev().find(|line| telling.iter().any(|word| line.contains(word)));
+        Some(Death { status, words: line.or(said.lines().next_back()).unwrap_or_default().to_owned() })
     }
 
     /// Begins to look how much it uses at the most.
@@ -166,7 +189,7 @@ impl Town {
     /// A ledger of a station, 1,000 residents who were paid an hour each, and a few dozen long sheets.
     pub fn build() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::on(tempfile::tempdir().unwrap(), folder.path());
+        let server = Server::on(tempfile::tempdir().unwrap(), folder.path(), Limit::Data);
         let KeyFile { key: operator, origin } = KeyFile::read(&folder.path().join("operator.key")).unwrap();
         let sheet = proto::Sheet::default();
         let mut town = Self { folder, origin, operator, sheet, entry: 0, services: 2, cursors: Vec::new() };

@@ -19,7 +19,7 @@ const BUSY: usize = 8;
 const SLOW: Duration = Duration::from_secs(1);
 /// A request for what everybody may have.
 const CHECKPOINT: &[u8] = b"GET /checkpoint HTTP/1.1\r\nHost: localhost\r\n\r\n";
-const BUNDLE: &[u8] = b"GET /tile/entries/000.p/40 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const BUNDLE: &[u8] = b"GET /tile/entries/000.p/20 HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const UPGRADES: [&[u8]; 3] = [
     b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
@@ -43,7 +43,9 @@ pub fn attacks() -> Vec<Attack> {
         Attack::new("HTTP/1.1 pipelined, answers unread", BUSY, |session| pipelined(session, CHECKPOINT)),
         Attack::new("bundles of entries by HTTP/1.1, pipelined, unread", SOME, |session| pipelined(session, BUNDLE)),
         Attack::new("checkpoints by HTTP/1.1, as fast as they come", BUSY, |session| asked(session, CHECKPOINT)),
-        Attack::new("bundles of entries by HTTP/1.1, as fast as they come", BUSY, |session| asked(session, BUNDLE)),
+        Attack::new("bundles of entries by HTTP/1.1, the next asked for before one is read", BUSY, |session| {
+            asked(session, BUNDLE)
+        }),
         Attack::new("upgrades to websocket, h2c and TLS", BUSY, upgrades),
         Attack::new("garbage, half open", SOME, garbage),
         Attack::new("connections opened and closed", SOME, opened_and_closed),

@@ -35,8 +35,11 @@ pub const WINDOW_MAX: u32 = 0x7fff_ffff;
 const WINDOW_AT_FIRST: u32 = 65_535;
 /// The largest payload of a frame that everybody takes.
 pub const PAYLOAD_MAX: usize = 16_384;
-/// Bytes that are handed to the socket at once: 16 frames, few enough system calls to fill a loopback.
-const CHUNK_BYTES: usize = 16 * PAYLOAD_MAX;
+/// What of a body is handed to the socket at once, frames and bytes: system calls are few enough to fill a loopback.
+const FRAMES_AT_ONCE: usize = 1_024;
+const BYTES_AT_ONCE: usize = 256 * 1_024;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 64 * 1_024;
 /// How long a connection has to come about.
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long the server's settings are waited for before an attack goes on without them.
@@ -189,6 +192,8 @@ pub struct Connection {
     allowed: Option<usize>,
     next: u32,
     taken: u32,
+    /// How many bytes go into a DATA frame.
+    payload: usize,
 }
 
 impl Connection {
@@ -208,6 +213,7 @@ impl Connection {
             allowed: None,
             next: 1,
             taken: 0,
+            payload: PAYLOAD_MAX,
         };
         let settings = frame(SETTINGS, 0, 0, &setting(INITIAL_WINDOW_SIZE, window));
         let room = window_update(0, WINDOW_MAX - WINDOW_AT_FIRST);
@@ -217,6 +223,12 @@ impl Connection {
             connection.read_until(until).await?;
         }
         Ok(connection)
+    }
+
+    /// Has bodies sent in frames of so many bytes.
+    pub fn in_frames_of(mut self, bytes: usize) -> Self {
+        self.payload = bytes;
+        self
     }
 
     /// Streams that neither side has ended.
@@ -253,20 +265,32 @@ impl Connection {
         self.streams.remove(&stream);
     }
 
-    /// Sends of a body what there is credit for, at most a chunk, and says how much that was; nothing where the stream is no
-    /// more.
+    /// How many bytes the server would take of a stream now; nothing where the stream is no more.
+    pub fn credit(&self, stream: u32) -> Option<usize> {
+        self.streams.get(&stream).map(|credit| usize::try_from(self.credit.min(*credit)).unwrap_or(0))
+    }
+
+    pub fn spend(&mut self, stream: u32, bytes: usize) {
+        let spent = i64::try_from(bytes).unwrap();
+        self.credit -= spent;
+        if let Some(credit) = self.streams.get_mut(&stream) {
+            *credit -= spent;
+        }
+    }
+
+    /// Sends of a body what there is credit for, as much as is handed over at once, and says how much that was; nothing
+    /// where the stream is no more.
     pub async fn pour(&mut self, stream: u32, body: &[u8], end: bool) -> io::Result<Option<usize>> {
-        let Some(credit) = self.streams.get_mut(&stream) else { return Ok(None) };
-        let room = usize::try_from(self.credit.min(*credit)).unwrap_or(0).min(CHUNK_BYTES).min(body.len());
+        let Some(credit) = self.credit(stream) else { return Ok(None) };
+        let room = credit.min(self.payload * FRAMES_AT_ONCE).min(BYTES_AT_ONCE).min(body.len());
         if room == 0 {
             return Ok(Some(0));
         }
-        let spent = i64::try_from(room).unwrap();
-        *credit -= spent;
-        self.credit -= spent;
-        let (mut chunk, mut rest) = (Vec::with_capacity(room + 9 * 16), &body[..room]);
+        self.spend(stream, room);
+        let mut chunk = Vec::with_capacity(room + 9 * room.div_ceil(self.payload));
+        let mut rest = &body[..room];
         while !rest.is_empty() {
-            let (payload, later) = rest.split_at(PAYLOAD_MAX.min(rest.len()));
+            let (payload, later) = rest.split_at(self.payload.min(rest.len()));
             let flags = if end && later.is_empty() && room == body.len() { END_STREAM } else { 0 };
             add_frame(&mut chunk, DATA, flags, stream, payload);
             rest = later;
@@ -331,7 +355,7 @@ impl Connection {
     }
 
     fn take_in(&mut self) -> io::Result<()> {
-        let mut buffer = [0; CHUNK_BYTES / 4];
+        let mut buffer = [0; READ_BYTES];
         let read = read_now(&self.socket, &mut buffer)?;
         self.tally.received.add(read);
         let mut bytes = &buffer[..read];
@@ -370,7 +394,8 @@ impl Connection {
             SETTINGS if flags & ACK == 0 => self.take_settings(payload),
             PING if flags & ACK == 0 => add_frame(&mut self.replies, PING, ACK, 0, payload),
             WINDOW_UPDATE => {
-                let bytes = i64::from(u32::from_be_bytes(payload.try_into().map_err(|_| gone())?));
+                let Ok(bytes) = payload.try_into().map(u32::from_be_bytes) else { return Err(gone()) };
+                let bytes = i64::from(bytes);
                 if stream == 0 {
                     self.credit += bytes;
                 } else if let Some(credit) = self.streams.get_mut(&stream) {
@@ -381,7 +406,11 @@ impl Connection {
                 self.tally.reset.add(1);
                 self.forget(stream);
             }
-            GOAWAY => return Err(gone()),
+            GOAWAY => {
+                let code = payload.get(4..8).unwrap_or_default();
+                let words = String::from_utf8_lossy(payload.get(8..).unwrap_or_default());
+                return Err(io::Error::other(format!("GOAWAY {code:?} {words}")));
+            }
             DATA | HEADERS | CONTINUATION => {
                 self.skip = length(frame);
                 if kind == DATA {
