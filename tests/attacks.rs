@@ -1,0 +1,161 @@
+//! What strangers do to the port starves nobody: every kind of attack for a moment, with an honest client beside it.
+//! `cargo bench --bench attacks` is the long form, one attack at a time.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
+
+#[path = "support/attack/mod.rs"]
+mod attack;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use attack::{
+    Attack,
+    honest::{Delays, Honest, Seen},
+    server::{Limit, Server, Town},
+};
+
+/// How long the honest client is alone before each group, and how long beside it: 50 balances and 50 submits a second.
+const ALONE: Duration = Duration::from_millis(800);
+const BESIDE: Duration = Duration::from_millis(1_600);
+/// By how many times the slowest hundredth of honest calls may be slower beside an attack than without.
+const SLOWER_MAX: u32 = 5;
+/// Below this a delay says nothing: a thread that is ready waits as long for a core while three others are, which attackers
+/// from elsewhere would not be.
+const TELLABLE: Duration = Duration::from_millis(4);
+/// How often a group is tried whose first try was slow: the median of the tries counts, since one of them may have met
+/// something else on the machine.
+const TRIES: usize = 3;
+/// How long memory has to be given back, and how much more than before may be held then, in hundredths.
+const BACK_AFTER: Duration = Duration::from_secs(10);
+const BACK_WITHIN: u64 = 20;
+
+/// Attacks that go on at the same time, by words of their names.
+const GROUPS: [(&str, &[&str]); 11] = [
+    ("sockets that say little", &["say nothing", "halves of", "never ask", "heads, a byte", "10^14"]),
+    ("HTTP/1.1 and garbage", &["by HTTP/1.1, p", "HTTP/1.1 pipelined", "upgrades", "garbage", "opened and closed"]),
+    ("frames that weigh nothing", &["65,535 DATA", "empty DATA", "padding", "WINDOW_UPDATE", "unknown kinds"]),
+    ("heads", &["CONTINUATION", "HPACK", "15 KB of headers", "trailers"]),
+    ("PING, SETTINGS, resets", &["PING", "SETTINGS", "rapid reset", "more streams", "in no order", "bits flipped"]),
+    (
+        "subscribers",
+        &["Subscribe from 0, a byte", "100 streams of 50", "1,000 streams of 10", "who wait", "watch the health"],
+    ),
+    ("requests that don't end", &["sent on 100 streams", "then a byte a second", "announced", "DryRun, a byte"]),
+    ("messages of nothing", &["empty events", "SubmitList of 2.3", "DryRun of 2.3"]),
+    ("one recorded sheet", &["60 times", "again and again", "each sheet refused"]),
+    (
+        "answers that nobody takes",
+        &["GetEntry", "GetReceipt", "GetRecords", "ListAccounts", "bundles of entries by HTTP/2"],
+    ),
+    ("floods", &["DryRun of 16,000", "Submit of one", "cursors", "far ahead", "GetStateDigest", "there aren't"]),
+];
+
+#[test]
+fn attacks_neither_end_the_process_nor_starve_the_honest_nor_keep_memory() {
+    attack::raise_descriptors();
+    let town = Arc::new(Town::build());
+    let all = attack::all(&town);
+    let mut wrong = Vec::new();
+    for (name, words) in GROUPS {
+        let chosen = chosen(&all, words);
+        let begun = Instant::now();
+        let found = check(&chosen, &town);
+        eprintln!("{name}: {} attacks, {:.1} s, {found:?}", chosen.len(), begun.elapsed().as_secs_f64());
+        wrong.extend(found.into_iter().map(|found| format!("{name}: {found}")));
+    }
+    assert!(wrong.is_empty(), "beside attacks\n{}", wrong.join("\n"));
+}
+
+/// The attacks whose names hold some of the words; each of the words is in a name.
+fn chosen(all: &[Attack], words: &[&str]) -> Vec<Attack> {
+    for word in words {
+        assert!(all.iter().any(|attack| attack.name.contains(word)), "no attack is named {word}");
+    }
+    all.iter().filter(|attack| words.iter().any(|word| attack.name.contains(word))).cloned().collect()
+}
+
+/// What is wrong beside attacks: everything but slowness at once, that only in most of some tries.
+fn check(attacks: &[Attack], town: &Arc<Town>) -> Vec<String> {
+    let mut slow = Vec::new();
+    for tried in 1..=TRIES {
+        let found = attempt(attacks, town);
+        if !found.wrong.is_empty() {
+            return found.wrong;
+        }
+        match found.slow {
+            Some(found) => slow.push(found),
+            None if tried - slow.len() > slow.len() => return Vec::new(),
+            None => {}
+        }
+        if slow.len() > TRIES / 2 {
+            break;
+        }
+    }
+    slow
+}
+
+struct Found {
+    wrong: Vec<String>,
+    slow: Option<String>,
+}
+
+fn attempt(attacks: &[Attack], town: &Arc<Town>) -> Found {
+    let mut server = Server::start(town, Limit::Data);
+    let honest = Honest::connect(server.address, town);
+    let alone = honest.work(ALONE);
+    assert_eq!(alone.failed(), 0, "nobody attacks yet: {:?}", alone.failures);
+    let before = server.usage().unwrap().resident;
+    let running: Vec<_> = attacks.iter().map(|attack| attack.start(server.address, 1)).collect();
+    let beside = honest.work(BESIDE);
+    for running in running {
+        let tally = running.end();
+        assert!(tally.tries() > 0, "an attack that never was: {}", tally.summary());
+    }
+    let mut wrong: Vec<String> = beside.failures.iter().map(|(why, times)| format!("{times} x {why}")).collect();
+    wrong.extend(server.death().map(|death| format!("the process died, {}: {}", death.status, death.words)));
+    if wrong.is_empty() {
+        wrong.extend(kept(&server, before));
+    }
+    Found { wrong, slow: slower(&alone, &beside) }
+}
+
+/// How much memory is still held when it should be given back.
+fn kept(server: &Server, before: u64) -> Option<String> {
+    let until = Instant::now() + BACK_AFTER;
+    loop {
+        let after = server.usage()?.resident;
+        if after <= before * (100 + BACK_WITHIN) / 100 {
+            return None;
+        }
+        if Instant::now() >= until {
+            return Some(format!("{} MB are still held, {} were before", after >> 10, before >> 10));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// How honest calls are slower beside an attack than may be.
+fn slower(alone: &Seen, beside: &Seen) -> Option<String> {
+    let slower = |what: &str, alone: &Delays, beside: &Delays| {
+        let (alone, beside) = (alone.at(99), beside.at(99));
+        let is_slow = beside > alone.max(TELLABLE) * SLOWER_MAX;
+        is_slow.then(|| format!("the slowest of {what} take {beside:.1?}, {alone:.1?} without"))
+    };
+    slower("balances", &alone.balances, &beside.balances).or_else(|| slower("submits", &alone.submits, &beside.submits))
+}
+
+#[test]
+fn slowness_is_seen() {
+    let seen = |ms: u64| Seen { balances: Delays::of([Duration::from_millis(ms)]), ..Seen::default() };
+    let check = |alone, beside, expected: bool| {
+        assert_eq!(slower(&seen(alone), &seen(beside)).is_some(), expected, "{alone} ms, then {beside} ms");
+    };
+    check(10, 50, false);
+    check(10, 51, true);
+    check(1, 20, false);
+    check(1, 21, true);
+    check(0, 5_000, true);
+}
