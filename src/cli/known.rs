@@ -12,7 +12,10 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    engine::store::{atomic_write, private_folder},
+    engine::{
+        now,
+        store::{atomic_write, private_folder},
+    },
     format::proto,
 };
 
@@ -29,7 +32,7 @@ const AHEAD_MS: i64 = 600_000;
 
 /// Keeps what a server says of its ledger. Where that can't be kept, only offline work lacks it.
 pub(super) fn remember(folder: &Path, status: &proto::GetStatusResponse) {
-    let is_ahead = status.recorded_at_ms > jiff::Timestamp::now().as_millisecond().saturating_add(AHEAD_MS);
+    let is_ahead = status.recorded_at_ms > now::wall().as_millisecond().saturating_add(AHEAD_MS);
     // Nothing that changes with every entry: so the file is seldom written.
     let kept = proto::GetStatusResponse {
         origin: status.origin.clone(),

@@ -333,12 +333,12 @@ fn make_again(
     if projections {
         own.save(&replay.still(), &own.projection.heads()).map_err(OpenError::from)?;
         let old = folder.join("projections");
-        let moved = if old.exists() { rename(&old, work.join("damaged")) } else { Ok(()) };
+        let moved = if old.exists() { rename(&old, &work.join("damaged")) } else { Ok(()) };
         match moved {
             // A file system of its own, into which nothing is moved: the next start makes everything again.
             Err(error) if is_a_mount(&error) => empty(&old).map_err(|source| FsckError::Io { path: old, source })?,
             moved => {
-                moved.and_then(|()| rename(work.join("own"), &old)).map_err(io)?;
+                moved.and_then(|()| rename(&work.join("own"), &old)).map_err(io)?;
             }
         }
         repaired(findings, Part::Tree);

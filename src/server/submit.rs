@@ -1,10 +1,6 @@
 //! Submissions: one, many, tried only; and the service key's own.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::DecodeError;
