@@ -28,6 +28,10 @@ use timebank::{
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_stream::StreamExt;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Signers of the sheets: the staff of a district.
 const SIGNERS: usize = 20;
 /// Accounts that transfers go between.

@@ -13,6 +13,7 @@ pub mod progress;
 pub mod projection;
 pub mod replay;
 mod saver;
+pub(crate) mod seldom;
 pub mod sequencer;
 pub mod store;
 pub mod tree;

@@ -22,6 +22,7 @@ mod status;
 mod stream;
 mod submit;
 mod turns;
+mod weight;
 mod worker;
 
 use std::{net::SocketAddr, sync::Arc};

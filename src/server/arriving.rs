@@ -22,6 +22,9 @@ use super::{
 /// What stands before each message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
+/// The head of a frame of HTTP/2.
+const FRAME_BYTES: usize = 9;
+
 /// What a method takes.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
@@ -131,6 +134,7 @@ impl Arriving {
     /// Takes in what came. A message that came in one piece, as small ones do, stays as it is.
     fn receive(&mut self, bytes: &Bytes) -> Result<(), Status> {
         self.next_by = Instant::now() + STALL;
+        self.call.connection().weight().credit(bytes.len() + FRAME_BYTES);
         if let Some([_, length @ ..]) = bytes.first_chunk::<PREFIX>().filter(|_| self.buffer.is_empty()) {
             let length = u32::from_be_bytes(*length) as usize;
             if bytes.len() == PREFIX + length {

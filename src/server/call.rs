@@ -108,7 +108,7 @@ impl Call {
 
     /// Holds what every call takes, and its head.
     pub(super) fn begin(&self, head_bytes: usize) -> Result<(), NoRoom> {
-        let busy = self.0.connection.begin();
+        let busy = self.0.connection.begin()?;
         let base = self.0.connection.charge(CALL_BYTES + head_bytes)?;
         let mut state = self.state();
         (state.base, state.busy) = (Some(base), Some(busy));

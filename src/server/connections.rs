@@ -16,18 +16,31 @@ use tokio::{
     time::Instant,
 };
 
-use super::limits::{CLOSING_MAX, CONNECTION_BYTES_MAX, CONNECTIONS_MIN, EDGE_BYTES_MAX, SUBSCRIBERS_MAX};
+use super::{
+    descriptors::Room,
+    limits::{CALLS_MAX, CONNECTION_BYTES_MAX, EDGE_BYTES_MAX, LITTLE_BYTES, SUBSCRIBERS_MAX},
+    weight::{CALL_CREDIT, Weight},
+};
 
 /// How long somebody who is over the budget's end waits before the next look, where nothing says when there is room.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// For how long a byte counts as held that is taken this moment.
+const AT_ONCE_MS: u64 = 1_000;
+
 /// All connections of a service. Copies share them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connections(Arc<Shared>);
 
-#[derive(Debug)]
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections").field("most", &self.0.most).finish_non_exhaustive()
+    }
+}
+
 struct Shared {
-    started: Instant,
+    /// Milliseconds since some moment.
+    now_ms: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Most connections that are kept.
     most: usize,
     /// Descriptors for them, with some for those that are on their way out.
@@ -42,12 +55,15 @@ struct Table {
     /// Those that are open, without those that were told to go.
     open: usize,
     subscribers: usize,
+    /// Calls under way, and those of them of connections that were told to go.
+    calls: usize,
+    leaving_calls: usize,
     /// Bytes held by all.
     held: usize,
     /// Bytes of these by connections that were told to go.
     leaving: usize,
-    /// Connections told to go since it was last asked.
-    sent_away: u64,
+    /// Whether connections were told to go since it was last asked.
+    have_sent_away: bool,
 }
 
 /// What is known of one connection.
@@ -88,6 +104,8 @@ struct Member {
     number: u64,
     /// Somebody may find room now.
     room: Notify,
+    /// What it sends beside requests.
+    weight: Mutex<Weight>,
 }
 
 /// An open connection: its place is given back when this goes.
@@ -124,12 +142,18 @@ pub(super) struct Busy(Connection);
 pub(super) struct Subscriber(Connection);
 
 impl Connections {
-    /// A table for at most so many connections.
-    pub(super) fn new(most: usize) -> Self {
+    /// A table for as many connections as there is room for.
+    pub(super) fn new(room: Room) -> Self {
+        let started = Instant::now();
+        Self::in_time(room, move || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// The same, in a time of one's own.
+    fn in_time(Room { connections, closing }: Room, now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
-            started: Instant::now(),
-            most: most.max(CONNECTIONS_MIN),
-            places: Arc::new(Semaphore::new(most.max(CONNECTIONS_MIN) + CLOSING_MAX)),
+            now_ms: Box::new(now_ms),
+            most: connections,
+            places: Arc::new(Semaphore::new(connections + closing)),
             table: Mutex::default(),
         }))
     }
@@ -164,7 +188,8 @@ impl Connections {
             told: Arc::new(told),
         };
         table.accounts.insert(number, account);
-        let connection = Connection(Arc::new(Member { all: self.clone(), number, room: Notify::new() }));
+        let (room, weight) = (Notify::new(), Mutex::new(Weight::new(Instant::now())));
+        let connection = Connection(Arc::new(Member { all: self.clone(), number, room, weight }));
         Place { connection, told: hear, _descriptor: descriptor }
     }
 
@@ -173,13 +198,13 @@ impl Connections {
         self.table().make_place();
     }
 
-    /// How many were told to go since this was last asked.
-    pub(super) fn sent_away(&self) -> u64 {
-        std::mem::take(&mut self.table().sent_away)
+    /// Whether any were told to go since this was last asked.
+    pub(super) fn have_sent_away(&self) -> bool {
+        std::mem::take(&mut self.table().have_sent_away)
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        (self.0.now_ms)()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -188,6 +213,10 @@ impl Connections {
 }
 
 impl Account {
+    fn is_gone(&self) -> bool {
+        !self.open && self.held == 0 && self.calls == 0
+    }
+
     /// What it does, from the least up.
     fn standing(&self) -> u8 {
         match (self.asked, self.calls) {
@@ -202,9 +231,10 @@ impl Account {
         if self.standing() == 1 { Going::Quietly } else { Going::AtOnce }
     }
 
-    /// How long all its bytes together were held, in byte x ms.
+    /// How long all its bytes together were held, in byte x ms. A second more counts for each: whoever took most of it this
+    /// very moment stands in the way more than whoever holds little for some time.
     fn stood_in_the_way(&self, now_ms: u64) -> u128 {
-        (u128::from(now_ms) * self.held as u128).saturating_sub(self.weight)
+        (u128::from(now_ms.saturating_add(AT_ONCE_MS)) * self.held as u128).saturating_sub(self.weight)
     }
 }
 
@@ -222,43 +252,74 @@ impl Table {
         let Some(account) = self.accounts.get_mut(&number) else { return };
         if account.go.is_none() {
             self.leaving += account.held;
+            self.leaving_calls += account.calls;
             self.open -= usize::from(account.open);
-            self.sent_away += 1;
+            self.have_sent_away = true;
         }
         account.go = Some(how);
         account.told.send_replace(Some(how));
     }
 
-    /// Makes room for so many bytes of a connection, at the cost of whoever stood in the way longest.
+    /// The connection goes that has most of something, if that is more than twice what this one would have: those who have
+    /// about the same would send each other away for ever.
+    fn make_way(&mut self, number: u64, of: impl Fn(&Account) -> usize) -> Option<()> {
+        let own = self.accounts.get(&number).map_or(0, &of) + 1;
+        let candidates = self.accounts.iter().filter(|(_, account)| account.go.is_none());
+        let most = candidates.max_by_key(|(_, account)| of(account)).map(|(number, account)| (*number, of(account)));
+        let (most, _) = most.filter(|(_, most)| *most > 2 * own)?;
+        self.send_away(most, Going::AtOnce);
+        Some(())
+    }
+
+    /// Makes room for so many bytes of a connection, at the cost of whoever stood in the way longest, if that is more than
+    /// twice as long as this one would.
     fn make_room(&mut self, number: u64, bytes: usize, now_ms: u64) -> Result<(), NoRoom> {
+        let own = self.accounts.get(&number).map_or(0, |account| account.stood_in_the_way(now_ms));
+        let own = own + bytes as u128 * u128::from(AT_ONCE_MS);
         while self.held - self.leaving + bytes > EDGE_BYTES_MAX {
-            let candidates = self.accounts.iter().filter(|(_, account)| account.go.is_none() && account.held > 0);
-            let longest = candidates.max_by_key(|(_, account)| (account.stood_in_the_way(now_ms), account.held));
-            match longest.map(|(longest, _)| *longest) {
-                Some(longest) if longest != number => self.send_away(longest, Going::AtOnce),
-                Some(_) | None => return Err(NoRoom::Service),
-            }
+            let candidates = self.accounts.iter().filter(|(_, account)| account.go.is_none());
+            let stood = candidates.map(|(number, account)| (account.stood_in_the_way(now_ms), *number));
+            let (_, longest) = stood.max().filter(|(stood, _)| *stood > 2 * own).ok_or(NoRoom::Service)?;
+            self.send_away(longest, Going::AtOnce);
         }
-        // What those who were told to go still hold is gone in a moment; so much of it and no more is lent meanwhile.
-        if self.held + bytes > EDGE_BYTES_MAX + CONNECTION_BYTES_MAX { Err(NoRoom::Service) } else { Ok(()) }
+        // What those who were told to go still hold is gone in a moment. Meanwhile some is lent, the more the less somebody
+        // holds: whoever takes large answers would have lent it all before it is there again.
+        let own = self.accounts.get(&number).map_or(0, |account| account.held) + bytes;
+        let lent = CONNECTION_BYTES_MAX / LITTLE_BYTES * LITTLE_BYTES.saturating_sub(own);
+        if self.held + bytes > EDGE_BYTES_MAX + lent { Err(NoRoom::Service) } else { Ok(()) }
     }
 
     /// Nothing is kept of a connection that is gone with all that it held.
     fn forget_if_gone(&mut self, number: u64) {
-        if self.accounts.get(&number).is_some_and(|account| !account.open && account.held == 0) {
+        if self.accounts.get(&number).is_some_and(Account::is_gone) {
             self.accounts.remove(&number);
         }
     }
 }
 
 impl Connection {
-    /// It asked something.
-    pub(super) fn begin(&self) -> Busy {
-        self.update(|account| {
-            account.asked = true;
+    /// It asked something. Where too much is under way, the connection goes that has most of it, if that isn't this one.
+    pub(super) fn begin(&self) -> Result<Busy, NoRoom> {
+        self.weight().credit(CALL_CREDIT);
+        let now = self.0.all.now_ms();
+        let mut table = self.0.all.table();
+        if table.calls - table.leaving_calls >= CALLS_MAX {
+            table.make_way(self.0.number, |account| account.calls).ok_or(NoRoom::Service)?;
+        }
+        table.calls += 1;
+        if let Some(account) = table.accounts.get_mut(&self.0.number) {
+            (account.asked, account.active_ms) = (true, now);
             account.calls += 1;
-        });
-        Busy(self.clone())
+            if account.go.is_some() {
+                table.leaving_calls += 1;
+            }
+        }
+        Ok(Busy(self.clone()))
+    }
+
+    /// What it sends, weighed against what it asks.
+    pub(super) fn weight(&self) -> MutexGuard<'_, Weight> {
+        self.0.weight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// So many bytes of its answers are on their way.
@@ -335,13 +396,7 @@ impl Connection {
     pub(super) fn subscribe(&self) -> Option<Subscriber> {
         let mut table = self.0.all.table();
         if table.subscribers >= SUBSCRIBERS_MAX {
-            let own = table.accounts.get(&self.0.number).map_or(0, |account| account.subscribers);
-            let candidates = table.accounts.iter().filter(|(_, account)| account.go.is_none());
-            let most = candidates.max_by_key(|(_, account)| account.subscribers);
-            match most.map(|(number, account)| (*number, account.subscribers)) {
-                Some((number, most)) if most > own + 1 => table.send_away(number, Going::AtOnce),
-                Some(_) | None => return None,
-            }
+            table.make_way(self.0.number, |account| account.subscribers)?;
         }
         table.subscribers += 1;
         if let Some(account) = table.accounts.get_mut(&self.0.number) {
@@ -357,10 +412,11 @@ impl Drop for Place {
         let mut table = all.table();
         if let Some(account) = table.accounts.get_mut(number) {
             account.open = false;
-            let (held, going) = (account.held, account.go.is_some());
+            let (held, calls, going) = (account.held, account.calls, account.go.is_some());
             if !going {
                 // From now on it goes away by itself.
                 account.go = Some(Going::AtOnce);
+                table.leaving_calls += calls;
                 table.leaving += held;
                 table.open -= 1;
             }
@@ -371,7 +427,18 @@ impl Drop for Place {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.update(|account| account.calls -= 1);
+        let Member { all, number, .. } = &*self.0.0;
+        let now = all.now_ms();
+        let mut table = all.table();
+        table.calls -= 1;
+        if let Some(account) = table.accounts.get_mut(number) {
+            account.calls -= 1;
+            account.active_ms = now;
+            if account.go.is_some() {
+                table.leaving_calls -= 1;
+            }
+        }
+        table.forget_if_gone(*number);
     }
 }
 
@@ -417,7 +484,7 @@ impl Drop for Charge {
         if self.bytes == 0 {
             return;
         }
-        let Member { all, number, room } = &*self.connection.0;
+        let Member { all, number, room, .. } = &*self.connection.0;
         let mut table = all.table();
         table.held -= self.bytes;
         if let Some(account) = table.accounts.get_mut(number) {

@@ -20,6 +20,9 @@ pub(super) const EDGE_BYTES_MAX: usize = 128 * 1_024 * 1_024;
 /// Bytes of one connection, a quarter of all: a stream of small sheets keeps 50,000 events under way with it, twice what a
 /// commit takes.
 pub(super) const CONNECTION_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Whoever holds less than this is lent some of what others are about to give back, the more the less it is: a call that asks
+/// a balance finds 8 MiB that a call for the largest entry doesn't.
+pub(super) const LITTLE_BYTES: usize = 1_024 * 1_024;
 /// What a call takes by itself: its task, its head and HTTP/2's own state of it (15 KB of a quiet stream were measured).
 pub(super) const CALL_BYTES: usize = 16 * 1_024;
 /// What an event takes from the moment it is decoded until its receipt is taken, beside its own bytes: 256 decoded, and a
@@ -50,13 +53,16 @@ pub(super) const DESCRIPTORS_RESERVED: usize = 128;
 /// Connections that wait for a thread to take them: beyond it they wait in the kernel.
 pub(super) const CONNECTIONS_WAITING_MAX: usize = 64;
 
+/// Calls under way on all connections: twice as many as there are connections, and what two cores begin in 10 ms, in which
+/// nobody else has a turn. Beyond it the connection goes that has most of them.
+pub(super) const CALLS_MAX: usize = 1_024;
 /// Calls under way on one connection. More wait at the client, as HTTP/2 has it.
 pub(super) const STREAMS_PER_CONNECTION_MAX: u32 = 100;
 /// Bytes of a connection that arrived and nobody has read: what HTTP/2 lets a client send ahead, for one call and for all.
 pub(super) const WINDOW_BYTES: u32 = 128 * 1_024;
 /// Bytes of a connection that are worked off at a time, before others of its thread have their turn: less than a
 /// millisecond, even of nothing but pings.
-pub(super) const TURN_BYTES: usize = 64 * 1_024;
+pub(super) const TURN_BYTES: usize = 16 * 1_024;
 /// Bytes of a request's head, names and values with 32 for each, as HTTP/2 counts them.
 pub(super) const HEAD_BYTES_MAX: u32 = 16 * 1_024;
 /// Bytes of a head of HTTP/1.1, and of what comes before it is looked at: the least that hyper takes.
@@ -75,6 +81,8 @@ pub(super) const DECODED_TOGETHER_BYTES: usize = 256 * 1_024;
 /// Threads that decode messages: one of the two of a small machine is left to everybody else.
 pub(super) const DECODING_MAX: usize = 1;
 
+/// How long such a thread waits for more to do.
+pub(super) const BLOCKING_THREAD_WAIT: Duration = Duration::from_secs(1);
 /// Blocking threads of each of the server's runtimes: all lanes of reads, and whoever decodes, with some to spare.
 pub(super) const BLOCKING_THREADS_MAX: usize = 16;
 

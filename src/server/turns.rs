@@ -3,24 +3,30 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep},
+};
 
-use super::limits::TURN_BYTES;
+use super::{connections::Connection, limits::TURN_BYTES};
 
-/// A stream whose reader is interrupted after every [`TURN_BYTES`]. HTTP/2 works off whatever there is to be read before it
-/// does anything else: of pings alone, 130,000 at a time without this.
+/// A stream whose reader is interrupted after every [`TURN_BYTES`], and left alone for a while where what it reads is mostly
+/// no request. HTTP/2 works off whatever there is to be read before it does anything else: of pings alone, 130,000 at a time
+/// without this.
 #[derive(Debug)]
 pub(super) struct Turns<S> {
     stream: Pin<Box<S>>,
+    connection: Connection,
     read: usize,
+    alone: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Turns<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream: Box::pin(stream), read: 0 }
+    pub(super) fn new(stream: S, connection: Connection) -> Self {
+        Self { stream: Box::pin(stream), connection, read: 0, alone: None }
     }
 }
 
@@ -30,6 +36,10 @@ impl<S: AsyncRead> AsyncRead for Turns<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(alone) = &mut self.alone {
+            ready!(alone.as_mut().poll(context));
+            self.alone = None;
+        }
         if self.read >= TURN_BYTES {
             self.read = 0;
             context.waker().wake_by_ref();
@@ -37,7 +47,15 @@ impl<S: AsyncRead> AsyncRead for Turns<S> {
         }
         let before = buffer.filled().len();
         let read = self.stream.as_mut().poll_read(context, buffer);
-        self.read = if read.is_pending() { 0 } else { self.read + buffer.filled().len() - before };
+        if read.is_pending() {
+            self.read = 0;
+            return Poll::Pending;
+        }
+        let bytes = buffer.filled().len() - before;
+        self.read += bytes;
+        let now = Instant::now();
+        let late = self.connection.weight().read(bytes, now);
+        self.alone = late.map(|late| Box::pin(tokio::time::sleep_until(now + late)));
         read
     }
 }

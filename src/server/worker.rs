@@ -14,7 +14,6 @@ use tokio::{
     runtime::Builder,
     sync::{mpsc, watch},
     task::JoinSet,
-    time::Instant,
 };
 use tokio_io_timeout::TimeoutWriter;
 use tonic::service::Routes;
@@ -28,20 +27,22 @@ use super::{
     edge, entrance, http,
     ledger_service_server::LedgerServiceServer,
     limits::{
-        BLOCKING_THREADS_MAX, CONNECTIONS_WAITING_MAX, FAREWELL, GRACE, HEAD_BYTES_MAX, HEAD_WAIT, HTTP1_BYTES_MAX,
-        LIST_MESSAGE_BYTES_MAX, STALL, STREAMS_PER_CONNECTION_MAX, UNTAKEN_MAX, WINDOW_BYTES,
+        BLOCKING_THREAD_WAIT, BLOCKING_THREADS_MAX, CONNECTIONS_WAITING_MAX, FAREWELL, GRACE, HEAD_BYTES_MAX,
+        HEAD_WAIT, HTTP1_BYTES_MAX, LIST_MESSAGE_BYTES_MAX, STALL, STREAMS_PER_CONNECTION_MAX, UNTAKEN_MAX,
+        WINDOW_BYTES,
     },
     turns::Turns,
 };
-use crate::{engine::sequencer::Desk, format::proto};
+use crate::{
+    engine::{seldom::Seldom, sequencer::Desk},
+    format::proto,
+};
 
 /// How often a quiet connection is asked whether anybody is there, and how long it has for its answer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
 /// How long accepting rests after it failed, out of descriptors most likely.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
-/// How often it is told that connections were sent away or not accepted.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// Why serving ended early.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,19 @@ pub enum RunError {
     /// A thread or its runtime could not be started.
     #[error("a thread of the server could not be started: {0}")]
     Start(#[from] io::Error),
+    /// There are too few file descriptors.
+    #[error(
+        "{limit} files may be open, {open} are, and that leaves too few for connections: {source}. Raise the limit, with \
+         `ulimit -n` or LimitNOFILE="
+    )]
+    Descriptors {
+        /// How many there may be.
+        limit: usize,
+        /// How many there are.
+        open: usize,
+        /// What the system says when there are no more.
+        source: io::Error,
+    },
 }
 
 /// The threads, and the way connections go to them.
@@ -73,7 +87,11 @@ pub(super) fn start(
     for number in 0..cores {
         let (connections, accepted) = mpsc::channel(CONNECTIONS_WAITING_MAX);
         let (service, health) = (service.clone(), health.clone());
-        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
+            .thread_keep_alive(BLOCKING_THREAD_WAIT)
+            .build()?;
         let run = move || {
             // Behind a pointer, as in `cli::main`.
             let serving: Pin<Box<dyn Future<Output = ()>>> = Box::pin(serve(service, health, accepted));
@@ -88,47 +106,33 @@ pub(super) fn start(
 impl Workers {
     /// Hands connections out in turn, until a thread has failed.
     pub(super) async fn accept(&self, listener: &TcpListener) {
-        let mut told = None;
+        let (sent_away, not_accepted) = (Seldom::default(), Seldom::default());
         for worker in self.connections.iter().cycle() {
             let Some(descriptor) = self.all.descriptor().await else { return };
             let connection = match listener.accept().await {
                 Ok((connection, _)) => connection.into_std(),
                 Err(error) => Err(error),
             };
-            let failed = match connection {
+            match connection {
                 Ok(connection) => {
                     if worker.send((connection, self.all.welcome(descriptor))).await.is_err() {
                         return;
                     }
-                    None
                 }
-                Err(error) => Some(error),
-            };
-            if failed.is_some() || told.is_none_or(|told: Instant| told.elapsed() > TOLD_EVERY) {
-                self.tell(&mut told, failed.as_ref());
+                Err(error) => {
+                    if let Some(more) = not_accepted.now() {
+                        tracing::warn!("a connection was not accepted: {error}{more}");
+                    }
+                    // Descriptors are short all the same: whoever does least makes room.
+                    self.all.make_place();
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
             }
-            if failed.is_some() {
-                // Descriptors are short all the same: whoever does least makes room.
-                self.all.make_place();
-                tokio::time::sleep(ACCEPT_RETRY).await;
+            if self.all.have_sent_away()
+                && let Some(more) = sent_away.now()
+            {
+                tracing::warn!("connections were closed, as others needed their room{more}");
             }
-        }
-    }
-
-    /// Tells once in a while what strangers could make happen at any rate.
-    fn tell(&self, told: &mut Option<Instant>, failed: Option<&io::Error>) {
-        if told.is_some_and(|told| told.elapsed() <= TOLD_EVERY) {
-            return;
-        }
-        let sent_away = self.all.sent_away();
-        if sent_away > 0 {
-            tracing::warn!("{sent_away} connections were closed, as others needed their room");
-        }
-        if let Some(error) = failed {
-            tracing::warn!("connections are not accepted at present: {error}");
-        }
-        if sent_away > 0 || failed.is_some() {
-            *told = Some(Instant::now());
         }
     }
 
@@ -185,8 +189,9 @@ async fn carry(
     let admitted = service_fn(|request| entrance::admit(connection.clone(), routes.clone(), request));
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(STALL));
-    let served =
-        http(Calls(connection.clone())).serve_connection(TokioIo::new(Turns::new(stream)), admitted).into_owned();
+    let served = http(Calls(connection.clone()))
+        .serve_connection(TokioIo::new(Turns::new(stream, connection.clone())), admitted)
+        .into_owned();
     tokio::pin!(served);
     let head = tokio::time::sleep(HEAD_WAIT);
     tokio::pin!(head);

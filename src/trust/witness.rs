@@ -3,7 +3,6 @@
 mod folder;
 mod http;
 mod places;
-mod seldom;
 
 pub use self::{
     folder::{AddError, WitnessFolder, WitnessOpenError},

@@ -17,9 +17,9 @@ use crate::ledger::Refusal;
 /// have the same numbers.
 #[derive(Debug, Default)]
 pub struct Sheets {
-    /// The sheets, each as it is or refused already; no more than were asked for.
+    /// The sheets, each as it is or refused already; at most one more than there may be.
     pub sheets: Vec<Result<proto::Sheet, Refusal>>,
-    /// How many there are in the request.
+    /// How many these are.
     pub count: usize,
     /// The second field: when to answer, or which sheet to begin with. A number that no enum and no index has stays as large.
     pub second: u64,
@@ -33,23 +33,21 @@ const SECOND: u32 = 2;
 /// # Errors
 /// It is no message.
 pub fn sheets(request: Bytes, sheets_max: usize) -> Result<Sheets, DecodeError> {
-    let mut found = Sheets::default();
-    fields(request, |tag, wire_type, rest| {
+    let (mut found, mut rest) = (Sheets::default(), request);
+    // Beyond one more than there may be nobody needs to know how many there are.
+    while rest.has_remaining() && found.count <= sheets_max {
+        let (tag, wire_type) = decode_key(&mut rest)?;
         match tag {
             SHEET => {
-                let bytes = length_delimited(wire_type, rest)?;
+                let mut counted = Counted::default();
+                counted.merge(length_delimited(wire_type, &mut rest)?)?;
                 found.count += 1;
-                if found.count <= sheets_max {
-                    let mut counted = Counted::default();
-                    counted.merge(bytes)?;
-                    found.sheets.push(counted.sheet());
-                }
+                found.sheets.push(counted.sheet());
             }
-            SECOND => uint64::merge(wire_type, &mut found.second, rest, DecodeContext::default())?,
-            _ => skip_field(wire_type, tag, rest, DecodeContext::default())?,
+            SECOND => uint64::merge(wire_type, &mut found.second, &mut rest, DecodeContext::default())?,
+            _ => skip_field(wire_type, tag, &mut rest, DecodeContext::default())?,
         }
-        Ok(())
-    })?;
+    }
     Ok(found)
 }
 
@@ -187,7 +185,7 @@ mod tests {
         let rejection = Rejection::EventCountOutOfRange { count: 2_000_000, max: EVENTS_MAX };
         assert_eq!(found.sheets, [Err(Refusal::sheet("events", rejection))]);
         let found = sheets(list(vec![proto::Sheet::default(); 1_500_000]), 1_000).unwrap();
-        assert_eq!((found.count, found.sheets.len()), (1_500_000, 1_000));
+        assert_eq!((found.count, found.sheets.len()), (1_001, 1_001));
         let signed = sheets(list(vec![sheet(100, &[1], 1_000)]), 1).unwrap().sheets.pop().unwrap().unwrap();
         assert_eq!(signed.signatures.len(), SIGNERS_MAX + 1);
     }

@@ -21,10 +21,9 @@ use tokio::{
 use super::{
     AddError, WitnessFolder,
     places::{Place, Places, Stage},
-    seldom::Seldom,
 };
 use crate::{
-    engine::now,
+    engine::{now, seldom::Seldom},
     format::checkpoint::witness::{REQUEST_BYTES_MAX, WitnessRefusal},
 };
 

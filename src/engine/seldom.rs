@@ -12,7 +12,7 @@ const INTERVAL: Duration = Duration::from_mins(1);
 
 /// One kind of line.
 #[derive(Debug, Default)]
-pub(super) struct Seldom(Mutex<Lines>);
+pub(crate) struct Seldom(Mutex<Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
@@ -22,7 +22,7 @@ struct Lines {
 
 impl Seldom {
     /// What to put behind a line that is to be told now: how many like it were not. None where it isn't told.
-    pub(super) fn now(&self) -> Option<String> {
+    pub(crate) fn now(&self) -> Option<String> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.told_at.is_some_and(|at| at.elapsed() < INTERVAL) {
             lines.untold = lines.untold.saturating_add(1);
