@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(weight.read(256 * 1_024, start), None);
         assert!(weight.read(1_024, start).is_some());
         let later = start + 3_600_000 * MS;
-        assert_eq!(weight.read(256 * 1_024, later), None);
+        assert_eq!(weight.read(255 * 1_024, later), None);
         assert!(weight.read(1_024, later).is_some());
     }
 }
