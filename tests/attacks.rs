@@ -63,8 +63,9 @@ const GROUPS: [(&str, &[&str]); 21] = [
 ];
 /// Of these groups it isn't held how slow others become: they are calls like any other's, as many as two cores can answer,
 /// and whoever calls meanwhile waits in the same line. `docs/limits.md` says how long.
-const FLOODS: [&str; 11] = [
+const FLOODS: [&str; 12] = [
     "HTTP/1.1",
+    "questions of others",
     "subscribers that take a byte",
     "subscribers that take nothing",
     "subscribers that wait",
