@@ -61,9 +61,9 @@ const GROUPS: [(&str, &[&str]); 21] = [
     ("a flood of a sheet and of calls that wait", &["Submit of one", "far ahead"]),
     ("watchers", &["watch the health"]),
 ];
-/// Of these groups it isn't held how slow others become: they are calls like any other's, as many as two cores can answer,
-/// and whoever calls meanwhile waits in the same line. `docs/limits.md` says how long.
-const FLOODS: [&str; 12] = [
+/// Beside these groups honest calls become slower than they should: all calls of a thread wait in one line. `docs/limits.md`
+/// says how slow.
+const SLOW: [&str; 12] = [
     "HTTP/1.1",
     "questions of others",
     "subscribers that take a byte",
@@ -87,7 +87,7 @@ fn attacks_neither_end_the_process_nor_starve_the_honest_nor_keep_memory() {
     for (name, words) in GROUPS {
         let chosen = chosen(&all, words);
         let begun = Instant::now();
-        let found = check(&chosen, &town, IS_OPTIMIZED && !FLOODS.contains(&name));
+        let found = check(&chosen, &town, IS_OPTIMIZED && !SLOW.contains(&name));
         eprintln!("{name}: {} attacks, {:.1} s, {found:?}", chosen.len(), begun.elapsed().as_secs_f64());
         wrong.extend(found.into_iter().map(|found| format!("{name}: {found}")));
     }

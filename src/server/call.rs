@@ -13,7 +13,7 @@ use tonic::{Request, Status};
 
 use super::{
     connections::{Busy, Charge, Connection, NoRoom},
-    limits::{CALL_BYTES, patience},
+    limits::{CALL_BYTES, TAKEN_PER_BYTE, patience},
     status::unaccounted,
 };
 
@@ -148,6 +148,7 @@ impl Call {
     pub(super) fn send(&self, bytes: Bytes) -> Result<Bytes, NoRoom> {
         let charge = self.0.connection.charge(bytes.len())?;
         self.0.connection.sends(bytes.len());
+        self.0.connection.weight().credit(bytes.len() / TAKEN_PER_BYTE);
         let mut state = self.state();
         state.untaken += bytes.len();
         state.patience = Some(Instant::now() + patience(state.untaken));

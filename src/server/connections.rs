@@ -82,7 +82,7 @@ struct Account {
     /// The sum of each held byte's time of taking: `now x held - weight` is how long all of them were held.
     weight: u128,
     go: Option<Going>,
-    told: Arc<watch::Sender<Option<Going>>>,
+    told: watch::Sender<Option<Going>>,
 }
 
 /// How a connection is to end.
@@ -185,7 +185,7 @@ impl Connections {
             held: 0,
             weight: 0,
             go: None,
-            told: Arc::new(told),
+            told,
         };
         table.accounts.insert(number, account);
         let (room, weight) = (Notify::new(), Mutex::new(Weight::new(Instant::now())));
@@ -226,7 +226,7 @@ impl Account {
         }
     }
 
-    /// Whoever never asked has no request that could get lost.
+    /// Whoever does nothing may be about to ask, and is told; whoever never asked, or has waited longest of all, is not.
     fn farewell(&self) -> Going {
         if self.standing() == 1 { Going::Quietly } else { Going::AtOnce }
     }

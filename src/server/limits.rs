@@ -14,8 +14,8 @@
 
 use std::time::Duration;
 
-/// Bytes that all connections together make the process hold: 28 of the largest requests, or 128 of the smallest machine's
-/// MiB. Beyond it the connection goes that held most for longest.
+/// Bytes that all connections together make the process hold: 28 of the largest requests, in an eighth of a small machine's
+/// 1 GiB. Beyond it the connection goes that held most for longest.
 pub(super) const EDGE_BYTES_MAX: usize = 128 * 1_024 * 1_024;
 /// Bytes of one connection, a quarter of all: a stream of small sheets keeps 50,000 events under way with it, twice what a
 /// commit takes.
@@ -53,15 +53,15 @@ pub(super) const DESCRIPTORS_RESERVED: usize = 128;
 /// Connections that wait for a thread to take them: beyond it they wait in the kernel.
 pub(super) const CONNECTIONS_WAITING_MAX: usize = 64;
 
-/// Calls under way on all connections: twice as many as there are connections, and what two cores begin in 10 ms, in which
-/// nobody else has a turn. Beyond it the connection goes that has most of them.
+/// Calls under way on all connections: twice as many as there are connections. All that begin at once are before whoever
+/// comes next. Beyond it the connection goes that has most of them.
 pub(super) const CALLS_MAX: usize = 1_024;
 /// Calls under way on one connection. More wait at the client, as HTTP/2 has it.
 pub(super) const STREAMS_PER_CONNECTION_MAX: u32 = 100;
 /// Bytes of a connection that arrived and nobody has read: what HTTP/2 lets a client send ahead, for one call and for all.
 pub(super) const WINDOW_BYTES: u32 = 128 * 1_024;
-/// Bytes of a connection that are worked off at a time, before others of its thread have their turn: less than a
-/// millisecond, even of nothing but pings.
+/// Bytes of a connection that are worked off at a time, before others of its thread have their turn: a frame of the usual
+/// size, or 960 pings.
 pub(super) const TURN_BYTES: usize = 16 * 1_024;
 /// Bytes of a request's head, names and values with 32 for each, as HTTP/2 counts them.
 pub(super) const HEAD_BYTES_MAX: u32 = 16 * 1_024;
@@ -74,35 +74,38 @@ pub(super) const LIST_MESSAGE_BYTES_MAX: usize = 4 * 1_024 * 1_024 + 512 * 1_024
 pub(super) const SHEET_MESSAGE_BYTES_MAX: usize = 512 * 1_024;
 /// Largest message of anything else: 1,000 places of 20 bytes are the longest question there is.
 pub(super) const MESSAGE_BYTES_MAX: usize = 64 * 1_024;
-/// Bytes of a message that are decoded where connections are carried: some 100 us of work. More of them go to another thread.
+/// Bytes of a message that are decoded where connections are carried. More of them go to another thread.
 pub(super) const DECODED_AT_ONCE_MAX: usize = 64 * 1_024;
 /// Bytes of a list that are decoded at a time, so that its first sheets are under way while the last are decoded.
 pub(super) const DECODED_TOGETHER_BYTES: usize = 256 * 1_024;
 /// Threads that decode messages: one of the two of a small machine is left to everybody else.
 pub(super) const DECODING_MAX: usize = 1;
 
-/// How long such a thread waits for more to do.
-pub(super) const BLOCKING_THREAD_WAIT: Duration = Duration::from_secs(1);
 /// Blocking threads of each of the server's runtimes: all lanes of reads, and whoever decodes, with some to spare.
 pub(super) const BLOCKING_THREADS_MAX: usize = 16;
+/// How long such a thread waits for more to do: what it keeps of memory goes when it does.
+pub(super) const BLOCKING_THREAD_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a connection has to ask something: its first head.
+/// How long a connection has to ask something: its first head. Tests wait for this and for [`STALL`].
 pub(super) const HEAD_WAIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 10 });
 /// How long a request or an answer may make no progress.
 pub(super) const STALL: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 30 });
-/// Bytes a second that a message needs to make besides: half of what a telephone of 2003 does. A second for each is added to
+/// Bytes a second that a message has to make besides, what a modem of 33,600 baud does: a second for each is added to
 /// [`STALL`].
 pub(super) const PACE: usize = 4 * 1_024;
+/// Bytes of an answer for each that its client may send to take it: two updates of windows, 13 bytes each, for a frame of
+/// 16 KiB are one in 630.
+pub(super) const TAKEN_PER_BYTE: usize = 256;
 /// Bytes of an answer that go out before their trailers without waiting for anybody to take them.
 pub(super) const UNTAKEN_SMALL: usize = 16 * 1_024;
 /// Bytes of a stream of answers that nobody has taken yet; the next are made when they are.
 pub(super) const UNTAKEN_MAX: usize = 64 * 1_024;
-/// How long a shutdown waits for clients to take their answers, and how long where none is on its way.
+/// How long a shutdown waits for clients to take their answers.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// How long a connection that was told to go has for it.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Subscriptions of all connections: each of them is told of each commit, in some 10 us.
+/// Subscriptions of all connections: each of them is told of each commit.
 pub(super) const SUBSCRIBERS_MAX: usize = 512;
 /// Bytes of entries read at a time for subscribers.
 pub(super) const READ_BYTES: usize = 64 * 1_024;

@@ -16,7 +16,7 @@ use super::{
     limits::{EVENT_BYTES, RESULT_BYTES, STREAM_SHEETS_MAX},
     messages::until_published,
     read::READER,
-    status::{invalid, named, read_status, shutting_down, subscribers_full},
+    status::{named, read_status, shutting_down, subscribers_full},
     submit::{Taken, result},
 };
 use crate::{
@@ -91,7 +91,8 @@ async fn take(service: &Service, call: &Call, request: Request) -> Item {
     let message = call.take(bytes.len());
     let Taken { sheet, until } = service.take_one(bytes).await?;
     let published = until_published(until)?;
-    let sheet = sheet.ok_or_else(|| invalid("sheet", "a sheet"))?;
+    // None is refused as one that is empty, and the stream goes on.
+    let sheet = sheet.unwrap_or_else(|| DecodedSheet::new(proto::Sheet::default()));
     let events = sheet.as_ref().map_or(0, DecodedSheet::events);
     let under_way = call.connection().room(RESULT_BYTES + events * EVENT_BYTES).await;
     let fed = match sheet {

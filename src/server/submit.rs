@@ -90,7 +90,7 @@ impl Service {
     pub(super) async fn take_one(&self, message: Bytes) -> Result<Taken, Status> {
         let length = message.len();
         let take = move || {
-            let wire::Sheets { mut sheets, second, .. } = wire::one_sheet(message)?;
+            let wire::Sheets { mut sheets, second } = wire::one_sheet(message)?;
             Ok(Taken { sheet: sheets.pop().map(decoded), until: enumerated(second) })
         };
         self.decode(length, take).await?.map_err(|error: DecodeError| message_invalid(&error))
@@ -120,7 +120,8 @@ impl Service {
         message: Bytes,
     ) -> Result<proto::SubmitListResponse, Status> {
         let taken = self.decode(message.len(), move || wire::sheets(message, LIST_SHEETS_MAX)).await?;
-        let wire::Sheets { sheets, count, second } = taken.map_err(|error| message_invalid(&error))?;
+        let wire::Sheets { sheets, second } = taken.map_err(|error| message_invalid(&error))?;
+        let count = sheets.len();
         if !(1..=LIST_SHEETS_MAX).contains(&count) {
             return Err(invalid("sheets", "1 to 1,000 sheets"));
         }
@@ -162,15 +163,15 @@ impl Service {
     ) -> Result<proto::DryRunResponse, Status> {
         let length = message.len();
         let take = move || {
-            let wire::Sheets { sheets, count, second } = wire::sheets(message, TRIAL_SHEETS_MAX)?;
-            Ok((sheets.into_iter().map(decoded).collect::<Vec<_>>(), count, second))
+            let wire::Sheets { sheets, second } = wire::sheets(message, TRIAL_SHEETS_MAX)?;
+            Ok((sheets.into_iter().map(decoded).collect::<Vec<_>>(), second))
         };
         let taken = self.decode(length, take).await?;
-        let (decoded, count, from_sheet) = taken.map_err(|error: DecodeError| message_invalid(&error))?;
-        if !(1..=TRIAL_SHEETS_MAX).contains(&count) {
+        let (decoded, from_sheet) = taken.map_err(|error: DecodeError| message_invalid(&error))?;
+        if !(1..=TRIAL_SHEETS_MAX).contains(&decoded.len()) {
             return Err(invalid("sheets", "1 to 64 sheets"));
         }
-        let from_sheet = u32::try_from(from_sheet).ok().filter(|from| (*from as usize) < count);
+        let from_sheet = u32::try_from(from_sheet).ok().filter(|from| (*from as usize) < decoded.len());
         let from_sheet = from_sheet.ok_or_else(|| invalid("from_sheet", "one of the sheets, from 0"))?;
         let events: usize = decoded.iter().flatten().map(DecodedSheet::events).sum();
         let _under_way = call.connection().charge(events * TRIED_EVENT_BYTES).map_err(no_room)?;

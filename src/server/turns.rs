@@ -14,8 +14,7 @@ use tokio::{
 use super::{connections::Connection, limits::TURN_BYTES};
 
 /// A stream whose reader is interrupted after every [`TURN_BYTES`], and left alone for a while where what it reads is mostly
-/// no request. HTTP/2 works off whatever there is to be read before it does anything else: of pings alone, 130,000 at a time
-/// without this.
+/// no request. Without this HTTP/2 works off whatever there is to be read before others have a turn.
 #[derive(Debug)]
 pub(super) struct Turns<S> {
     stream: Pin<Box<S>>,

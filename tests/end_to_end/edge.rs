@@ -19,23 +19,24 @@ use crate::{
     support::bytes,
 };
 
-const SUBMIT: &str = "/timebank.v1.LedgerService/Submit";
-const SUBMIT_STREAM: &str = "/timebank.v1.LedgerService/SubmitStream";
+pub(crate) const SUBMIT: &str = "/timebank.v1.LedgerService/Submit";
+pub(crate) const SUBMIT_LIST: &str = "/timebank.v1.LedgerService/SubmitList";
+pub(crate) const SUBMIT_STREAM: &str = "/timebank.v1.LedgerService/SubmitStream";
 const STATUS: &str = "/timebank.v1.LedgerService/GetStatus";
 const BALANCE: &str = "/timebank.v1.LedgerService/GetBalance";
 const SUBSCRIBE: &str = "/timebank.v1.LedgerService/Subscribe";
 
 /// A connection without a gRPC library: it sends what it is told to, and minds no deadline itself.
-struct Raw(http2::SendRequest<Body>);
+pub(crate) struct Raw(http2::SendRequest<Body>);
 
 /// What came back: the messages' bytes, and the status from head or trailers.
-struct Answer {
-    bytes: usize,
-    status: Status,
+pub(crate) struct Answer {
+    pub(crate) bytes: usize,
+    pub(crate) status: Status,
 }
 
 impl Raw {
-    async fn connect(ledger: &Ledger) -> Self {
+    pub(crate) async fn connect(ledger: &Ledger) -> Self {
         let address = ledger.url.strip_prefix("http://").unwrap();
         let stream = TokioIo::new(tokio::net::TcpStream::connect(address).await.unwrap());
         let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
@@ -43,7 +44,7 @@ impl Raw {
         Self(sender)
     }
 
-    async fn call(&self, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    pub(crate) async fn call(&self, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
         let mut request = Request::post(format!("http://localhost{path}")).header("content-type", "application/grpc");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -64,7 +65,7 @@ impl Raw {
 }
 
 /// A message as it travels, with the flag that says whether it is compressed.
-fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap();
     [&[flag][..], &length.to_be_bytes(), message].concat()
 }
@@ -74,13 +75,13 @@ fn message(message: &impl Message) -> Body {
 }
 
 /// A request whose stream stays open after these bytes.
-fn open(first: Vec<u8>) -> Body {
+pub(crate) fn open(first: Vec<u8>) -> Body {
     use tokio_stream::StreamExt;
     let first = tokio_stream::once(Ok::<_, std::io::Error>(Bytes::from(first)));
     Body::from_stream(first.chain(tokio_stream::pending()))
 }
 
-fn check(answer: &Answer, code: Code, expected: &str, what: &str) {
+pub(crate) fn check(answer: &Answer, code: Code, expected: &str, what: &str) {
     let status = &answer.status;
     assert_eq!((status.code(), reason(status).as_str()), (code, expected), "{what}: {status:?}");
     let info = status.get_details_error_info().unwrap();

@@ -8,6 +8,7 @@ mod edge;
 mod harness;
 mod hostile_sources;
 mod http;
+mod limits;
 mod memory;
 mod mirror;
 #[path = "../support/program.rs"]

@@ -19,36 +19,26 @@ use crate::ledger::Refusal;
 pub struct Sheets {
     /// The sheets, each as it is or refused already; at most one more than there may be.
     pub sheets: Vec<Result<proto::Sheet, Refusal>>,
-    /// How many these are.
-    pub count: usize,
-    /// The second field: when to answer, or which sheet to begin with. A number that no enum and no index has stays as large.
+    /// The second field: when to answer, or which sheet to begin with.
     pub second: u64,
 }
 
 const SHEET: u32 = 1;
 const SECOND: u32 = 2;
 
-/// Takes a request with a list of sheets apart.
+/// Takes a request with a list of sheets apart. Beyond one more than there may be nobody needs to know what there is.
 ///
 /// # Errors
-/// It is no message.
+/// What is looked at is no message.
 pub fn sheets(request: Bytes, sheets_max: usize) -> Result<Sheets, DecodeError> {
-    let (mut found, mut rest) = (Sheets::default(), request);
-    // Beyond one more than there may be nobody needs to know how many there are.
-    while rest.has_remaining() && found.count <= sheets_max {
-        let (tag, wire_type) = decode_key(&mut rest)?;
-        match tag {
-            SHEET => {
-                let mut counted = Counted::default();
-                counted.merge(length_delimited(wire_type, &mut rest)?)?;
-                found.count += 1;
-                found.sheets.push(counted.sheet());
-            }
-            SECOND => uint64::merge(wire_type, &mut found.second, &mut rest, DecodeContext::default())?,
-            _ => skip_field(wire_type, tag, &mut rest, DecodeContext::default())?,
-        }
-    }
-    Ok(found)
+    let mut sheets = Vec::new();
+    let second = apart(request, |sheet| {
+        let mut counted = Counted::default();
+        counted.merge(sheet)?;
+        sheets.push(counted.sheet());
+        Ok(sheets.len() <= sheets_max)
+    })?;
+    Ok(Sheets { sheets, second })
 }
 
 /// Takes a request with one sheet apart; given twice, a field of a message is merged.
@@ -56,22 +46,23 @@ pub fn sheets(request: Bytes, sheets_max: usize) -> Result<Sheets, DecodeError> 
 /// # Errors
 /// It is no message.
 pub fn one_sheet(request: Bytes) -> Result<Sheets, DecodeError> {
-    let (mut found, mut counted) = (Sheets::default(), Counted::default());
-    fields(request, |tag, wire_type, rest| {
+    let mut counted = None::<Counted>;
+    let second = apart(request, |sheet| counted.get_or_insert_default().merge(sheet).map(|()| true))?;
+    Ok(Sheets { sheets: counted.map(Counted::sheet).into_iter().collect(), second })
+}
+
+/// Goes through a request, for as long as more of its sheets are wanted; its second field.
+fn apart(mut request: Bytes, mut sheet: impl FnMut(Bytes) -> Result<bool, DecodeError>) -> Result<u64, DecodeError> {
+    let (mut second, mut more) = (0, true);
+    while more && request.has_remaining() {
+        let (tag, wire_type) = decode_key(&mut request)?;
         match tag {
-            SHEET => {
-                found.count = 1;
-                counted.merge(length_delimited(wire_type, rest)?)?;
-            }
-            SECOND => uint64::merge(wire_type, &mut found.second, rest, DecodeContext::default())?,
-            _ => skip_field(wire_type, tag, rest, DecodeContext::default())?,
+            SHEET => more = sheet(length_delimited(wire_type, &mut request)?)?,
+            SECOND => uint64::merge(wire_type, &mut second, &mut request, DecodeContext::default())?,
+            _ => skip_field(wire_type, tag, &mut request, DecodeContext::default())?,
         }
-        Ok(())
-    })?;
-    if found.count > 0 {
-        found.sheets.push(counted.sheet());
     }
-    Ok(found)
+    Ok(second)
 }
 
 /// A sheet, and what was counted of it.
@@ -83,25 +74,32 @@ struct Counted {
 }
 
 impl Counted {
-    fn merge(&mut self, sheet: Bytes) -> Result<(), DecodeError> {
-        fields(sheet, |tag, wire_type, rest| {
+    fn merge(&mut self, mut sheet: Bytes) -> Result<(), DecodeError> {
+        while sheet.has_remaining() {
+            let (tag, wire_type) = decode_key(&mut sheet)?;
             let (kept, most) = match tag {
-                1 => return bytes_field::merge(wire_type, &mut self.sheet.header, rest, DecodeContext::default()),
+                1 => {
+                    bytes_field::merge(wire_type, &mut self.sheet.header, &mut sheet, DecodeContext::default())?;
+                    continue;
+                }
                 2 => {
                     self.events += 1;
                     (&mut self.sheet.events, EVENTS_MAX)
                 }
                 // One more than there may be is as wrong as any number.
                 3 => (&mut self.sheet.signatures, SIGNERS_MAX + 1),
-                _ => return skip_field(wire_type, tag, rest, DecodeContext::default()),
+                _ => {
+                    skip_field(wire_type, tag, &mut sheet, DecodeContext::default())?;
+                    continue;
+                }
             };
-            let part = length_delimited(wire_type, rest)?;
+            let part = length_delimited(wire_type, &mut sheet)?;
             self.bytes += part.len();
             if kept.len() < most {
                 kept.push(part);
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn sheet(self) -> Result<proto::Sheet, Refusal> {
@@ -109,18 +107,6 @@ impl Counted {
         super::sheet::check_lengths(&self.sheet.header, bytes, self.events)?;
         Ok(self.sheet)
     }
-}
-
-/// Goes through the fields of a message.
-fn fields(
-    mut message: Bytes,
-    mut field: impl FnMut(u32, WireType, &mut Bytes) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    while message.has_remaining() {
-        let (tag, wire_type) = decode_key(&mut message)?;
-        field(tag, wire_type, &mut message)?;
-    }
-    Ok(())
 }
 
 /// The bytes of a field that has a length, without copying them.
@@ -155,7 +141,7 @@ mod tests {
     fn sheets_within_their_limits_are_those_that_were_sent() {
         let sent = vec![sheet(100, &[80, 1, 0], 1), sheet(1, &[1], 0), sheet(1_024, &[20; 1_000], 8)];
         let found = sheets(list(sent.clone()), 1_000).unwrap();
-        assert_eq!((found.count, found.second), (3, 2));
+        assert_eq!((found.sheets.len(), found.second), (3, 2));
         assert_eq!(found.sheets.into_iter().map(Result::unwrap).collect::<Vec<_>>(), sent);
         let message = proto::SubmitRequest { sheet: Some(sent[0].clone()), until: 0 }.encode_to_vec();
         let mut found = one_sheet(message.clone().into()).unwrap();
@@ -185,7 +171,7 @@ mod tests {
         let rejection = Rejection::EventCountOutOfRange { count: 2_000_000, max: EVENTS_MAX };
         assert_eq!(found.sheets, [Err(Refusal::sheet("events", rejection))]);
         let found = sheets(list(vec![proto::Sheet::default(); 1_500_000]), 1_000).unwrap();
-        assert_eq!((found.count, found.sheets.len()), (1_001, 1_001));
+        assert_eq!(found.sheets.len(), 1_001);
         let signed = sheets(list(vec![sheet(100, &[1], 1_000)]), 1).unwrap().sheets.pop().unwrap().unwrap();
         assert_eq!(signed.signatures.len(), SIGNERS_MAX + 1);
     }
