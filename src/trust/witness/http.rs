@@ -129,7 +129,7 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-async fn answer(service: &Arc<Service>, place: &Place, request: Request<Incoming>) -> Answer {
+async fn answer(service: &Arc<Service>, place: &Arc<Place>, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
     if path == "/add-checkpoint" {
         return if request.method() == Method::POST {
@@ -145,18 +145,23 @@ async fn answer(service: &Arc<Service>, place: &Place, request: Request<Incoming
     }
 }
 
-async fn checkpoint(service: &Arc<Service>, place: &Place, origin_hash: String) -> Answer {
+async fn checkpoint(service: &Arc<Service>, place: &Arc<Place>, origin_hash: String) -> Answer {
     place.at(Stage::Deciding);
-    let reading = Arc::clone(service);
+    // The place is held until it is read, whoever goes away before.
+    let (reading, held) = (Arc::clone(service), Arc::clone(place));
+    let read = move || {
+        let _held = held;
+        reading.folder.checkpoint(&origin_hash)
+    };
     // Waits for a request that is being decided, and so for the disk.
-    match tokio::task::spawn_blocking(move || reading.folder.checkpoint(&origin_hash)).await {
+    match tokio::task::spawn_blocking(read).await {
         Ok(Some(note)) => text(StatusCode::OK, note),
         Ok(None) => nothing(),
         Err(error) => service.failed(&error),
     }
 }
 
-async fn add_checkpoint(service: &Arc<Service>, place: &Place, body: Incoming) -> Answer {
+async fn add_checkpoint(service: &Arc<Service>, place: &Arc<Place>, body: Incoming) -> Answer {
     place.at(Stage::Sending);
     let body = match timeout(BODY_WAIT, Limited::new(body, REQUEST_BYTES_MAX).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
@@ -168,9 +173,12 @@ async fn add_checkpoint(service: &Arc<Service>, place: &Place, body: Incoming) -
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n".to_owned()),
     };
     place.at(Stage::Deciding);
-    let deciding = Arc::clone(service);
-    let decide = move || deciding.folder.add_checkpoint(&body, now::wall().as_second());
-    // A client that goes away doesn't end this: what was begun is kept, and then the next one is decided.
+    let (deciding, held) = (Arc::clone(service), Arc::clone(place));
+    let decide = move || {
+        let _held = held;
+        deciding.folder.add_checkpoint(&body, now::wall().as_second())
+    };
+    // A client that goes away doesn't end this: what was begun is kept, its place is held, and then the next one is decided.
     match tokio::task::spawn_blocking(decide).await {
         Ok(Ok(line)) => text(StatusCode::OK, line),
         Ok(Err(AddError::Refused(refusal))) => service.refused(&refusal),

@@ -137,6 +137,8 @@ impl Place {
         if let Some(connection) = self.places.lock().connections.get_mut(&self.number) {
             (connection.stage, connection.since) = (stage, Instant::now());
         }
+        // Whoever waits looks again: this may be the one that can go.
+        self.places.given_back.notify_one();
     }
 
     /// Until the connection has to end: its place is needed, or it was idle for too long.
@@ -233,6 +235,8 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(!coming.is_finished());
+        place.at(Stage::Idle);
+        tokio::time::timeout(Duration::from_mins(1), place.leave.notified()).await.expect("it is told to go");
         drop(place);
         let next = coming.await.expect("a place");
         assert_eq!((next.number, places.lock().connections.len()), (1, 1));

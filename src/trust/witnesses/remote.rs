@@ -14,7 +14,7 @@ use crate::{
     merkle::Hash,
 };
 
-/// How long a witness may take for all that it is asked at once, at most three requests: it syncs once, and may be on the
+/// How long a witness may take for all that it is asked at once, at most four requests: it syncs once, and may be on the
 /// other side of the world.
 pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// The status by which a witness says that a proof or root doesn't fit what it cosigned.
@@ -163,10 +163,16 @@ impl Remote {
             | AskError::Unproven { .. }
             | AskError::Contradicted { .. } => return claim,
         };
-        let because = match self.shown(asker.ledger).await {
-            Ok(checkpoint) if !fits(&checkpoint, asker.tree) => {
-                return AskError::Contradicted { url: self.endpoint.to_string(), checkpoint };
-            }
+        let shown = match self.shown(asker.ledger).await {
+            Ok(checkpoint) => match fits(&checkpoint, asker.tree) {
+                Ok(true) => Ok(checkpoint),
+                Ok(false) => return AskError::Contradicted { url: self.endpoint.to_string(), checkpoint },
+                // What can't be read here says nothing of what is there.
+                Err(error) => return AskError::Tree(error),
+            },
+            Err(problem) => Err(problem),
+        };
+        let because = match shown {
             Ok(checkpoint) if latest.is_some_and(|latest| latest <= checkpoint.size) => {
                 // Anybody may hand it what is public.
                 return AskError::Newer { latest: checkpoint.size };
@@ -185,8 +191,12 @@ impl Remote {
 }
 
 /// Whether the log begins with what a checkpoint is over.
-fn fits(checkpoint: &Checkpoint, tree: &Tree) -> bool {
-    checkpoint.size <= tree.size() && checkpoint.root_hash().ok() == tree.root(checkpoint.size).ok()
+fn fits(checkpoint: &Checkpoint, tree: &Tree) -> Result<bool, ProjectionError> {
+    if checkpoint.size > tree.size() {
+        return Ok(false);
+    }
+    let root = tree.root(checkpoint.size)?;
+    Ok(checkpoint.root_hash().is_ok_and(|shown| shown == root))
 }
 
 fn proof(tree: &Tree, old: u64, checkpoint: &Published) -> Result<Vec<Hash>, ProjectionError> {
