@@ -22,7 +22,7 @@ const FOLLOWED_ONE_IN: i128 = 2_000;
 /// How far ahead of the newest entry a clock is believed at a start, where nothing else tells how long nobody recorded: a week.
 /// Long enough for a weekend and for most holidays; short enough that of the 30 days for which sheets are signed 23 are left
 /// where it was wrong.
-const QUIET_MAX: Duration = Duration::from_hours(7 * 24);
+pub(crate) const QUIET_MAX: Duration = Duration::from_hours(7 * 24);
 
 /// The clock can't be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

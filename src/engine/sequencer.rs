@@ -56,7 +56,7 @@ use answer::Reply;
 use expired::Expired;
 use hold::Hold;
 
-/// Bytes of sheets that may wait or be under way: 64 MiB, 130 of the largest sheets or 65,000 of the smallest, a second of
+/// Bytes of sheets that may wait or be under way: 64 MiB, 120 of the largest sheets or 65,000 of the smallest, a second of
 /// work at the rates this is built for. Beyond it callers are told to come again.
 const QUEUE_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 /// Unit of the queue's account: a small sheet counts as much as what is kept beside its bytes.

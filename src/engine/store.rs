@@ -8,7 +8,7 @@ pub use self::file::{
     CheckpointFile, atomic_write, atomic_write_from, atomic_write_with, remove_temporary, rename, sync_folder,
 };
 pub(crate) use self::{
-    file::{NotReplaced, folder_of, private_folder, read_text, unnamed},
+    file::{NotReplaced, folder_of, private_folder, read_text, rename_synced, replace, unnamed},
     shortage::{is_short, patiently, room_for_descriptors, room_for_threads},
     synced::{SyncedDb, VALUE_BYTES_MAX, backend, snapshots_set_aside},
 };

@@ -54,7 +54,7 @@ pub enum Part {
     Directory,
     /// Sheets of commands that got no answer.
     Unsent,
-    /// Who else may enter the folder, and what in it.
+    /// What others than its owner may enter or read.
     Folder,
 }
 
@@ -221,9 +221,9 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
     let io = |source| FsckError::Io { path: folder.to_owned(), source };
     let opened = open_log(folder, &mut findings)?;
     clear_left_behind(folder).map_err(io)?;
-    beside::check_modes(folder, &mut findings).map_err(io)?;
+    beside::check_modes(folder, &mut findings);
     let Some(log) = opened else {
-        check_unsent_alone(folder, &mut findings);
+        without_log(folder, &mut findings);
         return Ok(findings);
     };
     findings.entries = log.size();
@@ -235,7 +235,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
         Ok(created) => created,
         Err(error) => {
             findings.add(Part::Log, "entry 0", &error, BACKUP);
-            check_unsent_alone(folder, &mut findings);
+            without_log(folder, &mut findings);
             return Ok(findings);
         }
     };
@@ -263,8 +263,8 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
     Ok(findings)
 }
 
-/// What can be looked at without a log that can be read.
-fn check_unsent_alone(folder: &Path, findings: &mut Findings) {
+/// What is still looked at where the log can't be read.
+fn without_log(folder: &Path, findings: &mut Findings) {
     beside::check_unsent(folder, findings);
     let looked_at = [Part::Log, Part::Unsent, Part::Folder];
     findings.leave_out(Part::ALL.into_iter().filter(|part| !looked_at.contains(part)));
@@ -335,14 +335,15 @@ fn make_again(
         let old = folder.join("projections");
         let moved = if old.exists() { rename(&old, &work.join("damaged")) } else { Ok(()) };
         match moved {
-            // A file system of its own, into which nothing is moved: the next start makes everything again.
+            // A file system of its own, into which nothing is moved: what is damaged goes, and the next start makes everything
+            // again. Until then it isn't repaired.
             Err(error) if is_a_mount(&error) => empty(&old).map_err(|source| FsckError::Io { path: old, source })?,
             moved => {
                 moved.and_then(|()| rename(&work.join("own"), &old)).map_err(io)?;
+                repaired(findings, Part::Tree);
+                repaired(findings, Part::Projections);
             }
         }
-        repaired(findings, Part::Tree);
-        repaired(findings, Part::Projections);
     }
     if pin_file {
         atomic_write(&folder.join("ledger.pin"), pin.to_text().as_bytes(), 0o644).map_err(io)?;

@@ -12,6 +12,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use crate::engine::store::NotReplaced;
+
 /// Rows compared at a time: about a megabyte.
 const COMPARED_ROWS: usize = 16_384;
 
@@ -32,7 +34,7 @@ pub enum ProjectionError {
         "{path}: the disk did not take what was written: {source}. Check the disk; the next start finds what is there"
     )]
     SyncFailed {
-        /// The file.
+        /// What was synced: rows, a filter or a snapshot.
         path: PathBuf,
         /// From syncing it.
         source: std::io::Error,
@@ -59,6 +61,14 @@ pub enum ProjectionError {
 }
 
 impl ProjectionError {
+    /// Why a file of the projections did not get its name.
+    pub(super) fn not_replaced(path: PathBuf, failed: NotReplaced) -> Self {
+        match failed {
+            NotReplaced::AsBefore(source) => Self::Io { path, source },
+            NotReplaced::SyncFailed(source) => Self::SyncFailed { path, source },
+        }
+    }
+
     /// What was read, or nothing where it is damaged or cut off. A disk or a machine that can't give it just now says nothing of
     /// what is on it, and stays an error.
     ///

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     engine::{
         replay::{Replay, StillReplay},
-        store::atomic_write_with,
+        store::replace,
     },
     ledger::{PagedTable, SavedPages, SavedRest},
     merkle::Frontier,
@@ -80,7 +80,8 @@ struct Rest {
 
 pub(super) fn save(folder: &Path, replay: &StillReplay, history: &HistoryHeads) -> Result<(), ProjectionError> {
     let path = folder.join(NAME);
-    let written = atomic_write_with(folder, &path, 0o600, |file| {
+    let open = File::open(folder).map_err(|source| ProjectionError::Io { path: folder.to_owned(), source })?;
+    let written = replace(&open, folder, (&path, 0o600), |file| {
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         writer.write_all(MAGIC)?;
         for (table, page) in replay.state.pages() {
@@ -93,7 +94,7 @@ pub(super) fn save(folder: &Path, replay: &StillReplay, history: &HistoryHeads) 
         write_frame(&mut writer, Tag::Rest, &postcard::to_allocvec(&rest).map_err(std::io::Error::other)?)?;
         writer.flush()
     });
-    written.map_err(|source| ProjectionError::Io { path, source })
+    written.map_err(|failed| ProjectionError::not_replaced(path, failed))
 }
 
 fn write_frame(writer: &mut impl Write, tag: Tag, bytes: &[u8]) -> std::io::Result<()> {

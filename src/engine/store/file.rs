@@ -2,7 +2,7 @@
 
 use std::{
     fs::{DirBuilder, File, Permissions},
-    io::{ErrorKind, Write},
+    io::{Error, ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -40,9 +40,7 @@ pub fn atomic_write_with(
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     let folder = File::open(folder_of(path))?;
-    replace(&folder, beside, (path, mode), write).map_err(|failed| match failed {
-        NotReplaced::AsBefore(error) | NotReplaced::SyncFailed(error) => error,
-    })
+    replace(&folder, beside, (path, mode), write).map_err(NotReplaced::into_io)
 }
 
 /// Why a file was not replaced.
@@ -51,6 +49,15 @@ pub(crate) enum NotReplaced {
     AsBefore(std::io::Error),
     /// A sync failed: nobody knows what is on the disk.
     SyncFailed(std::io::Error),
+}
+
+impl NotReplaced {
+    /// The system's error, for those to whom both are the same.
+    fn into_io(self) -> std::io::Error {
+        match self {
+            Self::AsBefore(error) | Self::SyncFailed(error) => error,
+        }
+    }
 }
 
 /// Replaces a file in a folder that is open already: once the file has its name, no descriptor that may be lacking just then
@@ -89,8 +96,16 @@ pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
 
 /// An error of making a temporary file, without its path: nobody asked for that file.
 pub(crate) fn unnamed(error: std::io::Error) -> std::io::Error {
-    let (kind, text) = (error.kind(), error.to_string());
-    text.split_once(" at path ").map_or(error, |(problem, _path)| std::io::Error::new(kind, problem))
+    let text = error.to_string();
+    let named = |(problem, _path)| numbered(problem, "os error ").unwrap_or_else(|| Error::new(error.kind(), problem));
+    text.split_once(" at path ").map(named).unwrap_or(error)
+}
+
+/// The system's error, of a library that keeps no more of it than a text with its number behind a mark.
+pub(super) fn numbered(text: &str, mark: &str) -> Option<Error> {
+    let (_, rest) = text.split_once(mark)?;
+    let number = rest.split(|letter: char| !letter.is_ascii_digit()).next()?;
+    number.parse().ok().map(Error::from_raw_os_error)
 }
 
 /// Removes what a kill left behind in a folder that nobody else is writing to.
@@ -125,11 +140,16 @@ pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// Those of the file system; from syncing, it has the new name already.
 pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    rename_synced(from, to).map_err(NotReplaced::into_io)
+}
+
+/// The same, with failed syncs told apart.
+pub(crate) fn rename_synced(from: &Path, to: &Path) -> Result<(), NotReplaced> {
     #[allow(clippy::disallowed_methods, reason = "the folders are synced here")]
-    std::fs::rename(from, to)?;
+    std::fs::rename(from, to).map_err(NotReplaced::AsBefore)?;
     let (left, entered) = (folder_of(from), folder_of(to));
-    sync_folder(entered)?;
-    if left == entered { Ok(()) } else { sync_folder(left) }
+    sync_folder(entered).map_err(NotReplaced::SyncFailed)?;
+    if left == entered { Ok(()) } else { sync_folder(left).map_err(NotReplaced::SyncFailed) }
 }
 
 /// The newest signed checkpoint in a file of its own: what the log has to reach at the next start.
@@ -176,5 +196,23 @@ impl CheckpointFile {
     /// Replaces the signed note, its folder being open.
     pub(in crate::engine) fn write_in(&self, folder: &File, note: &str) -> Result<(), NotReplaced> {
         replace(folder, folder_of(&self.0), (&self.0, 0o644), |file| file.write_all(note.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+
+    #[test]
+    fn a_temporary_file_that_cannot_be_made_says_why_as_the_system_does_and_nothing_of_its_name() {
+        let error = tempfile::Builder::new().tempfile_in("/nowhere").unwrap_err();
+        assert!(error.to_string().contains("/nowhere"), "{error}");
+        let error = unnamed(error);
+        assert_eq!(error.raw_os_error(), Some(2), "whoever tells a lack from a fault asks for the number");
+        assert!(!error.to_string().contains("/nowhere"), "{error}");
+        let other = unnamed(Error::other("something else"));
+        assert_eq!(other.to_string(), "something else");
     }
 }

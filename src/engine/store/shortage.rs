@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 /// Between two tries, at first; doubled each time.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
-/// Between two tries at most: as soon is noticed that there is room again.
+/// Between two tries at most: that long after there is room it is noticed.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Whether something of the machine is short, and the same may succeed later.
@@ -59,7 +59,7 @@ pub(crate) fn room_for_threads(count: usize) -> std::io::Result<()> {
     room
 }
 
-/// Does something that may be done again where it failed, until nothing is short for it any more. Both is told, once.
+/// Does something that may be done again where it failed, until nothing is short for it any more. The wait and its end are told, once each.
 ///
 /// # Errors
 /// Any other failure.

@@ -15,7 +15,7 @@ use sled::{Batch, Db, Mode};
 
 use super::{
     StoreError,
-    file::{private_folder, rename, sync_folder},
+    file::{numbered, private_folder, rename, sync_folder},
     shortage::room_for_threads,
 };
 use crate::engine::now;
@@ -123,11 +123,8 @@ pub(crate) fn backend(error: sled::Error) -> StoreError {
 
 /// The system's error. sled keeps no more of it than its kind, and a text for programmers with its number.
 fn of_system(error: &std::io::Error) -> std::io::Error {
-    let text = error.to_string();
-    let number = text.split_once("code: ").map_or("", |(_, rest)| rest);
-    let number = number.split(|letter: char| !letter.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
-    let number = error.raw_os_error().or(number);
-    number.map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error)
+    let known = error.raw_os_error().map(std::io::Error::from_raw_os_error);
+    known.or_else(|| numbered(&error.to_string(), "code: ")).unwrap_or_else(|| error.kind().into())
 }
 
 /// A snapshot that sled was writing when it was stopped keeps it from opening; the log holds everything.

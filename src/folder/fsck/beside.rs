@@ -80,7 +80,13 @@ pub(super) fn check_whose_log(origin: &str, findings: &mut Findings) {
 const PUBLIC: [&str; 3] = ["checkpoint", "cosigned", "ledger.pin"];
 
 /// The folder and what is in it, as far as others may get there: one problem for each name in the folder, as one command mends all.
-pub(super) fn check_modes(folder: &Path, findings: &mut Findings) -> std::io::Result<()> {
+pub(super) fn check_modes(folder: &Path, findings: &mut Findings) {
+    if let Err(error) = modes(folder, findings) {
+        findings.add(Part::Folder, ".", &format!("not all of it can be looked at: {error}"), "Look at it as its owner");
+    }
+}
+
+fn modes(folder: &Path, findings: &mut Findings) -> std::io::Result<()> {
     let remedy = "`chmod -R go= DIR`, DIR the data folder, takes it from them; then ask who may have read it";
     let own = others(&fs::metadata(folder)?);
     let Some(mode) = own else { return Ok(()) };

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::engine::{
     projection::row_file::{ProjectionError, RowFile, checksum},
-    store::rename,
+    store::{rename_synced, unnamed},
 };
 
 /// Rows that are read or written at once: 180 kB of ids, 262 kB of notes.
@@ -105,7 +105,7 @@ impl Place {
             Some(path) => RowFile::open(&path),
             None => match tempfile::tempfile() {
                 Ok(file) => Ok(RowFile::temporary(file)),
-                Err(source) => Err(ProjectionError::Io { path: std::env::temp_dir(), source }),
+                Err(error) => Err(ProjectionError::Io { path: std::env::temp_dir(), source: unnamed(error) }),
             },
         }
     }
@@ -115,7 +115,7 @@ impl Place {
     fn finish(&self, numbers: &Range<u64>) -> Result<(), ProjectionError> {
         let paths = self.path(numbers, UNFINISHED).zip(self.path(numbers, ""));
         let Some((unfinished, path)) = paths else { return Ok(()) };
-        rename(&unfinished, &path).map_err(|source| ProjectionError::Io { path, source })
+        rename_synced(&unfinished, &path).map_err(|failed| ProjectionError::not_replaced(path, failed))
     }
 }
 
