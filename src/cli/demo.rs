@@ -12,8 +12,8 @@ use super::{
     process,
 };
 use crate::{
-    engine::now,
-    folder::demo::{self, Counts, DAYS, DemoError, DemoOptions, Made, OFFSET_SECONDS},
+    engine::{clock::QUIET_MAX, now},
+    folder::demo::{self, Counts, DemoError, DemoOptions, Made, OFFSET_SECONDS},
 };
 
 /// Make a ledger with a year of a district in it, to look around in.
@@ -98,10 +98,11 @@ fn today() -> anyhow::Result<Date> {
     Ok(now::wall().to_zoned(Offset::from_seconds(OFFSET_SECONDS)?.to_time_zone()).date())
 }
 
-/// What `serve` needs beside the folder: of a year that ended over a year ago, it wants somebody's word that the clock is
-/// right.
+/// What `serve` needs beside the folder: where the newest entry is from longer ago than a start believes, it wants somebody's
+/// word that the clock is right. A day less: the demo is served some hours after it is made.
 fn served_with(last_day: Date) -> anyhow::Result<&'static str> {
-    let is_old = (today()? - last_day).get_days() >= i32::try_from(DAYS)?;
+    let believed_days = i32::try_from(QUIET_MAX.as_secs() / 86_400)?;
+    let is_old = (today()? - last_day).get_days() >= believed_days - 1;
     Ok(if is_old { " --accept-clock now" } else { "" })
 }
 
@@ -130,4 +131,21 @@ fn text(made: &Made, folder: &std::path::Path, (seed, last_day): (u64, Date), wi
            timebank history {resident} --data {data} --zone Asia/Shanghai\n  \
            timebank record --volunteer {resident} --station {station} --date yesterday --hours 2 --data {data} --key {key}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use jiff::ToSpan;
+
+    use super::*;
+
+    #[test]
+    fn a_year_that_ended_longer_ago_than_a_start_believes_needs_a_word_for_the_clock() {
+        for (days_ago, expected) in [(1, ""), (5, ""), (6, " --accept-clock now"), (400, " --accept-clock now")] {
+            let last_day = today().unwrap().checked_sub(days_ago.days()).unwrap();
+            assert_eq!(served_with(last_day).unwrap(), expected, "{days_ago} days ago");
+        }
+    }
 }

@@ -26,12 +26,13 @@ fn file(folder: &Path, origin: &str) -> PathBuf {
     folder.join("known").join(hex::encode(&Sha256::digest(origin.as_bytes())[..8]))
 }
 
-/// A ledger's time that is further ahead of this machine's stands still until the machine's comes to it, and is kept: what is
-/// signed here without a server has to be signed by it.
+/// A ledger takes sheets that are signed this far ahead of its time, or of this machine's.
 const AHEAD_MS: i64 = 600_000;
 
 /// Keeps what a server says of its ledger. Where that can't be kept, only offline work lacks it.
 pub(super) fn remember(folder: &Path, status: &proto::GetStatusResponse) {
+    // A ledger's time that is further ahead stands still until the machine's comes to it: what is signed here without a server
+    // has to be signed by it.
     let is_ahead = status.recorded_at_ms > now::wall().as_millisecond().saturating_add(AHEAD_MS);
     // Nothing that changes with every entry: so the file is seldom written.
     let kept = proto::GetStatusResponse {
