@@ -5,8 +5,9 @@
 //! budget, and when the budget or the places run short, it is the connection that stood in the way longest that goes, not
 //! the one that comes.
 
+mod table;
+
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,17 +17,16 @@ use tokio::{
     time::Instant,
 };
 
+use self::table::{Account, Table};
+pub(super) use self::table::{Going, NoRoom};
 use super::{
     descriptors::Room,
-    limits::{CALLS_MAX, CONNECTION_BYTES_MAX, EDGE_BYTES_MAX, LITTLE_BYTES, SUBSCRIBERS_MAX},
+    limits::{CALLS_MAX, CONNECTION_BYTES_MAX, SUBSCRIBERS_MAX},
     weight::{CALL_CREDIT, Weight},
 };
 
 /// How long somebody who is over the budget's end waits before the next look, where nothing says when there is room.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-
-/// For how long a byte counts as held that is taken this moment.
-const AT_ONCE_MS: u64 = 1_000;
 
 /// All connections of a service. Copies share them.
 #[derive(Clone)]
@@ -46,52 +46,6 @@ struct Shared {
     /// Descriptors for them, with some for those that are on their way out.
     places: Arc<Semaphore>,
     table: Mutex<Table>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    next: u64,
-    accounts: HashMap<u64, Account, foldhash::fast::RandomState>,
-    /// Those that are open, without those that were told to go.
-    open: usize,
-    subscribers: usize,
-    /// Calls under way, and those of them of connections that were told to go.
-    calls: usize,
-    leaving_calls: usize,
-    /// Bytes held by all.
-    held: usize,
-    /// Bytes of these by connections that were told to go.
-    leaving: usize,
-    /// Whether connections were told to go since it was last asked.
-    have_sent_away: bool,
-}
-
-/// What is known of one connection.
-#[derive(Debug)]
-struct Account {
-    /// When it came, and when it last began or ended a call.
-    active_ms: u64,
-    /// Whether it ever asked anything.
-    asked: bool,
-    open: bool,
-    calls: usize,
-    subscribers: usize,
-    /// Bytes of answers that are on their way.
-    untaken: usize,
-    held: usize,
-    /// The sum of each held byte's time of taking: `now x held - weight` is how long all of them were held.
-    weight: u128,
-    go: Option<Going>,
-    told: watch::Sender<Option<Going>>,
-}
-
-/// How a connection is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Going {
-    /// Its place is needed, and it does nothing: it is told, so that its next request goes to another one.
-    Quietly,
-    /// What it holds is needed.
-    AtOnce,
 }
 
 /// One connection, for as long as it or anything that it asked for is there.
@@ -114,15 +68,6 @@ pub(super) struct Place {
     pub(super) connection: Connection,
     pub(super) told: watch::Receiver<Option<Going>>,
     _descriptor: OwnedSemaphorePermit,
-}
-
-/// Why there is no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoRoom {
-    /// The connection has its share already.
-    Connection,
-    /// All connections together have what there is, and this one has most of it.
-    Service,
 }
 
 /// Bytes that are held for a connection, given back when this goes.
@@ -209,91 +154,6 @@ impl Connections {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Account {
-    fn is_gone(&self) -> bool {
-        !self.open && self.held == 0 && self.calls == 0
-    }
-
-    /// What it does, from the least up.
-    fn standing(&self) -> u8 {
-        match (self.asked, self.calls) {
-            (false, _) => 0,
-            (true, 0) => 1,
-            (true, _) => 2,
-        }
-    }
-
-    /// Whoever does nothing may be about to ask, and is told; whoever never asked, or has waited longest of all, is not.
-    fn farewell(&self) -> Going {
-        if self.standing() == 1 { Going::Quietly } else { Going::AtOnce }
-    }
-
-    /// How long all its bytes together were held, in byte x ms. A second more counts for each: whoever took most of it this
-    /// very moment stands in the way more than whoever holds little for some time.
-    fn stood_in_the_way(&self, now_ms: u64) -> u128 {
-        (u128::from(now_ms.saturating_add(AT_ONCE_MS)) * self.held as u128).saturating_sub(self.weight)
-    }
-}
-
-impl Table {
-    /// The connection goes that does least.
-    fn make_place(&mut self) {
-        let candidates = self.accounts.iter().filter(|(_, account)| account.open && account.go.is_none());
-        let least = candidates.min_by_key(|(_, account)| (account.standing(), account.active_ms));
-        if let Some((number, how)) = least.map(|(number, account)| (*number, account.farewell())) {
-            self.send_away(number, how);
-        }
-    }
-
-    fn send_away(&mut self, number: u64, how: Going) {
-        let Some(account) = self.accounts.get_mut(&number) else { return };
-        if account.go.is_none() {
-            self.leaving += account.held;
-            self.leaving_calls += account.calls;
-            self.open -= usize::from(account.open);
-            self.have_sent_away = true;
-        }
-        account.go = Some(how);
-        account.told.send_replace(Some(how));
-    }
-
-    /// The connection goes that has most of something, if that is more than twice what this one would have: those who have
-    /// about the same would send each other away for ever.
-    fn make_way(&mut self, number: u64, of: impl Fn(&Account) -> usize) -> Option<()> {
-        let own = self.accounts.get(&number).map_or(0, &of) + 1;
-        let candidates = self.accounts.iter().filter(|(_, account)| account.go.is_none());
-        let most = candidates.max_by_key(|(_, account)| of(account)).map(|(number, account)| (*number, of(account)));
-        let (most, _) = most.filter(|(_, most)| *most > 2 * own)?;
-        self.send_away(most, Going::AtOnce);
-        Some(())
-    }
-
-    /// Makes room for so many bytes of a connection, at the cost of whoever stood in the way longest, if that is more than
-    /// twice as long as this one would.
-    fn make_room(&mut self, number: u64, bytes: usize, now_ms: u64) -> Result<(), NoRoom> {
-        let own = self.accounts.get(&number).map_or(0, |account| account.stood_in_the_way(now_ms));
-        let own = own + bytes as u128 * u128::from(AT_ONCE_MS);
-        while self.held - self.leaving + bytes > EDGE_BYTES_MAX {
-            let candidates = self.accounts.iter().filter(|(_, account)| account.go.is_none());
-            let stood = candidates.map(|(number, account)| (account.stood_in_the_way(now_ms), *number));
-            let (_, longest) = stood.max().filter(|(stood, _)| *stood > 2 * own).ok_or(NoRoom::Service)?;
-            self.send_away(longest, Going::AtOnce);
-        }
-        // What those who were told to go still hold is gone in a moment. Meanwhile some is lent, the more the less somebody
-        // holds: whoever takes large answers would have lent it all before it is there again.
-        let own = self.accounts.get(&number).map_or(0, |account| account.held) + bytes;
-        let lent = CONNECTION_BYTES_MAX / LITTLE_BYTES * LITTLE_BYTES.saturating_sub(own);
-        if self.held + bytes > EDGE_BYTES_MAX + lent { Err(NoRoom::Service) } else { Ok(()) }
-    }
-
-    /// Nothing is kept of a connection that is gone with all that it held.
-    fn forget_if_gone(&mut self, number: u64) {
-        if self.accounts.get(&number).is_some_and(Account::is_gone) {
-            self.accounts.remove(&number);
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::server::limits::{EDGE_BYTES_MAX, LITTLE_BYTES};
 
 const ROOM: Room = Room { connections: 8, closing: 8 };
 const SECOND: Duration = Duration::from_secs(1);
