@@ -7,7 +7,8 @@
 //! Sheets past their validity whose ids are on the disk are answered on the way by a thread that only reads.
 //!
 //! Four threads, each with a bounded queue behind it: while one group is on its way to the disk, the next is checked and
-//! the one after that has its signatures verified. A group is whatever came while the one before was busy.
+//! the one after that has its signatures verified. A group is what came while the one before was busy, of each source in
+//! turn.
 
 mod answer;
 mod batch;
@@ -17,6 +18,7 @@ mod hold;
 mod publish;
 mod sequence;
 mod slot;
+mod sources;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ use crate::{
 
 pub use answer::Desk;
 pub use publish::Published;
+pub use sources::Source;
 pub use stop::{OnStop, Stop, exit_on_stop};
 
 use answer::Reply;
@@ -65,6 +68,9 @@ const QUEUE_UNIT_BYTES: usize = 1_024;
 /// What a decoded event counts in the queue, beside its bytes: about its size in memory. The largest trial, 64,000 events,
 /// takes a quarter of the queue.
 const DECODED_EVENT_BYTES: usize = 256;
+
+/// What a sheet costs beside its events: a signature takes as long as 8 of them, 10 us.
+const SHEET_COST: usize = 8;
 
 /// Why a sheet got no receipt.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -148,6 +154,7 @@ pub struct Accepted {
 type TrialReply = oneshot::Sender<(Vec<SheetTrial>, u64)>;
 /// A sheet under way.
 struct Submission {
+    source: Source,
     sheet: proto::Sheet,
     decoded: Arc<Decoded>,
     published: bool,
@@ -159,8 +166,33 @@ enum Job {
     Try(Box<Trial>),
 }
 
+impl Submission {
+    /// What it costs the writer, in events.
+    fn cost(&self) -> usize {
+        SHEET_COST + self.sheet.events.len()
+    }
+}
+
+impl Job {
+    fn source(&self) -> Source {
+        match self {
+            Self::Submit(submission) => submission.source,
+            Self::Try(trial) => trial.source,
+        }
+    }
+
+    /// What it costs the writer, in events.
+    fn cost(&self) -> usize {
+        match self {
+            Self::Submit(submission) => submission.cost(),
+            Self::Try(trial) => trial.sheets.iter().map(|decoded| SHEET_COST + decoded.sheet.events.len()).sum(),
+        }
+    }
+}
+
 /// Sheets to try.
 struct Trial {
+    source: Source,
     sheets: Vec<Decoded>,
     reply: TrialReply,
     /// Its share of the queue, given back when it is answered.
@@ -298,18 +330,24 @@ impl Sequencer {
     /// # Errors
     /// In the order of [`SubmitError`]'s sources: bytes, queue, then the rules.
     pub async fn submit(&self, sheet: proto::Sheet, published: bool) -> Result<Accepted, SubmitError> {
-        self.submit_decoded(DecodedSheet::new(sheet).map_err(SubmitError::Refused)?, published).await
+        let sheet = DecodedSheet::new(sheet).map_err(SubmitError::Refused)?;
+        self.submit_decoded(Source::default(), sheet, published).await
     }
 
     /// As [`Sequencer::submit`], of a sheet that was decoded elsewhere.
     ///
     /// # Errors
     /// As [`Sequencer::submit`], but for its bytes.
-    pub async fn submit_decoded(&self, sheet: DecodedSheet, published: bool) -> Result<Accepted, SubmitError> {
+    pub async fn submit_decoded(
+        &self,
+        source: Source,
+        sheet: DecodedSheet,
+        published: bool,
+    ) -> Result<Accepted, SubmitError> {
         let units = units(&sheet.sheet);
         let permit =
             Arc::clone(&self.queue).try_acquire_many_owned(units).map_err(|_full| SubmitError::queue_full())?;
-        self.enqueue(sheet, published, permit)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
+        self.enqueue(source, sheet, published, permit)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
     }
 
     /// Takes a sheet in, waiting for room, and returns where its answer will come: so that one caller can have many
@@ -322,7 +360,8 @@ impl Sequencer {
         sheet: proto::Sheet,
         published: bool,
     ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
-        self.feed_decoded(DecodedSheet::new(sheet).map_err(SubmitError::Refused)?, published).await
+        let sheet = DecodedSheet::new(sheet).map_err(SubmitError::Refused)?;
+        self.feed_decoded(Source::default(), sheet, published).await
     }
 
     /// As [`Sequencer::feed`], of a sheet that was decoded elsewhere.
@@ -331,6 +370,7 @@ impl Sequencer {
     /// The service is going down.
     pub async fn feed_decoded(
         &self,
+        source: Source,
         sheet: DecodedSheet,
         published: bool,
     ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
@@ -338,11 +378,12 @@ impl Sequencer {
             .acquire_many_owned(units(&sheet.sheet))
             .await
             .map_err(|_closed| SubmitError::ShuttingDown)?;
-        self.enqueue(sheet, published, permit)
+        self.enqueue(source, sheet, published, permit)
     }
 
     fn enqueue(
         &self,
+        source: Source,
         DecodedSheet { sheet, decoded }: DecodedSheet,
         published: bool,
         permit: OwnedSemaphorePermit,
@@ -352,7 +393,7 @@ impl Sequencer {
         }
         let (waiting, answer) = oneshot::channel();
         let reply = Reply { waiting, desk: self.desk.clone(), permit };
-        let submission = Box::new(Submission { sheet, decoded: Arc::new(decoded), published, reply });
+        let submission = Box::new(Submission { source, sheet, decoded: Arc::new(decoded), published, reply });
         let now = self.clock.now();
         if now.is_ok_and(|now| self.expired.may_have(&submission.decoded, now)) {
             self.lookups.send(submission).map_err(|_gone| SubmitError::ShuttingDown)?;
@@ -366,13 +407,17 @@ impl Sequencer {
     ///
     /// # Errors
     /// The queue is full, or the service is going down.
-    pub async fn try_sheets(&self, sheets: Vec<Decoded>) -> Result<(Vec<SheetTrial>, u64), SubmitError> {
+    pub async fn try_sheets(
+        &self,
+        source: Source,
+        sheets: Vec<Decoded>,
+    ) -> Result<(Vec<SheetTrial>, u64), SubmitError> {
         let events = sheets.iter().map(|decoded| decoded.sheet.events.len()).sum::<usize>();
         let units = u32::try_from(1 + events * DECODED_EVENT_BYTES / QUEUE_UNIT_BYTES).unwrap_or(u32::MAX);
         let permit =
             Arc::clone(&self.queue).try_acquire_many_owned(units).map_err(|_full| SubmitError::queue_full())?;
         let (reply, answer) = oneshot::channel();
-        let trial = Trial { sheets, reply, permit };
+        let trial = Trial { source, sheets, reply, permit };
         self.jobs.send(Job::Try(Box::new(trial))).map_err(|_gone| SubmitError::ShuttingDown)?;
         answer.await.map_err(|_gone| SubmitError::ShuttingDown)
     }

@@ -24,6 +24,7 @@ use super::{
     limits::{CALLS_MAX, CONNECTION_BYTES_MAX, SUBSCRIBERS_MAX},
     weight::{CALL_CREDIT, Weight},
 };
+use crate::engine::sequencer::Source;
 
 /// How long somebody who is over the budget's end waits before the next look, where nothing says when there is room.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -175,6 +176,11 @@ impl Connection {
             }
         }
         Ok(Busy(self.clone()))
+    }
+
+    /// Where its sheets come from, for the writer. The first one is the process itself.
+    pub(super) fn source(&self) -> Source {
+        Source(1 + self.0.number)
     }
 
     /// What it sends, weighed against what it asks.

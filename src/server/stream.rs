@@ -96,7 +96,7 @@ async fn take(service: &Service, call: &Call, request: Request) -> Item {
     let events = sheet.as_ref().map_or(0, DecodedSheet::events);
     let under_way = call.connection().room(RESULT_BYTES + events * EVENT_BYTES).await;
     let fed = match sheet {
-        Ok(sheet) => service.sequencer.feed_decoded(sheet, published).await,
+        Ok(sheet) => service.sequencer.feed_decoded(call.connection().source(), sheet, published).await,
         Err(refusal) => Err(SubmitError::Refused(refusal)),
     };
     let pending = match fed {

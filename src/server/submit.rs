@@ -107,7 +107,7 @@ impl Service {
         let published = until_published(until)?;
         let sheet = sheet.map_err(|refusal| submit_status(&SubmitError::Refused(refusal), language))?;
         let _under_way = call.connection().charge(sheet.events() * EVENT_BYTES).map_err(no_room)?;
-        match self.sequencer.submit_decoded(sheet, published).await {
+        match self.sequencer.submit_decoded(call.connection().source(), sheet, published).await {
             Ok(accepted) => Ok(response(accepted)),
             Err(error) => Err(submit_status(&error, language)),
         }
@@ -180,7 +180,7 @@ impl Service {
             decoded.into_iter().map(|sheet| sheet.map(|sheet| sound.push(sheet.into_decoded()))).collect();
         let place = Arc::clone(&self.trying).acquire_owned().await.map_err(|_closed| shutting_down())?;
         let began = now::monotonic();
-        let tried = self.sequencer.try_sheets(sound).await;
+        let tried = self.sequencer.try_sheets(call.connection().source(), sound).await;
         rest(place, began.elapsed());
         let (tried, reflected_index) = tried.map_err(|error| submit_status(&error, language))?;
         let mut tried = tried.into_iter();
@@ -234,7 +234,7 @@ impl List {
                 }
             }
         };
-        let fed = sequencer.feed_decoded(sheet, published).await;
+        let fed = sequencer.feed_decoded(self.call.connection().source(), sheet, published).await;
         self.under_way.push_back(fed.map(|answer| (answer, held)));
     }
 

@@ -6,8 +6,9 @@ use std::sync::mpsc;
 use tokio::sync::watch;
 
 use super::{
-    Accepted, Job, Submission, SubmitError,
+    Accepted, Job, SHEET_COST, Submission, SubmitError,
     publish::{Published, publication},
+    sources::Sources,
 };
 use crate::{
     engine::{
@@ -19,8 +20,9 @@ use crate::{
     ledger::{Millis, Refusal, Rejection},
 };
 
-/// Sheets whose signatures are verified at once: beyond it one costs hardly less.
-const BATCH_SHEETS: usize = 256;
+/// What is looked up at once costs so much at most, in events: 256 of the smallest sheets, whose signatures are verified
+/// together. Beyond it one costs hardly less.
+const GROUP_COST_MAX: usize = 256 * (1 + SHEET_COST);
 
 /// Where they are looked up.
 pub(super) struct Expired {
@@ -41,9 +43,20 @@ impl Expired {
         writer: &mpsc::Sender<Job>,
         published: &watch::Receiver<Published>,
     ) {
-        while let Ok(first) = inbox.recv() {
-            let group: Vec<Box<Submission>> =
-                std::iter::once(first).chain(inbox.try_iter()).take(BATCH_SHEETS).collect();
+        let mut waiting = Sources::default();
+        let add = |waiting: &mut Sources<_>, submission: Box<Submission>| {
+            waiting.add(submission.source, submission.cost(), submission);
+        };
+        loop {
+            if waiting.is_empty() {
+                let Ok(first) = inbox.recv() else { return };
+                add(&mut waiting, first);
+            }
+            for submission in inbox.try_iter() {
+                add(&mut waiting, submission);
+            }
+            let mut group = Vec::new();
+            waiting.take(GROUP_COST_MAX, &mut group);
             let decoded: Vec<&Decoded> = group.iter().map(|submission| submission.decoded.as_ref()).collect();
             let keys = self.node.projection.shown().keys().clone();
             let verdicts = signature_verdicts(&decoded, |key_id| keys.public_key(key_id));

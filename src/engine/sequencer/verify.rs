@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Job, Submission, Trial, TrialReply, slot::Slot, stop::Stop};
+use super::{Job, Submission, Trial, TrialReply, slot::Slot, sources::Sources, stop::Stop};
 use crate::{
     engine::{
         projection::Projection,
@@ -17,9 +17,9 @@ use crate::{
 
 /// Groups that may wait for the sequencer: one being checked, one ready.
 pub(super) const GROUPS_WAITING_MAX: usize = 1;
-/// Sheets of one group: enough that a batch reaches its full speed on every core, little enough that its check takes
-/// less than a commit (4,096 x 10 us on one core = 40 ms).
-const GROUP_SHEETS_MAX: usize = 4_096;
+/// What one group costs, in events: enough that a batch reaches its full speed on every core, little enough that whoever
+/// comes next doesn't wait for long (8,192 x 1.2 us = 10 ms).
+const GROUP_COST_MAX: usize = 8_192;
 /// Sheets of one batch: at 256 signatures a batch costs 10 us a signature, and hardly less beyond.
 const BATCH_SHEETS: usize = 256;
 
@@ -38,12 +38,25 @@ pub(super) fn run(
     commits: &Slot,
 ) -> Result<(), Stop> {
     let cores = rayon::current_num_threads();
-    while let Ok(first) = inbox.recv() {
-        let mut group = vec![first];
-        group.extend(inbox.try_iter().take(GROUP_SHEETS_MAX - 1));
-        if group.len() < BATCH_SHEETS {
+    let mut waiting = Sources::default();
+    let add = |waiting: &mut Sources<Job>, job: Job| waiting.add(job.source(), job.cost(), job);
+    loop {
+        if waiting.is_empty() {
+            let Ok(first) = inbox.recv() else { break };
+            add(&mut waiting, first);
+        }
+        // What waits is bounded by the sequencer's queue.
+        for job in inbox.try_iter() {
+            add(&mut waiting, job);
+        }
+        let mut group = Vec::new();
+        let cost = waiting.take(GROUP_COST_MAX, &mut group);
+        if waiting.is_empty() && group.len() < BATCH_SHEETS {
             commits.wait_empty();
-            group.extend(inbox.try_iter().take(GROUP_SHEETS_MAX - group.len()));
+            for job in inbox.try_iter() {
+                add(&mut waiting, job);
+            }
+            waiting.take(GROUP_COST_MAX.saturating_sub(cost), &mut group);
         }
         let verified = verify(group, projection, cores)?;
         if outbox.send(verified).is_err() {
@@ -78,7 +91,7 @@ fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Result<Vec<
         .map(|job| match job {
             Job::Submit(submission) => Ok(Verified::Submit(submission, next()?)),
             Job::Try(trial) => {
-                let Trial { sheets, reply, permit } = *trial;
+                let Trial { sheets, reply, permit, .. } = *trial;
                 let sheets = sheets.into_iter().map(|decoded| Ok((decoded, next()?))).collect::<Result<_, Stop>>()?;
                 Ok(Verified::Try(sheets, reply, permit))
             }
