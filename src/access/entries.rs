@@ -47,7 +47,7 @@ impl Reads {
     /// [`ReadError::NotPermitted`].
     pub fn size(&self, reader: Reader) -> Result<watch::Receiver<u64>, ReadError> {
         reader.check(Permission::Local)?;
-        Ok(self.node.projection.durable())
+        Ok(self.size.clone())
     }
 
     /// The receipt of an entry: the one that its sheet was answered with. Reads rows.

@@ -43,6 +43,8 @@ pub struct ReadsParts {
 #[derive(Clone)]
 pub struct Reads {
     pub(super) node: Node,
+    /// How many entries there are, and as there come more.
+    pub(super) size: watch::Receiver<u64>,
     pub(super) published: watch::Receiver<Published>,
     pub(super) cosigned: watch::Receiver<String>,
     stopping: watch::Receiver<bool>,
@@ -62,7 +64,21 @@ impl Reads {
     pub fn new(parts: ReadsParts) -> Self {
         let ReadsParts { node, published, cosigned, stopping, identity } = parts;
         let (identity, lanes) = (Arc::new(identity), Lanes::default());
-        Self { node, published, cosigned, stopping, identity, lanes }
+        let size = node.projection.durable();
+        Self { node, size, published, cosigned, stopping, identity, lanes }
+    }
+
+    /// The same for all who wait in one runtime, and what tells them of each commit: a future to be spawned there, which ends
+    /// with the writer. Waking a thousand of them one by one would hold the writer up.
+    pub fn waiting_together(self) -> (Self, impl Future<Output = ()> + Send) {
+        let mut durable = self.node.projection.durable();
+        let (tell, size) = watch::channel(*durable.borrow_and_update());
+        let work = async move {
+            while durable.changed().await.is_ok() {
+                tell.send_replace(*durable.borrow_and_update());
+            }
+        };
+        (Self { size, ..self }, work)
     }
 
     /// Reads beside the thread that asks, when there is room in a lane; others of that thread go on meanwhile.
@@ -84,13 +100,12 @@ impl Reads {
     /// [`ReadError::NotPermitted`]; [`ReadError::IndexNotReached`], [`ReadError::ShuttingDown`].
     pub async fn reach(&self, reader: Reader, min_index: u64) -> Result<(), ReadError> {
         reader.check(Permission::Local)?;
-        let mut durable = self.node.projection.durable();
-        if *durable.borrow() > min_index || min_index == 0 {
+        if *self.node.projection.durable().borrow() > min_index || min_index == 0 {
             return Ok(());
         }
-        let mut stopping = self.stopping.clone();
+        let (mut size, mut stopping) = (self.size.clone(), self.stopping.clone());
         tokio::select! {
-            reached = durable.wait_for(|size| *size > min_index) => match reached {
+            reached = size.wait_for(|size| *size > min_index) => match reached {
                 Ok(_) => Ok(()),
                 Err(_gone) => Err(ReadError::ShuttingDown),
             },

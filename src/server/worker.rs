@@ -155,6 +155,9 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
     let (desk, answering) = Desk::open();
     tokio::spawn(answering);
     service.sequencer = service.sequencer.answering_through(desk);
+    let (reads, telling) = service.reads.waiting_together();
+    tokio::spawn(telling);
+    service.reads = reads;
     let mut shutdown = service.shutdown.clone();
     let stopping = service.shutdown.clone();
     let routes = TowerToHyperService::new(routes(service, health));
