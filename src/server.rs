@@ -7,6 +7,7 @@ mod connections;
 mod descriptors;
 mod edge;
 mod entrance;
+mod fair;
 mod feed;
 #[allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
 mod generated;

@@ -13,6 +13,7 @@ use tonic::{Request, Status};
 
 use super::{
     connections::{Busy, Charge, Connection, NoRoom},
+    fair::Member,
     limits::{CALL_BYTES, TAKEN_PER_BYTE, patience},
     status::unaccounted,
 };
@@ -47,14 +48,19 @@ struct State {
     watching: Option<Waker>,
 }
 
-/// Runs the calls of a connection, each a task that ends when nobody takes its answer.
+/// Runs the calls of a connection in its turns, each a task that ends when nobody takes its answer.
 #[derive(Debug, Clone)]
-pub(super) struct Calls(pub(super) Connection);
+pub(super) struct Calls {
+    pub(super) connection: Connection,
+    pub(super) flow: Member,
+}
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
     fn execute(&self, run: F) {
-        let call = Call::new(self.0.clone());
-        tokio::spawn(async move {
+        let call = Call::new(self.connection.clone());
+        // Some kilobytes, which are not moved again by each of those who wrap them.
+        let run = Box::pin(run);
+        tokio::spawn(self.flow.clone().in_turn(async move {
             let run = CALL.scope(call.clone(), run);
             tokio::pin!(run);
             tokio::select! {
@@ -63,7 +69,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
                 // What it has on its way goes with it.
                 () = call.stalled() => tracing::debug!("a call ended, as nobody took its answer"),
             }
-        });
+        }));
     }
 }
 

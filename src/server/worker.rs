@@ -24,7 +24,9 @@ use super::{
     answer::ANSWER_BYTES_MAX,
     call::Calls,
     connections::{Connections, Going, Place},
-    edge, entrance, http,
+    edge, entrance,
+    fair::{Fair, Member},
+    http,
     ledger_service_server::LedgerServiceServer,
     limits::{
         BLOCKING_THREAD_WAIT, BLOCKING_THREADS_MAX, CONNECTIONS_WAITING_MAX, FAREWELL, GRACE, HEAD_BYTES_MAX,
@@ -162,6 +164,8 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
     let stopping = service.shutdown.clone();
     let routes = TowerToHyperService::new(routes(service, health));
     let mut open = JoinSet::new();
+    let fair = Fair::new();
+    tokio::spawn(fair.clone().drive());
     loop {
         let accepted = tokio::select! {
             accepted = accepted.recv() => accepted,
@@ -172,7 +176,8 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
         let Some((connection, place)) = accepted else { break };
         match stream(connection) {
             Ok(stream) => {
-                open.spawn(carry(stream, place, routes.clone(), stopping.clone()));
+                let flow = fair.join();
+                open.spawn(flow.clone().in_turn(carry(stream, place, flow, routes.clone(), stopping.clone())));
             }
             Err(error) => tracing::debug!("a connection was not taken over: {error}"),
         }
@@ -185,6 +190,7 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
 async fn carry(
     stream: tokio::net::TcpStream,
     place: Place,
+    flow: Member,
     routes: TowerToHyperService<Router>,
     mut shutdown: watch::Receiver<bool>,
 ) {
@@ -192,7 +198,7 @@ async fn carry(
     let admitted = service_fn(|request| entrance::admit(connection.clone(), routes.clone(), request));
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(STALL));
-    let served = http(Calls(connection.clone()))
+    let served = http(Calls { connection: connection.clone(), flow })
         .serve_connection(TokioIo::new(Turns::new(stream, connection.clone())), admitted)
         .into_owned();
     tokio::pin!(served);

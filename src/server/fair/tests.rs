@@ -1,0 +1,159 @@
+#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::*;
+
+/// What a task takes at a time.
+const WORK: Duration = Duration::from_micros(100);
+/// Work of a flow that never rests is this many tasks.
+const CROWD: usize = 100;
+
+/// A thread whose time passes only as tasks work.
+#[derive(Clone, Default)]
+struct Bench(Arc<AtomicU64>);
+
+impl Bench {
+    fn fair(&self) -> Fair {
+        let time = self.clone();
+        Fair::in_time(move || time.now())
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
+    fn work(&self, took: Duration) {
+        self.0.fetch_add(u64::try_from(took.as_nanos()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Tasks of one connection that always have more to do; how often they have worked.
+    fn crowd(&self, flow: &Member, tasks: usize) -> Arc<AtomicU64> {
+        let worked = Arc::new(AtomicU64::new(0));
+        for _ in 0..tasks {
+            let (time, worked) = (self.clone(), Arc::clone(&worked));
+            tokio::spawn(flow.clone().in_turn(async move {
+                loop {
+                    time.work(WORK);
+                    worked.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+            }));
+        }
+        worked
+    }
+
+    /// Lets others work until it is so late.
+    async fn until(&self, late: Duration) {
+        while self.now() < late {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn on_one_thread(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+#[test]
+fn whoever_asks_little_waits_for_no_more_than_a_pass() {
+    on_one_thread(async {
+        let bench = Bench::default();
+        let fair = bench.fair();
+        tokio::spawn(fair.clone().drive());
+        let crowds: Vec<_> = (0..4).map(|_| bench.crowd(&fair.join(), CROWD)).collect();
+        let (ask, mut asked) = mpsc::channel::<Duration>(1);
+        let (answer, mut answered) = mpsc::channel(1);
+        let time = bench.clone();
+        tokio::spawn(fair.join().in_turn(async move {
+            while let Some(at) = asked.recv().await {
+                let waited = time.now().saturating_sub(at);
+                time.work(WORK);
+                answer.send(waited).await.unwrap();
+            }
+        }));
+        for call in 1..=100 {
+            bench.until(Duration::from_millis(20) * call).await;
+            ask.send(bench.now()).await.unwrap();
+            let waited = answered.recv().await.unwrap();
+            assert!(waited <= PASS + 2 * WORK, "call {call} waited {waited:?}");
+        }
+        assert!(crowds.iter().all(|worked| worked.load(Ordering::Relaxed) > 0));
+    });
+}
+
+#[test]
+fn flows_have_equal_parts_whatever_they_bring() {
+    on_one_thread(async {
+        let bench = Bench::default();
+        let fair = bench.fair();
+        tokio::spawn(fair.clone().drive());
+        // The first one has been at it for long, and is not behind those who come now, nor before them.
+        let old = bench.crowd(&fair.join(), 10);
+        bench.until(Duration::from_secs(1)).await;
+        let before = old.load(Ordering::Relaxed);
+        let new: Vec<_> = [20, 40, CROWD].map(|tasks| bench.crowd(&fair.join(), tasks)).into();
+        bench.until(Duration::from_secs(2)).await;
+        let parts: Vec<u64> = std::iter::once(old.load(Ordering::Relaxed) - before)
+            .chain(new.iter().map(|worked| worked.load(Ordering::Relaxed)))
+            .collect();
+        // A second has 10,000 works.
+        for part in &parts {
+            assert!((2_300..2_700).contains(part), "{parts:?}");
+        }
+    });
+}
+
+#[test]
+fn a_task_that_ends_while_it_waits_holds_nobody_up() {
+    on_one_thread(async {
+        let bench = Bench::default();
+        let fair = bench.fair();
+        tokio::spawn(fair.clone().drive());
+        let _crowd = bench.crowd(&fair.join(), CROWD);
+        let flow = fair.join();
+        let worked = bench.crowd(&flow, 10);
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let time = bench.clone();
+            waiting.spawn(flow.clone().in_turn(async move {
+                time.work(WORK * 100);
+                std::future::pending::<()>().await;
+            }));
+        }
+        drop(flow);
+        bench.until(Duration::from_millis(2)).await;
+        drop(waiting);
+        let before = worked.load(Ordering::Relaxed);
+        bench.until(Duration::from_secs(1)).await;
+        assert!(worked.load(Ordering::Relaxed) > before + 4_000);
+    });
+}
+
+#[test]
+fn a_flow_is_forgotten_with_its_last_task() {
+    on_one_thread(async {
+        let bench = Bench::default();
+        let fair = bench.fair();
+        let driver = tokio::spawn(fair.clone().drive());
+        for _ in 0..10 {
+            let time = bench.clone();
+            tokio::spawn(fair.join().in_turn(async move {
+                for _ in 0..100 {
+                    time.work(WORK);
+                    tokio::task::yield_now().await;
+                }
+            }));
+        }
+        bench.until(WORK * 1_000).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let flows = fair.flows();
+        assert_eq!((flows.all.len(), flows.waiting), (0, 0));
+        drop(flows);
+        driver.abort();
+    });
+}
