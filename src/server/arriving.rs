@@ -109,7 +109,7 @@ impl Arriving {
         }
         self.length = Some(PREFIX + bytes);
         self.complete_by = Some(Instant::now() + patience(bytes));
-        match self.call.expect(bytes) {
+        match self.call.expect(bytes, self.taken.many) {
             Ok(()) => {}
             // A stream waits for its own answers to be taken; nobody else is behind it.
             Err(NoRoom::Connection) if self.taken.many => {

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use tonic::{Request, Status};
 
 use super::{
-    connections::{Busy, Charge, Connection, NoRoom},
+    connections::{Busy, Charge, Connection, NoRoom, Sent},
     fair::Member,
-    limits::{CALL_BYTES, TAKEN_PER_BYTE, patience},
+    limits::{CALL_BYTES, SMALL_BYTES, TAKEN_PER_BYTE, patience},
     status::unaccounted,
 };
 
@@ -36,8 +36,9 @@ struct Under {
 #[derive(Debug, Default)]
 struct State {
     /// What the call holds by itself, and its requests until somebody takes them over.
-    base: Option<Charge>,
     busy: Option<Busy>,
+    /// What is held for a small answer that outlives its call.
+    small: Option<Charge>,
     /// Bytes of its answer that are on their way and nobody has taken yet.
     untaken: usize,
     /// Until when some of them have to be taken.
@@ -73,11 +74,11 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
     }
 }
 
-/// Bytes of an answer on their way, and what is held for them.
+/// Bytes of an answer on their way, and what is held for them, if the call itself doesn't.
 struct OnTheWay {
     bytes: Bytes,
     call: Call,
-    _charge: Charge,
+    _sent: Option<Sent>,
 }
 
 impl AsRef<[u8]> for OnTheWay {
@@ -114,65 +115,71 @@ impl Call {
 
     /// Holds what every call takes, and its head.
     pub(super) fn begin(&self, head_bytes: usize) -> Result<(), NoRoom> {
-        let busy = self.0.connection.begin()?;
-        let base = self.0.connection.charge(CALL_BYTES + head_bytes)?;
-        let mut state = self.state();
-        (state.base, state.busy) = (Some(base), Some(busy));
+        let busy = self.0.connection.begin(CALL_BYTES + head_bytes)?;
+        self.state().busy = Some(busy);
         Ok(())
     }
 
-    /// Holds a message that was announced.
-    pub(super) fn expect(&self, bytes: usize) -> Result<(), NoRoom> {
-        match &mut self.state().base {
-            Some(base) => base.grow(bytes),
-            None => Ok(()),
+    /// Holds a message that was announced; one that is small and the only one is held with the call.
+    pub(super) fn expect(&self, bytes: usize, many: bool) -> Result<(), NoRoom> {
+        match &mut self.state().busy {
+            Some(busy) if many || bytes > SMALL_BYTES => busy.held().grow(bytes),
+            Some(_) | None => Ok(()),
         }
     }
 
     /// Holds a message that was announced, once there is room.
     pub(super) async fn expect_patiently(self, bytes: usize) {
         let room = self.0.connection.room(bytes).await;
-        if let Some(base) = &mut self.state().base {
-            base.merge(room);
+        if let Some(busy) = &mut self.state().busy {
+            busy.held().merge(room);
         }
     }
 
     /// What a message holds, for whoever takes it over.
     pub(super) fn take(&self, bytes: usize) -> Option<Charge> {
-        self.state().base.as_mut().map(|base| base.split(bytes))
+        self.state().busy.as_mut().map(|busy| busy.held().split(bytes))
     }
 
     /// Its answer is complete, or nobody wants it any more: what the call took by itself is free.
     pub(super) fn end(&self) {
         let mut state = self.state();
-        let held = (state.base.take(), state.busy.take());
+        let mut busy = state.busy.take();
+        if state.untaken > 0
+            && let Some(busy) = &mut busy
+        {
+            state.small = Some(busy.held().split(SMALL_BYTES));
+        }
         drop(state);
-        drop(held);
+        drop(busy);
     }
 
-    /// Bytes of its answer, held until the transport is done with them.
+    /// Bytes of its answer, held until the transport is done with them. The first ones, if they are few, are held with the
+    /// call.
     pub(super) fn send(&self, bytes: Bytes) -> Result<Bytes, NoRoom> {
-        let charge = self.0.connection.charge(bytes.len())?;
-        self.0.connection.sends(bytes.len());
-        self.0.connection.weight().credit(bytes.len() / TAKEN_PER_BYTE);
+        let connection = &self.0.connection;
         let mut state = self.state();
+        let is_small = state.untaken == 0 && bytes.len() <= SMALL_BYTES && state.busy.is_some();
+        let sent = if is_small { None } else { Some(connection.send(bytes.len())?) };
         state.untaken += bytes.len();
         state.patience = Some(Instant::now() + patience(state.untaken));
         let watching = state.watching.take();
         drop(state);
+        connection.weight().credit(bytes.len() / TAKEN_PER_BYTE);
         if let Some(watching) = watching {
             watching.wake();
         }
-        Ok(Bytes::from_owner(OnTheWay { bytes, call: self.clone(), _charge: charge }))
+        Ok(Bytes::from_owner(OnTheWay { bytes, call: self.clone(), _sent: sent }))
     }
 
     fn taken(&self, bytes: usize) {
-        self.0.connection.took(bytes);
         let mut state = self.state();
         state.untaken = state.untaken.saturating_sub(bytes);
+        let small = if state.untaken == 0 { state.small.take() } else { None };
         state.patience = (state.untaken > 0).then(|| Instant::now() + patience(state.untaken));
         let waiting = state.waiting.take();
         drop(state);
+        drop(small);
         if let Some(waiting) = waiting {
             waiting.wake();
         }

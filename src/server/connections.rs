@@ -79,9 +79,13 @@ pub(super) struct Charge {
     at_ms: u64,
 }
 
-/// A call under way.
+/// A call under way, and what is held for it.
 #[derive(Debug)]
-pub(super) struct Busy(Connection);
+pub(super) struct Busy(Charge);
+
+/// Bytes of an answer on their way.
+#[derive(Debug)]
+pub(super) struct Sent(Charge);
 
 /// A subscription under way.
 #[derive(Debug)]
@@ -159,23 +163,27 @@ impl Connections {
 }
 
 impl Connection {
-    /// It asked something. Where too much is under way, the connection goes that has most of it, if that isn't this one.
-    pub(super) fn begin(&self) -> Result<Busy, NoRoom> {
+    /// It asked something, for which so many bytes are held. Where too much is under way, the connection goes that has most of
+    /// it, if that isn't this one.
+    pub(super) fn begin(&self, bytes: usize) -> Result<Busy, NoRoom> {
         self.weight().credit(CALL_CREDIT);
         let now = self.0.all.now_ms();
         let mut table = self.0.all.table();
         if table.calls - table.leaving_calls >= CALLS_MAX {
             table.make_way(self.0.number, |account| account.calls).ok_or(NoRoom::Service)?;
         }
-        table.calls += 1;
         if let Some(account) = table.accounts.get_mut(&self.0.number) {
             (account.asked, account.active_ms) = (true, now);
+        }
+        table.hold(self.0.number, bytes, now)?;
+        table.calls += 1;
+        if let Some(account) = table.accounts.get_mut(&self.0.number) {
             account.calls += 1;
             if account.go.is_some() {
                 table.leaving_calls += 1;
             }
         }
-        Ok(Busy(self.clone()))
+        Ok(Busy(Charge { connection: self.clone(), bytes, at_ms: now }))
     }
 
     /// Where its sheets come from, for the writer. The first one is the process itself.
@@ -188,23 +196,16 @@ impl Connection {
         self.0.weight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many bytes of its answers are on their way.
-    pub(super) fn sends(&self, bytes: usize) {
-        self.update(|account| account.untaken += bytes);
-    }
-
-    /// It took so many of them.
-    pub(super) fn took(&self, bytes: usize) {
-        self.update(|account| account.untaken -= bytes);
-    }
-
-    /// Changes what is known of it. It does something, so it isn't the next one to go.
-    fn update(&self, change: impl FnOnce(&mut Account)) {
-        let now = self.0.all.now_ms();
-        if let Some(account) = self.0.all.table().accounts.get_mut(&self.0.number) {
-            change(account);
-            account.active_ms = now;
+    /// Holds so many bytes of its answers, which are on their way. It does something, so it isn't the next one to go.
+    pub(super) fn send(&self, bytes: usize) -> Result<Sent, NoRoom> {
+        let at_ms = self.0.all.now_ms();
+        let mut table = self.0.all.table();
+        table.hold(self.0.number, bytes, at_ms)?;
+        if let Some(account) = table.accounts.get_mut(&self.0.number) {
+            account.untaken += bytes;
+            account.active_ms = at_ms;
         }
+        Ok(Sent(Charge { connection: self.clone(), bytes, at_ms }))
     }
 
     /// Whether it ever asked anything.
@@ -224,20 +225,7 @@ impl Connection {
     /// Holds so many bytes for it, or says why not.
     pub(super) fn charge(&self, bytes: usize) -> Result<Charge, NoRoom> {
         let at_ms = self.0.all.now_ms();
-        let mut table = self.0.all.table();
-        let account = table.accounts.get(&self.0.number).ok_or(NoRoom::Connection)?;
-        if account.held + bytes > CONNECTION_BYTES_MAX || account.go == Some(Going::AtOnce) {
-            return Err(NoRoom::Connection);
-        }
-        table.make_room(self.0.number, bytes, at_ms)?;
-        table.held += bytes;
-        if let Some(account) = table.accounts.get_mut(&self.0.number) {
-            account.held += bytes;
-            account.weight += u128::from(at_ms) * bytes as u128;
-            if account.go.is_some() {
-                table.leaving += bytes;
-            }
-        }
+        self.0.all.table().hold(self.0.number, bytes, at_ms)?;
         Ok(Charge { connection: self.clone(), bytes, at_ms })
     }
 
@@ -291,20 +279,37 @@ impl Drop for Place {
     }
 }
 
+impl Busy {
+    /// What is held for it.
+    pub(super) fn held(&mut self) -> &mut Charge {
+        &mut self.0
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
-        let Member { all, number, .. } = &*self.0.0;
-        let now = all.now_ms();
-        let mut table = all.table();
-        table.calls -= 1;
-        if let Some(account) = table.accounts.get_mut(number) {
-            account.calls -= 1;
-            account.active_ms = now;
-            if account.go.is_some() {
-                table.leaving_calls -= 1;
+        self.0.release(|table, number, now| {
+            table.calls -= 1;
+            if let Some(account) = table.accounts.get_mut(&number) {
+                account.calls -= 1;
+                account.active_ms = now;
+                if account.go.is_some() {
+                    table.leaving_calls -= 1;
+                }
             }
-        }
-        table.forget_if_gone(*number);
+        });
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        let bytes = self.0.bytes;
+        self.0.release(|table, number, now| {
+            if let Some(account) = table.accounts.get_mut(&number) {
+                account.untaken -= bytes;
+                account.active_ms = now;
+            }
+        });
     }
 }
 
@@ -343,26 +348,25 @@ impl Charge {
         }
         self.bytes += bytes;
     }
+
+    /// Gives it back, and changes what else is known of the connection at the same time.
+    fn release(&mut self, also: impl FnOnce(&mut Table, u64, u64)) {
+        let Member { all, number, room, .. } = &*self.connection.0;
+        let now = all.now_ms();
+        let mut table = all.table();
+        table.give_back(*number, std::mem::take(&mut self.bytes), self.at_ms);
+        also(&mut table, *number, now);
+        table.forget_if_gone(*number);
+        drop(table);
+        room.notify_waiters();
+    }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        if self.bytes == 0 {
-            return;
+        if self.bytes > 0 {
+            self.release(|_, _, _| {});
         }
-        let Member { all, number, room, .. } = &*self.connection.0;
-        let mut table = all.table();
-        table.held -= self.bytes;
-        if let Some(account) = table.accounts.get_mut(number) {
-            account.held -= self.bytes;
-            account.weight = account.weight.saturating_sub(u128::from(self.at_ms) * self.bytes as u128);
-            if account.go.is_some() {
-                table.leaving -= self.bytes;
-            }
-        }
-        table.forget_if_gone(*number);
-        drop(table);
-        room.notify_waiters();
     }
 }
 

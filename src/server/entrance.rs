@@ -3,19 +3,18 @@
 use std::convert::Infallible;
 
 use axum::{
-    Router,
     body::Body,
     extract::Request,
     http::{Method, StatusCode, Version, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use hyper::{body::Incoming, service::Service};
-use hyper_util::service::TowerToHyperService;
+use hyper::body::Incoming;
 
 use super::{
     arriving::Arriving,
     call::Call,
     connections::{Connection, NoRoom},
+    edge::Port,
     leaving::Leaving,
     status::no_room,
 };
@@ -27,7 +26,7 @@ const GRPC: &[u8] = b"application/grpc";
 /// answer.
 pub(super) async fn admit(
     connection: Connection,
-    routes: TowerToHyperService<Router>,
+    port: Port,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Leaving>, Infallible> {
     let call = Call::here(&connection);
@@ -42,10 +41,7 @@ pub(super) async fn admit(
                 // Nothing that is asked for otherwise has a body that anybody reads.
                 Body::empty()
             };
-            match routes.call(Request::from_parts(head, body)).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
+            port.answer(Request::from_parts(head, body)).await
         }
         Err(no) => refused(no, grpc),
     };

@@ -23,8 +23,11 @@ pub(super) const CONNECTION_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Whoever holds less than this is lent some of what others are about to give back, the more the less it is: a call that asks
 /// a balance finds 8 MiB that a call for the largest entry doesn't.
 pub(super) const LITTLE_BYTES: usize = 1_024 * 1_024;
-/// What a call takes by itself: its task, its head and HTTP/2's own state of it (15 KB of a quiet stream were measured).
-pub(super) const CALL_BYTES: usize = 16 * 1_024;
+/// What a call takes by itself: its task, its head and HTTP/2's own state of it (15 KB of a quiet stream were measured), and a
+/// small message and a small answer.
+pub(super) const CALL_BYTES: usize = 16 * 1_024 + 2 * SMALL_BYTES;
+/// Messages and answers of most calls are smaller than this: they are counted with the call, not one by one.
+pub(super) const SMALL_BYTES: usize = 1_024;
 /// What an event takes from the moment it is decoded until its receipt is taken, beside its own bytes: 256 decoded, and a
 /// receipt of some 400.
 pub(super) const EVENT_BYTES: usize = 656;

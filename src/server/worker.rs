@@ -2,12 +2,11 @@
 
 use std::{io, net::TcpStream, pin::Pin, thread::JoinHandle, time::Duration};
 
-use axum::{Router, middleware};
+use axum::middleware;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder as Http,
-    service::TowerToHyperService,
 };
 use tokio::{
     net::TcpListener,
@@ -24,7 +23,8 @@ use super::{
     answer::ANSWER_BYTES_MAX,
     call::Calls,
     connections::{Connections, Going, Place},
-    edge, entrance,
+    edge::{Port, until_shutdown},
+    entrance,
     fair::{Fair, Member},
     http,
     ledger_service_server::LedgerServiceServer,
@@ -162,7 +162,7 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
     service.reads = reads;
     let mut shutdown = service.shutdown.clone();
     let stopping = service.shutdown.clone();
-    let routes = TowerToHyperService::new(routes(service, health));
+    let port = port(service, health);
     let mut open = JoinSet::new();
     let fair = Fair::new();
     tokio::spawn(fair.clone().drive());
@@ -177,7 +177,7 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
         match stream(connection) {
             Ok(stream) => {
                 let flow = fair.join();
-                open.spawn(flow.clone().in_turn(carry(stream, place, flow, routes.clone(), stopping.clone())));
+                open.spawn(flow.clone().in_turn(carry(stream, place, flow, port.clone(), stopping.clone())));
             }
             Err(error) => tracing::debug!("a connection was not taken over: {error}"),
         }
@@ -191,11 +191,11 @@ async fn carry(
     stream: tokio::net::TcpStream,
     place: Place,
     flow: Member,
-    routes: TowerToHyperService<Router>,
+    port: Port,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let connection = place.connection.clone();
-    let admitted = service_fn(|request| entrance::admit(connection.clone(), routes.clone(), request));
+    let admitted = service_fn(|request| entrance::admit(connection.clone(), port.clone(), request));
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(STALL));
     let served = http(Calls { connection: connection.clone(), flow })
@@ -270,7 +270,7 @@ fn http(calls: Calls) -> Http<Calls> {
 }
 
 /// Everything that is answered on the port.
-fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
+fn port(service: Service, health: HealthServer<impl Health>) -> Port {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTOR)
@@ -282,11 +282,11 @@ fn routes(service: Service, health: HealthServer<impl Health>) -> Router {
         (Ok(v1), Ok(v1alpha)) => standard = standard.add_service(v1).add_service(v1alpha),
         (Err(error), _) | (_, Err(error)) => tracing::error!("reflection is off: {error}"),
     }
-    let ending = middleware::from_fn_with_state(service.shutdown.clone(), edge::until_shutdown);
+    let ending = middleware::from_fn_with_state(service.shutdown.clone(), until_shutdown);
     let standard = Routes::from(standard.into_axum_router().route_layer(ending));
     let public = http::routes(&service.reads);
     let ledger = LedgerServiceServer::new(service)
         .max_decoding_message_size(LIST_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
-    edge::beside(standard.add_service(ledger), public)
+    Port::new(ledger, standard, public)
 }

@@ -123,9 +123,39 @@ impl Table {
         Some(())
     }
 
+    /// Holds so many bytes for a connection, or says why not.
+    pub(super) fn hold(&mut self, number: u64, bytes: usize, now_ms: u64) -> Result<(), NoRoom> {
+        let account = self.accounts.get(&number).ok_or(NoRoom::Connection)?;
+        if account.held + bytes > CONNECTION_BYTES_MAX || account.go == Some(Going::AtOnce) {
+            return Err(NoRoom::Connection);
+        }
+        self.make_room(number, bytes, now_ms)?;
+        self.held += bytes;
+        if let Some(account) = self.accounts.get_mut(&number) {
+            account.held += bytes;
+            account.weight += u128::from(now_ms) * bytes as u128;
+            if account.go.is_some() {
+                self.leaving += bytes;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives bytes back that were held since some time.
+    pub(super) fn give_back(&mut self, number: u64, bytes: usize, since_ms: u64) {
+        self.held -= bytes;
+        if let Some(account) = self.accounts.get_mut(&number) {
+            account.held -= bytes;
+            account.weight = account.weight.saturating_sub(u128::from(since_ms) * bytes as u128);
+            if account.go.is_some() {
+                self.leaving -= bytes;
+            }
+        }
+    }
+
     /// Makes room for so many bytes of a connection, at the cost of whoever stood in the way longest, if that is more than
     /// twice as long as this one would.
-    pub(super) fn make_room(&mut self, number: u64, bytes: usize, now_ms: u64) -> Result<(), NoRoom> {
+    fn make_room(&mut self, number: u64, bytes: usize, now_ms: u64) -> Result<(), NoRoom> {
         let own = self.accounts.get(&number).map_or(0, |account| account.stood_in_the_way(now_ms));
         let own = own + bytes as u128 * u128::from(AT_ONCE_MS);
         while self.held - self.leaving + bytes > EDGE_BYTES_MAX {

@@ -42,7 +42,7 @@ async fn whoever_never_asked_goes_first_then_whoever_does_nothing_then_whoever_w
     // Two of each kind, the older ones first, and the rest under way.
     for number in 0..ROOM.connections {
         let place = come(&all).await;
-        let busy = (number >= 2).then(|| place.connection.begin().unwrap());
+        let busy = (number >= 2).then(|| place.connection.begin(0).unwrap());
         calls.push(busy.filter(|_| number >= 4));
         places.push(place);
         time.pass(1_000);
@@ -52,7 +52,7 @@ async fn whoever_never_asked_goes_first_then_whoever_does_nothing_then_whoever_w
     {
         let newcomer = come(&all).await;
         // It is under way itself, or it would be the next.
-        calls.push(Some(newcomer.connection.begin().unwrap()));
+        calls.push(Some(newcomer.connection.begin(0).unwrap()));
         places.push(newcomer);
         let told: Vec<_> = places.iter().map(going).collect();
         assert_eq!(told[number], Some(*how), "{told:?}");
@@ -191,30 +191,32 @@ async fn a_call_whose_answer_nobody_touches_keeps_no_connection_busy() {
     let (all, time) = connections();
     let place = come(&all).await;
     assert!(!place.connection.is_busy(SECOND));
-    let call = place.connection.begin().unwrap();
+    let call = place.connection.begin(0).unwrap();
     time.pass(10_000);
     assert!(place.connection.is_busy(SECOND), "it is worked on");
-    place.connection.sends(100);
+    let mut sent = vec![place.connection.send(50).unwrap(), place.connection.send(50).unwrap()];
     assert!(place.connection.is_busy(SECOND));
     time.pass(2_000);
     assert!(!place.connection.is_busy(SECOND));
-    place.connection.took(50);
+    drop(sent.pop());
     assert!(place.connection.is_busy(SECOND), "it goes on");
     drop(call);
     assert!(!place.connection.is_busy(SECOND));
+    drop(sent);
+    assert_eq!(all.table().held, 0);
 }
 
 #[tokio::test]
 async fn whoever_has_most_calls_under_way_makes_way_for_whoever_has_less() {
     let (all, _time) = connections();
     let (many, few, newcomer) = (come(&all).await, come(&all).await, come(&all).await);
-    let mut calls: Vec<_> = (0..CALLS_MAX - 2).map(|_| many.connection.begin().unwrap()).collect();
-    calls.extend((0..2).map(|_| few.connection.begin().unwrap()));
-    assert_eq!(many.connection.begin().map(drop), Err(NoRoom::Service), "it has most of them itself");
-    calls.push(newcomer.connection.begin().unwrap());
+    let mut calls: Vec<_> = (0..CALLS_MAX - 2).map(|_| many.connection.begin(0).unwrap()).collect();
+    calls.extend((0..2).map(|_| few.connection.begin(0).unwrap()));
+    assert_eq!(many.connection.begin(0).map(drop), Err(NoRoom::Service), "it has most of them itself");
+    calls.push(newcomer.connection.begin(0).unwrap());
     assert_eq!((going(&many), going(&few)), (Some(Going::AtOnce), None));
     // What is on its way out counts no more.
-    calls.extend((0..100).map(|_| few.connection.begin().unwrap()));
+    calls.extend((0..100).map(|_| few.connection.begin(0).unwrap()));
     drop((many, few, newcomer));
     drop(calls);
     let table = all.table();
