@@ -30,6 +30,7 @@ pub(super) struct Call(Arc<Under>);
 #[derive(Debug)]
 struct Under {
     connection: Connection,
+    flow: Member,
     state: Mutex<State>,
 }
 
@@ -58,7 +59,7 @@ pub(super) struct Calls {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
     fn execute(&self, run: F) {
-        let call = Call::new(self.connection.clone());
+        let call = Call::new(self);
         // Some kilobytes, which are not moved again by each of those who wrap them.
         let run = Box::pin(run);
         tokio::spawn(self.flow.clone().in_turn(async move {
@@ -94,13 +95,18 @@ impl Drop for OnTheWay {
 }
 
 impl Call {
-    fn new(connection: Connection) -> Self {
-        Self(Arc::new(Under { connection, state: Mutex::default() }))
+    fn new(Calls { connection, flow }: &Calls) -> Self {
+        Self(Arc::new(Under { connection: connection.clone(), flow: flow.clone(), state: Mutex::default() }))
     }
 
     /// The call of this task; where it has none, over HTTP/1.1, a new one.
-    pub(super) fn here(connection: &Connection) -> Self {
-        CALL.try_with(Clone::clone).unwrap_or_else(|_none| Self::new(connection.clone()))
+    pub(super) fn here(calls: &Calls) -> Self {
+        CALL.try_with(Clone::clone).unwrap_or_else(|_none| Self::new(calls))
+    }
+
+    /// Runs something for it that goes on beside its own task.
+    pub(super) fn spawn(&self, run: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(self.0.flow.clone().in_turn(run));
     }
 
     /// The call of a request.

@@ -12,8 +12,8 @@ use hyper::body::Incoming;
 
 use super::{
     arriving::Arriving,
-    call::Call,
-    connections::{Connection, NoRoom},
+    call::{Call, Calls},
+    connections::NoRoom,
     edge::Port,
     leaving::Leaving,
     status::no_room,
@@ -25,11 +25,11 @@ const GRPC: &[u8] = b"application/grpc";
 /// Answers a request: what it makes the process hold is charged to its connection, from its head to the last byte of its
 /// answer.
 pub(super) async fn admit(
-    connection: Connection,
+    calls: Calls,
     port: Port,
     request: hyper::Request<Incoming>,
 ) -> Result<Response<Leaving>, Infallible> {
-    let call = Call::here(&connection);
+    let call = Call::here(&calls);
     let grpc = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(GRPC));
     let response = match call.begin(head_bytes(&request)) {
         Ok(()) => {

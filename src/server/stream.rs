@@ -50,7 +50,8 @@ pub(super) fn submit(
     mut requests: Streaming<Request>,
 ) -> Responses<proto::SubmitStreamResponse> {
     let (pending, waiting) = mpsc::channel::<Item>(STREAM_SHEETS_MAX);
-    tokio::spawn(async move {
+    let taking = call.clone();
+    taking.spawn(async move {
         let mut shutdown = service.shutdown.clone();
         loop {
             let request = tokio::select! {

@@ -195,10 +195,11 @@ async fn carry(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let connection = place.connection.clone();
-    let admitted = service_fn(|request| entrance::admit(connection.clone(), port.clone(), request));
+    let calls = Calls { connection: connection.clone(), flow };
+    let admitted = service_fn(|request| entrance::admit(calls.clone(), port.clone(), request));
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(STALL));
-    let served = http(Calls { connection: connection.clone(), flow })
+    let served = http(calls.clone())
         .serve_connection(TokioIo::new(Turns::new(stream, connection.clone())), admitted)
         .into_owned();
     tokio::pin!(served);
