@@ -16,6 +16,7 @@ mod commit;
 mod expired;
 mod hold;
 mod publish;
+mod queue;
 mod sequence;
 mod slot;
 mod sources;
@@ -33,7 +34,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     engine::{
@@ -58,16 +59,7 @@ pub use stop::{OnStop, Stop, exit_on_stop};
 use answer::Reply;
 use expired::Expired;
 use hold::Hold;
-
-/// Bytes of sheets that may wait or be under way: 64 MiB, 120 of the largest sheets or 65,000 of the smallest, a second of
-/// work at the rates this is built for. Beyond it callers are told to come again.
-const QUEUE_BYTES_MAX: usize = 64 * 1_024 * 1_024;
-/// Unit of the queue's account: a small sheet counts as much as what is kept beside its bytes.
-const QUEUE_UNIT_BYTES: usize = 1_024;
-
-/// What a decoded event counts in the queue, beside its bytes: about its size in memory. The largest trial, 64,000 events,
-/// takes a quarter of the queue.
-const DECODED_EVENT_BYTES: usize = 256;
+use queue::{Part, Queue};
 
 /// What a sheet costs beside its events: a signature takes as long as 8 of them, 10 us.
 const SHEET_COST: usize = 8;
@@ -196,7 +188,7 @@ struct Trial {
     sheets: Vec<Decoded>,
     reply: TrialReply,
     /// Its share of the queue, given back when it is answered.
-    permit: OwnedSemaphorePermit,
+    permit: Part,
 }
 
 /// What the sequencer works with.
@@ -224,7 +216,7 @@ pub struct Sequencer {
     /// Sheets past their validity, which a reader may answer.
     lookups: mpsc::Sender<Box<Submission>>,
     desk: Option<Desk>,
-    queue: Arc<Semaphore>,
+    queue: Queue,
     published: watch::Receiver<Published>,
     closed: Arc<AtomicBool>,
     clock: Arc<Clock>,
@@ -233,7 +225,7 @@ pub struct Sequencer {
 
 impl std::fmt::Debug for Sequencer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sequencer").field("queue", &self.queue.available_permits()).finish_non_exhaustive()
+        f.debug_struct("Sequencer").field("room", &self.queue.room()).finish_non_exhaustive()
     }
 }
 
@@ -288,8 +280,8 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
         spawn("commit", &on_stop, move || committer.run(&commit_inbox))?,
         spawn("publish", &on_stop, move || publisher.run(&publish_inbox))?,
     ];
-    let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
-    let sequencer = Sequencer { jobs, lookups, desk: None, queue, published, closed: Arc::default(), clock, expired };
+    let (queue, closed) = (Queue::new(), Arc::default());
+    let sequencer = Sequencer { jobs, lookups, desk: None, queue, published, closed, clock, expired };
     Ok((sequencer, Threads(threads)))
 }
 
@@ -344,9 +336,7 @@ impl Sequencer {
         sheet: DecodedSheet,
         published: bool,
     ) -> Result<Accepted, SubmitError> {
-        let units = units(&sheet.sheet);
-        let permit =
-            Arc::clone(&self.queue).try_acquire_many_owned(units).map_err(|_full| SubmitError::queue_full())?;
+        let permit = self.queue.try_one(source, &sheet.sheet).map_err(|_full| SubmitError::queue_full())?;
         self.enqueue(source, sheet, published, permit)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
     }
 
@@ -374,10 +364,7 @@ impl Sequencer {
         sheet: DecodedSheet,
         published: bool,
     ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
-        let permit = Arc::clone(&self.queue)
-            .acquire_many_owned(units(&sheet.sheet))
-            .await
-            .map_err(|_closed| SubmitError::ShuttingDown)?;
+        let permit = self.queue.wait(&sheet.sheet).await.ok_or(SubmitError::ShuttingDown)?;
         self.enqueue(source, sheet, published, permit)
     }
 
@@ -386,7 +373,7 @@ impl Sequencer {
         source: Source,
         DecodedSheet { sheet, decoded }: DecodedSheet,
         published: bool,
-        permit: OwnedSemaphorePermit,
+        permit: Part,
     ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(SubmitError::ShuttingDown);
@@ -412,10 +399,7 @@ impl Sequencer {
         source: Source,
         sheets: Vec<Decoded>,
     ) -> Result<(Vec<SheetTrial>, u64), SubmitError> {
-        let events = sheets.iter().map(|decoded| decoded.sheet.events.len()).sum::<usize>();
-        let units = u32::try_from(1 + events * DECODED_EVENT_BYTES / QUEUE_UNIT_BYTES).unwrap_or(u32::MAX);
-        let permit =
-            Arc::clone(&self.queue).try_acquire_many_owned(units).map_err(|_full| SubmitError::queue_full())?;
+        let permit = self.queue.try_trial(&sheets).map_err(|_full| SubmitError::queue_full())?;
         let (reply, answer) = oneshot::channel();
         let trial = Trial { source, sheets, reply, permit };
         self.jobs.send(Job::Try(Box::new(trial))).map_err(|_gone| SubmitError::ShuttingDown)?;
@@ -432,12 +416,4 @@ impl Sequencer {
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
-}
-
-/// A sheet's share of the queue. Never more than the whole: a sheet is at most 256 KiB, and has at most 1,000 events.
-fn units(sheet: &proto::Sheet) -> u32 {
-    let parts = sheet.events.iter().chain(&sheet.signatures);
-    let bytes = sheet.header.len() + parts.map(|part| part.len() + 32).sum::<usize>();
-    let bytes = bytes + sheet.events.len() * DECODED_EVENT_BYTES;
-    u32::try_from(bytes.div_ceil(QUEUE_UNIT_BYTES)).unwrap_or(u32::MAX)
 }

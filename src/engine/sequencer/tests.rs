@@ -24,7 +24,7 @@ fn sheet() -> proto::Sheet {
 /// A sequencer whose jobs nobody takes: the worst day of a disk.
 fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let (jobs, inbox) = mpsc::channel();
-    let queue = Arc::new(Semaphore::new(QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES));
+    let queue = Queue::new();
     let published = watch::channel(Published::default()).1;
     let clock = Clock::start(Box::new(SystemTimeSource), None, None).unwrap();
     let clock = Arc::new(clock);
@@ -39,10 +39,12 @@ fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
 async fn a_full_queue_refuses_and_takes_again_what_fits_later() {
     let (sequencer, inbox) = stalled();
     let sheet = sheet();
-    let share = units(&sheet);
-    // Others have taken all but the share of one sheet.
-    let total = QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES;
-    let _others = Arc::clone(&sequencer.queue).try_acquire_many_owned(u32::try_from(total).unwrap() - share).unwrap();
+    // All but the share of one sheet is taken, and what this source has for itself.
+    let mut taken = Vec::new();
+    while let Ok(part) = sequencer.queue.try_one(Source::default(), &sheet) {
+        taken.push(part);
+    }
+    drop(taken.swap_remove(0));
     let answer = sequencer.feed(sheet.clone(), false).await.unwrap();
     match sequencer.submit(sheet.clone(), false).await {
         Err(SubmitError::QueueFull { retry_ms }) => assert!(retry_ms > 0),
