@@ -150,13 +150,25 @@ pub fn replay<P: Past>(
     Ok(Replayed { entry, decoded, outcome })
 }
 
+/// By how much threads that work off a lot stand back where processors are scarce (`nice`): they have a third of the time of one
+/// that doesn't, and all of it where nobody else wants it.
+const STAND_BACK: i32 = 5;
+
+/// Lets threads that somebody waits for have the processors before this one.
+pub fn stand_back() {
+    // Elsewhere it would be said of the whole process. Where it isn't allowed, they have them in turn.
+    if cfg!(target_os = "linux") {
+        let _niceness = rustix::process::nice(STAND_BACK);
+    }
+}
+
 /// Starts the threads that entries are prepared on, one a core, before the first of them is needed: later there would be nobody
 /// to tell that there are too many threads, or too little memory, on this machine.
 ///
 /// # Errors
 /// They can't be started.
 pub fn start_threads() -> Result<(), rayon::ThreadPoolBuildError> {
-    rayon::ThreadPoolBuilder::new().build_global()
+    rayon::ThreadPoolBuilder::new().start_handler(|_| stand_back()).build_global()
 }
 
 /// Reads chunks until one is empty, prepares them on the way, and gives them to `take` in order.

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use super::limits::{CREDIT, CREDIT_PASS, PASS};
+use super::limits::{CREDIT, CREDIT_PASS, PASS, TASK_MAX};
 use crate::engine::now;
 
 /// The flows of one thread. Copies share them.
@@ -177,7 +177,7 @@ impl Flows {
     fn took(&mut self, number: u64, took: Duration) {
         self.pass += took;
         if let Some(flow) = self.all.get_mut(&number) {
-            flow.clock += took;
+            flow.clock += took.min(TASK_MAX);
         }
     }
 }

@@ -73,6 +73,8 @@ pub(super) const PASS: Duration = Duration::from_micros(if cfg!(debug_assertions
 pub(super) const CREDIT_PASS: Duration = PASS;
 /// What a connection that did less than others may be ahead of them, and a new one is behind: some 20 calls.
 pub(super) const CREDIT: Duration = Duration::from_micros(if cfg!(debug_assertions) { 20_000 } else { 2_000 });
+/// What a task counts at most for one turn: more was most likely the processor's, which had somebody else's work to do.
+pub(super) const TASK_MAX: Duration = Duration::from_micros(if cfg!(debug_assertions) { 10_000 } else { 1_000 });
 /// Bytes of a request's head, names and values with 32 for each, as HTTP/2 counts them.
 pub(super) const HEAD_BYTES_MAX: u32 = 16 * 1_024;
 /// Bytes of a head of HTTP/1.1, and of what comes before it is looked at: the least that hyper takes.

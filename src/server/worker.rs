@@ -36,7 +36,7 @@ use super::{
     turns::Turns,
 };
 use crate::{
-    engine::{seldom::Seldom, sequencer::Desk},
+    engine::{pipeline, seldom::Seldom, sequencer::Desk},
     format::proto,
 };
 
@@ -93,6 +93,7 @@ pub(super) fn start(
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS_MAX)
             .thread_keep_alive(BLOCKING_THREAD_WAIT)
+            .on_thread_start(pipeline::stand_back)
             .build()?;
         let run = move || {
             // Behind a pointer, as in `cli::main`.
