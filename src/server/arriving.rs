@@ -34,6 +34,9 @@ struct Taken {
     many: bool,
 }
 
+/// Waits for room.
+type Room = dyn Future<Output = Result<(), NoRoom>> + Send;
+
 /// The body of a request, handed on message by message.
 pub(super) struct Arriving {
     incoming: Incoming,
@@ -46,7 +49,7 @@ pub(super) struct Arriving {
     /// Bytes of the message that is under way, its prefix included.
     length: Option<usize>,
     /// Waits for room for it.
-    room: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    room: Option<Pin<Box<Room>>>,
     /// When the message under way, or the first one, has to be complete.
     complete_by: Option<Instant>,
     /// When something has to have come.
@@ -185,7 +188,7 @@ impl Arriving {
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             if let Some(room) = &mut self.room {
-                ready!(room.as_mut().poll(context));
+                ready!(room.as_mut().poll(context)).map_err(no_room)?;
                 self.room = None;
                 self.next_by = Instant::now() + STALL;
             }

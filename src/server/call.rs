@@ -135,11 +135,12 @@ impl Call {
     }
 
     /// Holds a message that was announced, once there is room.
-    pub(super) async fn expect_patiently(self, bytes: usize) {
-        let room = self.0.connection.room(bytes).await;
+    pub(super) async fn expect_patiently(self, bytes: usize) -> Result<(), NoRoom> {
+        let room = self.0.connection.room(bytes).await?;
         if let Some(busy) = &mut self.state().busy {
             busy.held().merge(room);
         }
+        Ok(())
     }
 
     /// What a message holds, for whoever takes it over.

@@ -229,14 +229,15 @@ impl Connection {
         Ok(Charge { connection: self.clone(), bytes, at_ms })
     }
 
-    /// Holds so many bytes for it, once there is room.
-    pub(super) async fn room(&self, bytes: usize) -> Charge {
+    /// Holds so many bytes for it, once there is room; says no only where it is gone.
+    pub(super) async fn room(&self, bytes: usize) -> Result<Charge, NoRoom> {
         // More than a share would wait for ever.
         let bytes = bytes.min(CONNECTION_BYTES_MAX);
         loop {
             let room = self.0.room.notified();
             match self.charge(bytes) {
-                Ok(charge) => return charge,
+                Ok(charge) => return Ok(charge),
+                Err(NoRoom::Gone) => return Err(NoRoom::Gone),
                 Err(NoRoom::Connection) => {
                     // Also a look by itself: what was given back between the two above went unheard.
                     let _heard = tokio::time::timeout(LOOK_AGAIN, room).await;

@@ -210,7 +210,8 @@ pub(crate) fn read_status(error: &ReadError) -> Status {
 /// What is asked for at once is more than there is room for.
 pub(crate) fn no_room(no: NoRoom) -> Status {
     match no {
-        NoRoom::Connection => failure(
+        // Where it is gone, nobody hears of it.
+        NoRoom::Connection | NoRoom::Gone => failure(
             Reason::ConnectionFull,
             "",
             "what this connection has sent, and not taken of its answers, is as much as one may hold; take the answers, and \

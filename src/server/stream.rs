@@ -16,7 +16,7 @@ use super::{
     limits::{EVENT_BYTES, RESULT_BYTES, STREAM_SHEETS_MAX},
     messages::until_published,
     read::READER,
-    status::{named, read_status, shutting_down, subscribers_full},
+    status::{named, no_room, read_status, shutting_down, subscribers_full},
     submit::{Taken, result},
 };
 use crate::{
@@ -95,7 +95,7 @@ async fn take(service: &Service, call: &Call, request: Request) -> Item {
     // None is refused as one that is empty, and the stream goes on.
     let sheet = sheet.unwrap_or_else(|| DecodedSheet::new(proto::Sheet::default()));
     let events = sheet.as_ref().map_or(0, DecodedSheet::events);
-    let under_way = call.connection().room(RESULT_BYTES + events * EVENT_BYTES).await;
+    let under_way = call.connection().room(RESULT_BYTES + events * EVENT_BYTES).await.map_err(no_room)?;
     let fed = match sheet {
         Ok(sheet) => service.sequencer.feed_decoded(call.connection().source(), sheet, published).await,
         Err(refusal) => Err(SubmitError::Refused(refusal)),
@@ -176,7 +176,7 @@ impl Following {
         };
         let read = self.feed.read(next, size).await.map_err(|error| read_status(&error))?;
         let bytes = read.iter().map(entry_bytes).sum();
-        self.held = Some(self.call.connection().room(bytes).await);
+        self.held = Some(self.call.connection().room(bytes).await.map_err(no_room)?);
         self.read = read.into_iter();
         Ok(())
     }

@@ -58,6 +58,8 @@ pub(in crate::server) enum Going {
 /// Why there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum NoRoom {
+    /// The connection is gone, or told to go: there will never be any.
+    Gone,
     /// The connection has its share already.
     Connection,
     /// All connections together have what there is, and this one has most of it.
@@ -125,8 +127,8 @@ impl Table {
 
     /// Holds so many bytes for a connection, or says why not.
     pub(super) fn hold(&mut self, number: u64, bytes: usize, now_ms: u64) -> Result<(), NoRoom> {
-        let account = self.accounts.get(&number).ok_or(NoRoom::Connection)?;
-        if account.held + bytes > CONNECTION_BYTES_MAX || account.go == Some(Going::AtOnce) {
+        let account = self.accounts.get(&number).filter(|account| account.go != Some(Going::AtOnce));
+        if account.ok_or(NoRoom::Gone)?.held + bytes > CONNECTION_BYTES_MAX {
             return Err(NoRoom::Connection);
         }
         self.make_room(number, bytes, now_ms)?;

@@ -87,12 +87,17 @@ async fn a_connection_holds_its_share_and_no_more() {
     let part = held.split(5);
     assert!(place.connection.charge(1).is_err());
     drop(part);
-    let waiting = place.connection.room(6);
-    tokio::pin!(waiting);
+    let mut waiting = Box::pin(place.connection.room(6));
     assert!(tokio::time::timeout(A_WHILE, &mut waiting).await.is_err(), "5 are free");
     drop(held);
-    assert!(tokio::time::timeout(60 * SECOND, waiting).await.is_ok());
+    assert!(tokio::time::timeout(60 * SECOND, &mut waiting).await.is_ok());
+    drop(waiting);
     assert_eq!(going(&place), None, "nobody else needed its room");
+    let (connection, held) = (place.connection.clone(), place.connection.charge(CONNECTION_BYTES_MAX).unwrap());
+    drop(place);
+    let patient = tokio::time::timeout(60 * SECOND, connection.room(1)).await;
+    assert_eq!(patient.unwrap().map(drop), Err(NoRoom::Gone), "its client is gone");
+    drop(held);
 }
 
 #[tokio::test]
@@ -111,7 +116,9 @@ async fn whoever_held_most_for_longest_makes_room_for_others() {
     held.push(fill(&newcomer, 1));
     assert_eq!(going(&slow), Some(Going::AtOnce), "half as much, thirty times as long");
     assert!(others.iter().all(|place| going(place).is_none()));
-    assert_eq!(slow.connection.charge(1).map(drop), Err(NoRoom::Connection), "it gets no more");
+    assert_eq!(slow.connection.charge(1).map(drop), Err(NoRoom::Gone), "it gets no more");
+    let patient = tokio::time::timeout(60 * SECOND, slow.connection.room(1)).await;
+    assert_eq!(patient.unwrap().map(drop), Err(NoRoom::Gone), "nor by waiting");
     // What it holds is lent meanwhile, to those who hold little.
     held.push(fill(&newcomer, LITTLE_BYTES / 4));
     assert_eq!(newcomer.connection.charge(LITTLE_BYTES).map(drop), Err(NoRoom::Service));
