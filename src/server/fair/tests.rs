@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::*;
 
 /// What a task takes at a time.
-const WORK: Duration = Duration::from_micros(100);
+const WORK: Duration = PASS.checked_div(5).unwrap();
 /// Work of a flow that never rests is this many tasks.
 const CROWD: usize = 100;
 
@@ -75,7 +75,7 @@ fn whoever_asks_little_waits_for_no_more_than_a_pass() {
             }
         }));
         for call in 1..=100 {
-            bench.until(Duration::from_millis(20) * call).await;
+            bench.until(200 * WORK * call).await;
             ask.send(bench.now()).await.unwrap();
             let waited = answered.recv().await.unwrap();
             assert!(waited <= PASS + 2 * WORK, "call {call} waited {waited:?}");
@@ -92,17 +92,33 @@ fn flows_have_equal_parts_whatever_they_bring() {
         tokio::spawn(fair.clone().drive());
         // The first one has been at it for long, and is not behind those who come now, nor before them.
         let old = bench.crowd(&fair.join(), 10);
-        bench.until(Duration::from_secs(1)).await;
+        bench.until(10_000 * WORK).await;
         let before = old.load(Ordering::Relaxed);
         let new: Vec<_> = [20, 40, CROWD].map(|tasks| bench.crowd(&fair.join(), tasks)).into();
-        bench.until(Duration::from_secs(2)).await;
+        bench.until(20_000 * WORK).await;
         let parts: Vec<u64> = std::iter::once(old.load(Ordering::Relaxed) - before)
             .chain(new.iter().map(|worked| worked.load(Ordering::Relaxed)))
             .collect();
-        // A second has 10,000 works.
         for part in &parts {
             assert!((2_300..2_700).contains(part), "{parts:?}");
         }
+    });
+}
+
+#[test]
+fn a_turn_in_which_the_processor_was_elsewhere_is_not_paid_for_long() {
+    on_one_thread(async {
+        let bench = Bench::default();
+        let fair = bench.fair();
+        tokio::spawn(fair.clone().drive());
+        let other = bench.crowd(&fair.join(), CROWD);
+        let flow = fair.join();
+        let time = bench.clone();
+        tokio::spawn(flow.clone().in_turn(async move { time.work(10_000 * WORK) }));
+        let own = bench.crowd(&flow, CROWD);
+        bench.until(12_000 * WORK).await;
+        let parts = [own, other].map(|worked| worked.load(Ordering::Relaxed));
+        assert!(parts[0] > 700, "{parts:?}: what it was charged is {TASK_MAX:?}");
     });
 }
 
@@ -124,10 +140,10 @@ fn a_task_that_ends_while_it_waits_holds_nobody_up() {
             }));
         }
         drop(flow);
-        bench.until(Duration::from_millis(2)).await;
+        bench.until(20 * WORK).await;
         drop(waiting);
         let before = worked.load(Ordering::Relaxed);
-        bench.until(Duration::from_secs(1)).await;
+        bench.until(10_000 * WORK).await;
         assert!(worked.load(Ordering::Relaxed) > before + 4_000);
     });
 }
