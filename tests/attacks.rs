@@ -68,11 +68,13 @@ const GROUPS: [(&str, &[&str]); 23] = [
 ];
 
 /// Beside these groups honest calls were slower than that in some of the runs. `docs/limits.md` says how slow.
-const SLOW: [&str; 5] = [
+const SLOW: [&str; 7] = [
     "requests that are announced",
     "a recorded sheet in streams",
     "digests",
     "large answers that nobody takes",
+    "large answers of which a byte is taken",
+    "a flood of a sheet and of calls that wait",
     "answers that nobody takes, on 10,000 streams",
 ];
 
