@@ -60,6 +60,7 @@ use answer::Reply;
 use expired::Expired;
 use hold::Hold;
 use queue::{Part, Queue};
+use sources::Waits;
 
 /// What a sheet costs beside its events: a signature takes as long as 8 of them, 10 us.
 const SHEET_COST: usize = 8;
@@ -158,14 +159,17 @@ enum Job {
     Try(Box<Trial>),
 }
 
-impl Submission {
-    /// What it costs the writer, in events.
+impl Waits for Box<Submission> {
+    fn source(&self) -> Source {
+        self.source
+    }
+
     fn cost(&self) -> usize {
         SHEET_COST + self.sheet.events.len()
     }
 }
 
-impl Job {
+impl Waits for Job {
     fn source(&self) -> Source {
         match self {
             Self::Submit(submission) => submission.source,
@@ -173,7 +177,6 @@ impl Job {
         }
     }
 
-    /// What it costs the writer, in events.
     fn cost(&self) -> usize {
         match self {
             Self::Submit(submission) => submission.cost(),

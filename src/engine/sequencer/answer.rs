@@ -1,8 +1,8 @@
 //! Answers on their way back to those who wait.
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Accepted, SubmitError};
+use super::{Accepted, Part, SubmitError};
 
 /// What whoever submitted a sheet is told.
 type SubmitResult = Result<Accepted, SubmitError>;
@@ -41,7 +41,7 @@ pub(super) struct Reply {
     pub(super) waiting: oneshot::Sender<SubmitResult>,
     pub(super) desk: Option<Desk>,
     /// The sheet's share of the queue, given back when it is answered.
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) permit: Part,
 }
 
 impl Reply {

@@ -1,8 +1,6 @@
 //! What goes to the disk at once.
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::{Submission, SubmitError, TrialReply, answer::Reply};
+use super::{Part, Submission, SubmitError, TrialReply, answer::Reply};
 use crate::{
     engine::{log::StoredEntry, replay::StillReplay},
     ledger::{SheetOutcome, SheetTrial, Version},
@@ -61,5 +59,5 @@ pub(super) struct Tried {
     pub(super) results: Vec<SheetTrial>,
     pub(super) reflected_index: u64,
     pub(super) reply: TrialReply,
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) permit: Part,
 }

@@ -44,17 +44,7 @@ impl Expired {
         published: &watch::Receiver<Published>,
     ) {
         let mut waiting = Sources::default();
-        let add = |waiting: &mut Sources<_>, submission: Box<Submission>| {
-            waiting.add(submission.source, submission.cost(), submission);
-        };
-        loop {
-            if waiting.is_empty() {
-                let Ok(first) = inbox.recv() else { return };
-                add(&mut waiting, first);
-            }
-            for submission in inbox.try_iter() {
-                add(&mut waiting, submission);
-            }
+        while waiting.fill(inbox) {
             let mut group = Vec::new();
             waiting.take(GROUP_COST_MAX, &mut group);
             let decoded: Vec<&Decoded> = group.iter().map(|submission| submission.decoded.as_ref()).collect();

@@ -1,10 +1,21 @@
 //! Sheets that wait, by where they came from: whoever brings many waits behind himself, and nobody else does.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::mpsc::Receiver,
+};
 
 /// Where sheets came from: those of one source are taken in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Source(pub u64);
+
+/// What waits for its turn.
+pub(super) trait Waits {
+    /// Where it came from.
+    fn source(&self) -> Source;
+    /// What it costs the writer, in events.
+    fn cost(&self) -> usize;
+}
 
 /// What a source may take in its turn, in events: a sheet of a usual size.
 const TURN: usize = 64;
@@ -17,7 +28,7 @@ pub(super) struct Sources<T> {
 
 /// The jobs of one source, and what it may take before the next one has its turn.
 struct Waiting<T> {
-    jobs: VecDeque<(usize, T)>,
+    jobs: VecDeque<T>,
     credit: usize,
 }
 
@@ -27,44 +38,62 @@ impl<T> Default for Sources<T> {
     }
 }
 
-impl<T> Sources<T> {
+impl<T: Waits> Sources<T> {
     pub(super) fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
 
-    /// Adds a job that costs as much as so many events.
-    pub(super) fn add(&mut self, source: Source, cost: usize, job: T) {
+    /// Takes in what has come; where nothing waits, the next to come. False where nothing waits and nothing will come. What
+    /// waits is bounded by the sequencer's queue.
+    pub(super) fn fill(&mut self, inbox: &Receiver<T>) -> bool {
+        if self.is_empty() {
+            let Ok(first) = inbox.recv() else { return false };
+            self.add(first);
+        }
+        self.fill_at_once(inbox);
+        true
+    }
+
+    /// Takes in what has come, and waits for nothing.
+    pub(super) fn fill_at_once(&mut self, inbox: &Receiver<T>) {
+        for job in inbox.try_iter() {
+            self.add(job);
+        }
+    }
+
+    fn add(&mut self, job: T) {
+        let source = job.source();
         let waiting = self.waiting.entry(source).or_insert_with(|| {
             self.turns.push_back(source);
             Waiting { jobs: VecDeque::new(), credit: TURN }
         });
-        waiting.jobs.push_back((cost, job));
+        waiting.jobs.push_back(job);
     }
 
     /// Takes jobs until they cost so much, the last one included; what they cost.
     pub(super) fn take(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
         let mut cost = 0;
         while cost < most
-            && let Some((costs, job)) = self.next()
+            && let Some(job) = self.next()
         {
-            cost += costs;
+            cost += job.cost();
             taken.push(job);
         }
         cost
     }
 
-    fn next(&mut self) -> Option<(usize, T)> {
+    fn next(&mut self) -> Option<T> {
         loop {
             let source = *self.turns.front()?;
             let waiting = self.waiting.get_mut(&source)?;
-            let (costs, _) = waiting.jobs.front()?;
+            let costs = waiting.jobs.front()?.cost();
             // Who is alone has all turns.
-            if waiting.credit < *costs && self.turns.len() > 1 {
+            if waiting.credit < costs && self.turns.len() > 1 {
                 waiting.credit += TURN;
                 self.turns.rotate_left(1);
                 continue;
             }
-            waiting.credit = waiting.credit.saturating_sub(*costs);
+            waiting.credit = waiting.credit.saturating_sub(costs);
             let next = waiting.jobs.pop_front();
             if waiting.jobs.is_empty() {
                 self.waiting.remove(&source);
@@ -79,15 +108,31 @@ impl<T> Sources<T> {
 mod tests {
     use super::*;
 
+    struct Job {
+        source: u64,
+        cost: usize,
+        number: u64,
+    }
+
+    impl Waits for Job {
+        fn source(&self) -> Source {
+            Source(self.source)
+        }
+
+        fn cost(&self) -> usize {
+            self.cost
+        }
+    }
+
     /// Which source each job was of, in the order in which they are taken.
     fn order(jobs: &[(u64, usize)], most: usize) -> (Vec<u64>, usize) {
         let mut sources = Sources::default();
         for (source, cost) in jobs {
-            sources.add(Source(*source), *cost, *source);
+            sources.add(Job { source: *source, cost: *cost, number: 0 });
         }
         let mut taken = Vec::new();
         let cost = sources.take(most, &mut taken);
-        (taken, cost)
+        (taken.iter().map(|job| job.source).collect(), cost)
     }
 
     #[test]
@@ -113,8 +158,8 @@ mod tests {
     #[test]
     fn jobs_of_a_source_stay_in_order_and_a_group_ends_with_what_fills_it() {
         let mut sources = Sources::default();
-        for job in 0..300_u64 {
-            sources.add(Source(job % 3), 7, job);
+        for number in 0..300_u64 {
+            sources.add(Job { source: number % 3, cost: 7, number });
         }
         let mut all = Vec::new();
         while !sources.is_empty() {
@@ -124,8 +169,9 @@ mod tests {
             all.extend(taken);
         }
         for source in 0..3 {
-            let of_it: Vec<u64> = all.iter().copied().filter(|job| job % 3 == source).collect();
-            assert_eq!(of_it, (0..100).map(|job| job * 3 + source).collect::<Vec<_>>());
+            let of_it: Vec<u64> =
+                all.iter().map(|job: &Job| job.number).filter(|number| number % 3 == source).collect();
+            assert_eq!(of_it, (0..100).map(|number| number * 3 + source).collect::<Vec<_>>());
         }
     }
 
@@ -134,16 +180,16 @@ mod tests {
         let mut sources = Sources::default();
         let mut taken = Vec::new();
         for _ in 0..100 {
-            sources.add(Source(1), 1, 1);
+            sources.add(Job { source: 1, cost: 1, number: 0 });
             sources.take(usize::MAX, &mut taken);
         }
         assert!(sources.is_empty() && sources.waiting.is_empty());
         taken.clear();
         for _ in 0..100 {
-            sources.add(Source(1), TURN, 1);
-            sources.add(Source(2), TURN, 2);
+            sources.add(Job { source: 1, cost: TURN, number: 0 });
+            sources.add(Job { source: 2, cost: TURN, number: 0 });
         }
         sources.take(10 * TURN, &mut taken);
-        assert_eq!(taken.iter().filter(|source| **source == 2).count(), 5, "{taken:?}");
+        assert_eq!(taken.iter().filter(|job| job.source == 2).count(), 5);
     }
 }

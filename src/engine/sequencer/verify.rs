@@ -4,9 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use rayon::prelude::*;
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::{Job, Submission, Trial, TrialReply, slot::Slot, sources::Sources, stop::Stop};
+use super::{Job, Part, Submission, Trial, TrialReply, slot::Slot, sources::Sources, stop::Stop};
 use crate::{
     engine::{
         projection::Projection,
@@ -26,7 +24,7 @@ const BATCH_SHEETS: usize = 256;
 /// A job whose signatures were looked at.
 pub(super) enum Verified {
     Submit(Box<Submission>, SignatureVerdict),
-    Try(Vec<(Decoded, SignatureVerdict)>, TrialReply, OwnedSemaphorePermit),
+    Try(Vec<(Decoded, SignatureVerdict)>, TrialReply, Part),
 }
 
 /// Takes whatever has come, verifies it, and hands it on. A small group waits for company for as long as a commit waits
@@ -39,23 +37,12 @@ pub(super) fn run(
 ) -> Result<(), Stop> {
     let cores = rayon::current_num_threads();
     let mut waiting = Sources::default();
-    let add = |waiting: &mut Sources<Job>, job: Job| waiting.add(job.source(), job.cost(), job);
-    loop {
-        if waiting.is_empty() {
-            let Ok(first) = inbox.recv() else { break };
-            add(&mut waiting, first);
-        }
-        // What waits is bounded by the sequencer's queue.
-        for job in inbox.try_iter() {
-            add(&mut waiting, job);
-        }
+    while waiting.fill(inbox) {
         let mut group = Vec::new();
         let cost = waiting.take(GROUP_COST_MAX, &mut group);
         if waiting.is_empty() && group.len() < BATCH_SHEETS {
             commits.wait_empty();
-            for job in inbox.try_iter() {
-                add(&mut waiting, job);
-            }
+            waiting.fill_at_once(inbox);
             waiting.take(GROUP_COST_MAX.saturating_sub(cost), &mut group);
         }
         let verified = verify(group, projection, cores)?;
