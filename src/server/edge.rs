@@ -62,7 +62,7 @@ impl Port {
         Self { ledger, beside: standard.merge(public) }
     }
 
-    /// Answers a request. The ledger's own don't pass the router, which takes a tenth of a short call's time.
+    /// Answers a request. The ledger's own don't pass the router, which takes a seventh of a short call's time.
     pub(super) async fn answer(&self, request: Request) -> Response {
         let path = request.uri().path().strip_prefix('/');
         if path.and_then(|path| path.strip_prefix(SERVICE_NAME)).is_some_and(|method| method.starts_with('/')) {

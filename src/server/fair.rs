@@ -42,9 +42,10 @@ struct Flows {
     driver: Option<Waker>,
 }
 
-/// One connection's.
+/// One connection's. As many wait as it has tasks: itself and its calls.
 #[derive(Default)]
 struct Flow {
+    /// What its tasks took, and what it was moved on so as to have no more credit than there may be.
     clock: Duration,
     waiting: VecDeque<Waker>,
     /// Places in the line that were given out, and those of them whose turn has come.
