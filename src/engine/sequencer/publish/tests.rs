@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -74,15 +75,23 @@ impl Shown {
     }
 }
 
+/// How much later than the other a writer may begin, in microseconds: a few times what waking a thread takes, so that it
+/// isn't the scheduler alone who says which of them wins.
+const LATE_MAX_US: u64 = 200;
+
 /// One writer's part in a race: it publishes what it begins with, and then an entry more.
 fn race(
     tree: &Arc<Tree>,
     (own, held): (&Frontier, &Published),
     holder: &Arc<dyn CheckpointHolder>,
-    begin: &Barrier,
+    (begin, late): (&Barrier, Duration),
 ) -> Option<(Frontier, Vec<Published>)> {
     let publisher = publisher(tree, own, holder);
     begin.wait();
+    let begun = Instant::now();
+    while begun.elapsed() < late {
+        std::hint::spin_loop();
+    }
     let (mut publisher, published) = publisher.begin(Some(held.clone())).ok()?;
     let first = published.borrow().clone();
     let more = grown(own, 1, 9);
@@ -105,9 +114,11 @@ fn races(holder: &Arc<dyn CheckpointHolder>, fail: impl Fn(&mut Random), count: 
         fail(&mut random);
         let own: Vec<Frontier> = (1..=2).map(|salt| grown(&history, 1 + random.below(3), salt)).collect();
         let begin = Barrier::new(2);
+        let mut late = [Duration::ZERO; 2];
+        late[random.below(2) as usize] = Duration::from_micros(random.below(LATE_MAX_US));
         let outcomes = thread::scope(|scope| {
-            let writers: Vec<_> =
-                own.iter().map(|own| scope.spawn(|| race(&tree, (own, &held), holder, &begin))).collect();
+            let race = |(own, late)| race(&tree, (own, &held), holder, (&begin, late));
+            let writers: Vec<_> = own.iter().zip(late).map(|writer| scope.spawn(move || race(writer))).collect();
             writers.into_iter().map(|writer| writer.join().unwrap()).collect::<Vec<_>>()
         });
         let went_on: Vec<usize> = (0..2).filter(|writer| outcomes[*writer].is_some()).collect();
