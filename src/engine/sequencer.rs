@@ -4,7 +4,8 @@
 //! callers ──► verify (all cores, batches) ──► sequence (rules, one thread) ──► commit (sync) ──► publish (sign)
 //! ```
 //!
-//! Sheets past their validity whose ids are on the disk are answered on the way by a thread that only reads.
+//! Sheets past their validity whose ids are on the disk are answered on the way by a thread that only reads, and sheets that
+//! came again by another, once what they rest on is synced.
 //!
 //! Four threads, each with a bounded queue behind it: while one group is on its way to the disk, the next is checked and
 //! the one after that has its signatures verified. A group is what came while the one before was busy, of each source in
@@ -17,6 +18,7 @@ mod expired;
 mod hold;
 mod publish;
 mod queue;
+mod repeated;
 mod sequence;
 mod slot;
 mod sources;
@@ -256,6 +258,8 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let batches = Arc::new(slot::Slot::default());
     let (commits, commit_inbox) = (Arc::clone(&batches), Arc::clone(&batches));
     let (committed, publish_inbox) = mpsc::channel();
+    let (repeats, repeated_inbox) = mpsc::channel();
+    let (answered, recorded) = (committed.clone(), Arc::clone(&parts.node.projection));
 
     let publisher = publish::Publisher::new(
         Arc::clone(&parts.node.tree),
@@ -272,7 +276,7 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
     let (lookups, lookup_inbox) = mpsc::channel();
     let (looks, unanswered, newest) = (Arc::clone(&expired), jobs.clone(), published.clone());
     let on_stop = parts.on_stop;
-    let committer = commit::Committer::new(parts.node, committed);
+    let committer = commit::Committer::new(parts.node, committed, repeats);
     let threads = vec![
         spawn("look up", &on_stop, move || {
             looks.run(&lookup_inbox, &unanswered, &newest);
@@ -281,6 +285,7 @@ pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
         spawn("verify", &on_stop, move || verify::run(&verify_inbox, &verified, &verified_against, &commits))?,
         spawn("sequence", &on_stop, move || sequencer.run(&sequence_inbox, &batches))?,
         spawn("commit", &on_stop, move || committer.run(&commit_inbox))?,
+        spawn("repeat", &on_stop, move || repeated::run(&repeated_inbox, &answered, &recorded))?,
         spawn("publish", &on_stop, move || publisher.run(&publish_inbox))?,
     ];
     let (queue, closed) = (Queue::new(), Arc::default());

@@ -3,10 +3,11 @@
 use std::sync::mpsc::Sender;
 
 use super::{
-    Accepted, Submission,
+    Accepted,
     answer::Answers,
     batch::{Batch, Passed, Tried},
-    publish::{Durable, Waiter},
+    publish::{Told, Waiter},
+    repeated::Repeated,
     slot::Slot,
     stop::Stop,
 };
@@ -20,13 +21,14 @@ use crate::engine::{
 /// The committing thread's own.
 pub(super) struct Committer {
     node: Node,
-    outbox: Sender<Durable>,
+    outbox: Sender<Told>,
+    repeats: Sender<Repeated>,
     saver: Saver,
 }
 
 impl Committer {
-    pub(super) fn new(node: Node, outbox: Sender<Durable>) -> Self {
-        Self { saver: Saver::new(node.clone()), node, outbox }
+    pub(super) fn new(node: Node, outbox: Sender<Told>, repeats: Sender<Repeated>) -> Self {
+        Self { saver: Saver::new(node.clone()), node, outbox, repeats }
     }
 
     /// Until the sequencer is gone.
@@ -65,19 +67,12 @@ impl Committer {
         let receipts = self.node.show(&committed, &batch.hashes, batch.version, batch.root)?;
         drop(committed);
         let (mut answers, mut waiters) = (Answers::default(), Vec::new());
-        let mut answer = |receipt, submission: Submission| {
+        for (receipt, (_, submission)) in receipts.into_iter().zip(waiting) {
             if submission.published {
                 waiters.push(Waiter { receipt, reply: submission.reply });
             } else {
                 answers.add(submission.reply, Ok(Accepted { receipt, publication: None }));
             }
-        };
-        for (receipt, (_, submission)) in receipts.into_iter().zip(waiting) {
-            answer(receipt, *submission);
-        }
-        for (index, submission) in batch.repeated {
-            let receipt = self.node.projection.receipt(index)?;
-            answer(receipt.ok_or(Stop::Broken("an entry that is durable has no receipt"))?, *submission);
         }
         for (reply, error) in batch.refused {
             answers.add(reply, Err(error));
@@ -88,7 +83,10 @@ impl Committer {
             let _gone = reply.send((results, reflected_index));
             drop(permit);
         }
-        let goes_on = self.outbox.send(Durable { size, root: batch.root, waiters }).is_ok();
+        let mut goes_on = self.outbox.send(Told::Durable { size, root: batch.root, waiters }).is_ok();
+        for (index, submission) in batch.repeated {
+            goes_on = goes_on && self.repeats.send(Repeated { index, submission }).is_ok();
+        }
         self.saver.check()?;
         if let Some(replay) = batch.snapshot {
             self.saver.save(*replay)?;

@@ -55,11 +55,12 @@ impl Published {
     }
 }
 
-/// Entries up to `size` are durable; `waiters` want to hear when they are published.
-pub(super) struct Durable {
-    pub(super) size: u64,
-    pub(super) root: Hash,
-    pub(super) waiters: Vec<Waiter>,
+/// What the publisher is told.
+pub(super) enum Told {
+    /// Entries up to `size` are durable; `waiters` want to hear when they are published.
+    Durable { size: u64, root: Hash, waiters: Vec<Waiter> },
+    /// So do these, whose entries it was told of before.
+    Waiters(Vec<Waiter>),
 }
 
 /// Somebody who wants checkpoint and proof.
@@ -119,13 +120,13 @@ impl Publisher {
     }
 
     /// Until the committer is gone and everything is published. Between two checkpoints it sleeps, and no commit wakes it.
-    pub(super) fn run(mut self, inbox: &Receiver<Durable>) -> Result<(), Stop> {
-        while let Ok(durable) = inbox.recv() {
-            self.take(durable);
+    pub(super) fn run(mut self, inbox: &Receiver<Told>) -> Result<(), Stop> {
+        while let Ok(told) = inbox.recv() {
+            self.take(told);
             let rest = self.last.map_or(Duration::ZERO, |last| INTERVAL_MIN.saturating_sub(last.elapsed()));
             thread::sleep(rest);
-            for durable in inbox.try_iter() {
-                self.take(durable);
+            for told in inbox.try_iter() {
+                self.take(told);
             }
             let mut ending = false;
             while self.published.borrow().size < self.size {
@@ -140,7 +141,7 @@ impl Publisher {
                     }
                 }
                 match inbox.recv_timeout(RETRY) {
-                    Ok(durable) => self.take(durable),
+                    Ok(told) => self.take(told),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => {
                         ending = true;
@@ -153,9 +154,14 @@ impl Publisher {
         Ok(())
     }
 
-    fn take(&mut self, durable: Durable) {
-        (self.size, self.root) = (durable.size, durable.root);
-        self.waiters.extend(durable.waiters);
+    fn take(&mut self, told: Told) {
+        self.waiters.extend(match told {
+            Told::Durable { size, root, waiters } => {
+                (self.size, self.root) = (size, root);
+                waiters
+            }
+            Told::Waiters(waiters) => waiters,
+        });
     }
 
     /// Whether the holder has taken nothing for so long that those who wait are told.

@@ -95,7 +95,7 @@ fn race(
     let (mut publisher, published) = publisher.begin(Some(held.clone())).ok()?;
     let first = published.borrow().clone();
     let more = grown(own, 1, 9);
-    publisher.take(Durable { size: more.size(), root: more.root(), waiters: Vec::new() });
+    publisher.take(Told::Durable { size: more.size(), root: more.root(), waiters: Vec::new() });
     while published.borrow().size < more.size() {
         publisher.publish().unwrap();
     }
@@ -115,7 +115,7 @@ fn races(holder: &Arc<dyn CheckpointHolder>, fail: impl Fn(&mut Random), count: 
         let own: Vec<Frontier> = (1..=2).map(|salt| grown(&history, 1 + random.below(3), salt)).collect();
         let begin = Barrier::new(2);
         let mut late = [Duration::ZERO; 2];
-        late[random.below(2) as usize] = Duration::from_micros(random.below(LATE_MAX_US));
+        late[usize::from(random.below(2) == 1)] = Duration::from_micros(random.below(LATE_MAX_US));
         let outcomes = thread::scope(|scope| {
             let race = |(own, late)| race(&tree, (own, &held), holder, (&begin, late));
             let writers: Vec<_> = own.iter().zip(late).map(|writer| scope.spawn(move || race(writer))).collect();
@@ -207,7 +207,7 @@ fn a_holder_that_lies_or_is_behind_ends_the_writer_and_nobody_is_shown_anything(
         let (mut publisher, published, history) = going_on(&holder);
         let more = grown(&history, 1, 0);
         spoil(&memory);
-        publisher.take(Durable { size: more.size(), root: more.root(), waiters: Vec::new() });
+        publisher.take(Told::Durable { size: more.size(), root: more.root(), waiters: Vec::new() });
         let stop = publisher.publish().unwrap_err();
         assert!(matches!(&stop, Stop::Checkpoint(said) if said.contains(words)), "{words}: {stop}");
         assert_eq!(*published.borrow(), note(&history), "{words}");
@@ -215,11 +215,11 @@ fn a_holder_that_lies_or_is_behind_ends_the_writer_and_nobody_is_shown_anything(
 }
 
 /// A sheet that waits for the publication of the last entry of a history, and where its answer comes.
-fn waiting(history: &Frontier) -> (Durable, oneshot::Receiver<Result<Accepted, SubmitError>>) {
+fn waiting(history: &Frontier) -> (Told, oneshot::Receiver<Result<Accepted, SubmitError>>) {
     let (waiting, answer) = oneshot::channel();
     let receipt = proto::Receipt { index: history.size() - 1, ..Default::default() };
     let waiters = vec![Waiter { receipt, reply: Reply { waiting, desk: None, permit: permit() } }];
-    (Durable { size: history.size(), root: history.root(), waiters }, answer)
+    (Told::Durable { size: history.size(), root: history.root(), waiters }, answer)
 }
 
 #[test]
