@@ -168,7 +168,7 @@ pub fn stand_back() {
 /// # Errors
 /// They can't be started.
 pub fn start_threads() -> Result<(), rayon::ThreadPoolBuildError> {
-    rayon::ThreadPoolBuilder::new().start_handler(|_| stand_back()).build_global()
+    rayon::ThreadPoolBuilder::new().build_global()
 }
 
 /// Reads chunks until one is empty, prepares them on the way, and gives them to `take` in order.

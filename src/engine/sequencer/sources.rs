@@ -19,11 +19,21 @@ pub(super) trait Waits {
 
 /// What a source may take in its turn, in events: a sheet of a usual size.
 const TURN: usize = 64;
+/// What a group of one source costs, in events: two batches of the smallest sheets, one for each core of a small machine
+/// (512 x 9), and 6 ms for whoever comes next.
+const GROUP_COST_MAX: usize = 4_608;
+/// The same while several sources wait: each waits for the group under way and for its own.
+const SHARED_GROUP_COST_MAX: usize = 1_024;
 
-/// Jobs of several sources, taken in turns: deficit round robin (M. Shreedhar, G. Varghese, SIGCOMM 1995).
+/// Jobs of several sources, taken in turns: deficit round robin (M. Shreedhar, G. Varghese, SIGCOMM 1995). Who had nothing
+/// waiting has the first turn before all others, as in FQ-CoDel (RFC 8290, 4.2).
 pub(super) struct Sources<T> {
     waiting: HashMap<Source, Waiting<T>, foldhash::fast::RandomState>,
+    /// Those that had no turn yet since they had nothing.
+    fresh: VecDeque<Source>,
     turns: VecDeque<Source>,
+    /// Whether the group before was only of those who brought few.
+    were_few: bool,
 }
 
 /// The jobs of one source, and what it may take before the next one has its turn.
@@ -34,13 +44,26 @@ struct Waiting<T> {
 
 impl<T> Default for Sources<T> {
     fn default() -> Self {
-        Self { waiting: HashMap::default(), turns: VecDeque::new() }
+        Self { waiting: HashMap::default(), fresh: VecDeque::new(), turns: VecDeque::new(), were_few: false }
     }
 }
 
 impl<T: Waits> Sources<T> {
     pub(super) fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.waiting.is_empty()
+    }
+
+    /// Takes what is worked off together, and says how much more it might cost. While many jobs wait, every other group is
+    /// only of those who brought few.
+    pub(super) fn take_group(&mut self, taken: &mut Vec<T>) -> usize {
+        let most = if self.waiting.len() > 1 { SHARED_GROUP_COST_MAX } else { GROUP_COST_MAX };
+        let many_wait = !self.turns.is_empty();
+        let mut cost = self.take_fresh(most, taken);
+        self.were_few = many_wait && !self.were_few && !taken.is_empty();
+        if !self.were_few {
+            cost += self.take(most.saturating_sub(cost), taken);
+        }
+        most.saturating_sub(cost)
     }
 
     /// Takes in what has come; where nothing waits, the next to come. False where nothing waits and nothing will come. What
@@ -64,15 +87,41 @@ impl<T: Waits> Sources<T> {
     fn add(&mut self, job: T) {
         let source = job.source();
         let waiting = self.waiting.entry(source).or_insert_with(|| {
-            self.turns.push_back(source);
+            self.fresh.push_back(source);
             Waiting { jobs: VecDeque::new(), credit: TURN }
         });
         waiting.jobs.push_back(job);
     }
 
+    /// Takes the first turns of those that had nothing waiting, until they cost so much; what they cost.
+    fn take_fresh(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
+        let mut cost = 0;
+        while cost < most
+            && let Some(source) = self.fresh.pop_front()
+        {
+            let Some(waiting) = self.waiting.get_mut(&source) else { continue };
+            while cost < most
+                && waiting.jobs.front().is_some_and(|job| job.cost() <= waiting.credit)
+                && let Some(job) = waiting.jobs.pop_front()
+            {
+                waiting.credit -= job.cost();
+                cost += job.cost();
+                taken.push(job);
+            }
+            if waiting.jobs.is_empty() {
+                self.waiting.remove(&source);
+            } else if cost < most {
+                self.turns.push_back(source);
+            } else {
+                self.fresh.push_front(source);
+            }
+        }
+        cost
+    }
+
     /// Takes jobs until they cost so much, the last one included; what they cost.
     pub(super) fn take(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
-        let mut cost = 0;
+        let mut cost = self.take_fresh(most, taken);
         while cost < most
             && let Some(job) = self.next()
         {
@@ -136,14 +185,33 @@ mod tests {
     }
 
     #[test]
-    fn who_brings_one_waits_for_one_turn_of_each_other() {
-        let mut jobs = vec![(1, 8); 1_000];
-        jobs.resize(2_000, (2, 8));
-        jobs.push((3, 8));
-        let (taken, _) = order(&jobs, usize::MAX);
-        assert_eq!(taken.len(), 2_001);
-        let before = taken.iter().position(|source| *source == 3);
-        assert_eq!(before, Some(2 * TURN / 8));
+    fn who_brings_one_is_before_all_who_bring_many() {
+        let mut sources = Sources::default();
+        let job = |source| Job { source, cost: 8, number: 0 };
+        (0..2_000).for_each(|number| sources.add(job(number % 2)));
+        let mut taken = Vec::new();
+        assert_eq!(sources.take_fresh(usize::MAX, &mut taken), 2 * TURN, "one turn of each");
+        taken.clear();
+        sources.add(job(2));
+        assert_eq!(sources.take_fresh(usize::MAX, &mut taken), 8);
+        assert_eq!(taken[0].source, 2);
+        assert_eq!(sources.take_fresh(usize::MAX, &mut taken), 0);
+        taken.clear();
+        // Who had a turn and still has jobs waits for one turn of each other.
+        (0..20).for_each(|_| sources.add(job(3)));
+        sources.take(usize::MAX, &mut taken);
+        let places: Vec<usize> = (0..taken.len()).filter(|place| taken[*place].source == 3).collect();
+        assert_eq!(places[..9], [0, 1, 2, 3, 4, 5, 6, 7, 8 + 2 * TURN / 8]);
+    }
+
+    #[test]
+    fn a_large_job_has_no_first_turn() {
+        let mut sources = Sources::default();
+        sources.add(Job { source: 1, cost: TURN + 1, number: 0 });
+        let mut taken = Vec::new();
+        assert_eq!(sources.take_fresh(usize::MAX, &mut taken), 0);
+        assert_eq!(sources.take(1, &mut taken), TURN + 1);
+        assert!(sources.is_empty());
     }
 
     #[test]
@@ -173,6 +241,27 @@ mod tests {
                 all.iter().map(|job: &Job| job.number).filter(|number| number % 3 == source).collect();
             assert_eq!(of_it, (0..100).map(|number| number * 3 + source).collect::<Vec<_>>());
         }
+    }
+
+    /// What the next group costs, and how many of its jobs are of a source.
+    fn next_group(sources: &mut Sources<Job>, source: u64) -> (usize, usize) {
+        let mut taken = Vec::new();
+        sources.take_group(&mut taken);
+        (taken.iter().map(Waits::cost).sum(), taken.iter().filter(|job| job.source == source).count())
+    }
+
+    #[test]
+    fn a_group_is_smaller_while_somebody_else_waits_and_every_other_one_is_only_of_him() {
+        let mut sources = Sources::default();
+        let job = |source| Job { source, cost: 8, number: 0 };
+        (0..3_000).for_each(|_| sources.add(job(1)));
+        assert_eq!(next_group(&mut sources, 2), (GROUP_COST_MAX, 0));
+        let (few, many) = (8, SHARED_GROUP_COST_MAX);
+        for costs in [few, many, few, many] {
+            sources.add(job(2));
+            assert_eq!(next_group(&mut sources, 2), (costs, 1));
+        }
+        assert_eq!(next_group(&mut sources, 2), (GROUP_COST_MAX, 0));
     }
 
     #[test]

@@ -15,9 +15,6 @@ use crate::{
 
 /// Groups that may wait for the sequencer: one being checked, one ready.
 pub(super) const GROUPS_WAITING_MAX: usize = 1;
-/// What one group costs, in events: enough that a batch reaches its full speed on every core, little enough that whoever
-/// comes next doesn't wait for long (8,192 x 1.2 us = 10 ms).
-const GROUP_COST_MAX: usize = 8_192;
 /// Sheets of one batch: at 256 signatures a batch costs 10 us a signature, and hardly less beyond.
 const BATCH_SHEETS: usize = 256;
 
@@ -39,11 +36,11 @@ pub(super) fn run(
     let mut waiting = Sources::default();
     while waiting.fill(inbox) {
         let mut group = Vec::new();
-        let cost = waiting.take(GROUP_COST_MAX, &mut group);
+        let room = waiting.take_group(&mut group);
         if waiting.is_empty() && group.len() < BATCH_SHEETS {
             commits.wait_empty();
             waiting.fill_at_once(inbox);
-            waiting.take(GROUP_COST_MAX.saturating_sub(cost), &mut group);
+            waiting.take(room, &mut group);
         }
         let verified = verify(group, projection, cores)?;
         if outbox.send(verified).is_err() {
