@@ -14,7 +14,7 @@ use tonic::{Request, Status};
 use super::{
     connections::{Busy, Charge, Connection, NoRoom, Sent},
     fair::Member,
-    limits::{CALL_BYTES, SMALL_BYTES, TAKEN_PER_BYTE, patience},
+    limits::{ARRIVED_BYTES, CALL_BYTES, SMALL_BYTES, TAKEN_PER_BYTE, patience},
     status::unaccounted,
 };
 
@@ -36,6 +36,8 @@ struct Under {
 
 #[derive(Debug, Default)]
 struct State {
+    /// What it holds until its turn comes.
+    arrived: Option<Charge>,
     /// What the call holds by itself, and its requests until somebody takes them over.
     busy: Option<Busy>,
     /// What is held for a small answer that outlives its call.
@@ -60,9 +62,10 @@ pub(super) struct Calls {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
     fn execute(&self, run: F) {
         let call = Call::new(self);
+        let has_room = call.arrive().is_ok();
         // Some kilobytes, which are not moved again by each of those who wrap them.
         let run = Box::pin(run);
-        tokio::spawn(self.flow.clone().in_turn(async move {
+        let run = async move {
             let run = CALL.scope(call.clone(), run);
             tokio::pin!(run);
             tokio::select! {
@@ -71,7 +74,13 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
                 // What it has on its way goes with it.
                 () = call.stalled() => tracing::debug!("a call ended, as nobody took its answer"),
             }
-        }));
+        };
+        if has_room {
+            tokio::spawn(self.flow.clone().in_turn(run));
+        } else {
+            // It is told no at once, for it would wait in what there is no room for.
+            tokio::spawn(run);
+        }
     }
 }
 
@@ -119,10 +128,18 @@ impl Call {
         &self.0.connection
     }
 
+    /// Holds what a request takes until its turn comes.
+    fn arrive(&self) -> Result<(), NoRoom> {
+        let arrived = self.0.connection.charge(ARRIVED_BYTES)?;
+        self.state().arrived = Some(arrived);
+        Ok(())
+    }
+
     /// Holds what every call takes, and its head.
     pub(super) fn begin(&self, head_bytes: usize) -> Result<(), NoRoom> {
-        let busy = self.0.connection.begin(CALL_BYTES + head_bytes)?;
-        self.state().busy = Some(busy);
+        let mut state = self.state();
+        let busy = self.0.connection.begin(CALL_BYTES + head_bytes, state.arrived.take())?;
+        state.busy = Some(busy);
         Ok(())
     }
 

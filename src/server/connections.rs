@@ -163,9 +163,9 @@ impl Connections {
 }
 
 impl Connection {
-    /// It asked something, for which so many bytes are held. Where too much is under way, the connection goes that has most of
-    /// it, if that isn't this one.
-    pub(super) fn begin(&self, bytes: usize) -> Result<Busy, NoRoom> {
+    /// It asked something, for which so many bytes are held, those among them that are held already. Where too much is under
+    /// way, the connection goes that has most of it, if that isn't this one.
+    pub(super) fn begin(&self, bytes: usize, mut arrived: Option<Charge>) -> Result<Busy, NoRoom> {
         self.weight().credit(CALL_CREDIT);
         let now = self.0.all.now_ms();
         let mut table = self.0.all.table();
@@ -175,9 +175,16 @@ impl Connection {
         if let Some(account) = table.accounts.get_mut(&self.0.number) {
             (account.asked, account.active_ms) = (true, now);
         }
-        table.hold(self.0.number, bytes, now)?;
+        let (held, since_ms) = arrived.as_ref().map_or((0, now), |arrived| (arrived.bytes, arrived.at_ms));
+        let bytes = bytes.max(held);
+        table.hold(self.0.number, bytes - held, now)?;
         table.calls += 1;
+        if let Some(arrived) = &mut arrived {
+            arrived.bytes = 0;
+        }
         if let Some(account) = table.accounts.get_mut(&self.0.number) {
+            // All of it counts from now on.
+            account.weight += u128::from(now.saturating_sub(since_ms)) * held as u128;
             account.calls += 1;
             if account.go.is_some() {
                 table.leaving_calls += 1;

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use super::limits::{CREDIT, CREDIT_PASS, PASS, TASK_MAX};
+use super::limits::{CREDIT, CREDIT_PASS, NEW_COSTS, NEW_FOR, PASS, TASK_MAX};
 use crate::engine::now;
 
 /// The flows of one thread. Copies share them.
@@ -45,8 +45,10 @@ struct Flows {
 /// One connection's. As many wait as it has tasks: itself and its calls.
 #[derive(Default)]
 struct Flow {
-    /// What its tasks took, and what it was moved on so as to have no more credit than there may be.
+    /// What its tasks took, more of it while it is new, and what it was moved on so as to have no more credit than there may be.
     clock: Duration,
+    /// When it began.
+    since: Duration,
     waiting: VecDeque<Waker>,
     /// Places in the line that were given out, and those of them whose turn has come.
     places: u64,
@@ -80,13 +82,14 @@ impl Fair {
         Self(Arc::new(Shared { now: Box::new(now), flows: Mutex::default() }))
     }
 
-    /// A flow that begins now, behind those that are there: whoever connects again and again gains nothing by it, and many who
-    /// connect at once don't hold up the others.
+    /// A flow that begins now, behind those that are there, and with a smaller part than theirs for some time: whoever connects
+    /// again and again gains nothing by it, and many who connect at once don't hold up the others.
     pub(super) fn join(&self) -> Member {
+        let since = (self.0.now)();
         let mut flows = self.flows();
         let number = flows.next;
         flows.next += 1;
-        let flow = Flow { clock: flows.clock + CREDIT, ..Flow::default() };
+        let flow = Flow { clock: flows.clock + CREDIT, since, ..Flow::default() };
         flows.all.insert(number, flow);
         Member(Arc::new(Membership { fair: self.clone(), number }))
     }
@@ -175,10 +178,11 @@ impl Flows {
         false
     }
 
-    fn took(&mut self, number: u64, took: Duration) {
+    fn took(&mut self, number: u64, took: Duration, now: Duration) {
         self.pass += took;
         if let Some(flow) = self.all.get_mut(&number) {
-            flow.clock += took.min(TASK_MAX);
+            let costs = if now.saturating_sub(flow.since) < NEW_FOR { NEW_COSTS } else { 1 };
+            flow.clock += took.min(TASK_MAX) * costs;
         }
     }
 }
@@ -210,8 +214,8 @@ impl Member {
         drop(flows);
         let began = (fair.0.now)();
         let polled = task.poll(context);
-        let took = (fair.0.now)().saturating_sub(began);
-        fair.flows().took(*number, took);
+        let ended = (fair.0.now)();
+        fair.flows().took(*number, ended.saturating_sub(began), ended);
         polled
     }
 }

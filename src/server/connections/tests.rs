@@ -42,7 +42,7 @@ async fn whoever_never_asked_goes_first_then_whoever_does_nothing_then_whoever_w
     // Two of each kind, the older ones first, and the rest under way.
     for number in 0..ROOM.connections {
         let place = come(&all).await;
-        let busy = (number >= 2).then(|| place.connection.begin(0).unwrap());
+        let busy = (number >= 2).then(|| place.connection.begin(0, None).unwrap());
         calls.push(busy.filter(|_| number >= 4));
         places.push(place);
         time.pass(1_000);
@@ -52,7 +52,7 @@ async fn whoever_never_asked_goes_first_then_whoever_does_nothing_then_whoever_w
     {
         let newcomer = come(&all).await;
         // It is under way itself, or it would be the next.
-        calls.push(Some(newcomer.connection.begin(0).unwrap()));
+        calls.push(Some(newcomer.connection.begin(0, None).unwrap()));
         places.push(newcomer);
         let told: Vec<_> = places.iter().map(going).collect();
         assert_eq!(told[number], Some(*how), "{told:?}");
@@ -108,7 +108,10 @@ async fn whoever_held_most_for_longest_makes_room_for_others() {
     let mut held = vec![fill(&slow, CONNECTION_BYTES_MAX / 2)];
     time.pass(30_000);
     let rest = EDGE_BYTES_MAX - CONNECTION_BYTES_MAX / 2;
-    let others = [large, come(&all).await, come(&all).await, come(&all).await];
+    let mut others = vec![large];
+    while others.len() * CONNECTION_BYTES_MAX < rest {
+        others.push(come(&all).await);
+    }
     for (number, place) in others.iter().enumerate() {
         held.push(fill(place, CONNECTION_BYTES_MAX.min(rest - number * CONNECTION_BYTES_MAX)));
     }
@@ -134,14 +137,15 @@ async fn whoever_has_most_of_it_gets_no_more_at_the_cost_of_others() {
     let (all, time) = connections();
     let mut places = Vec::new();
     let mut held = Vec::new();
-    for _ in 0..EDGE_BYTES_MAX / CONNECTION_BYTES_MAX {
+    let shares = EDGE_BYTES_MAX / CONNECTION_BYTES_MAX;
+    for _ in 0..shares {
         let place = come(&all).await;
         held.push(place.connection.charge(CONNECTION_BYTES_MAX - 1_024).unwrap());
         places.push(place);
         time.pass(1_000);
     }
     let newcomer = come(&all).await;
-    held.push(newcomer.connection.charge(4 * 1_024).unwrap());
+    held.push(newcomer.connection.charge(shares * 1_024).unwrap());
     // The first one has held its share longest.
     assert_eq!(places[0].connection.charge(1_024).map(drop), Err(NoRoom::Service));
     assert!(places.iter().all(|place| going(place).is_none()));
@@ -198,7 +202,7 @@ async fn a_call_whose_answer_nobody_touches_keeps_no_connection_busy() {
     let (all, time) = connections();
     let place = come(&all).await;
     assert!(!place.connection.is_busy(SECOND));
-    let call = place.connection.begin(0).unwrap();
+    let call = place.connection.begin(0, None).unwrap();
     time.pass(10_000);
     assert!(place.connection.is_busy(SECOND), "it is worked on");
     let mut sent = vec![place.connection.send(50).unwrap(), place.connection.send(50).unwrap()];
@@ -217,15 +221,37 @@ async fn a_call_whose_answer_nobody_touches_keeps_no_connection_busy() {
 async fn whoever_has_most_calls_under_way_makes_way_for_whoever_has_less() {
     let (all, _time) = connections();
     let (many, few, newcomer) = (come(&all).await, come(&all).await, come(&all).await);
-    let mut calls: Vec<_> = (0..CALLS_MAX - 2).map(|_| many.connection.begin(0).unwrap()).collect();
-    calls.extend((0..2).map(|_| few.connection.begin(0).unwrap()));
-    assert_eq!(many.connection.begin(0).map(drop), Err(NoRoom::Service), "it has most of them itself");
-    calls.push(newcomer.connection.begin(0).unwrap());
+    let mut calls: Vec<_> = (0..CALLS_MAX - 2).map(|_| many.connection.begin(0, None).unwrap()).collect();
+    calls.extend((0..2).map(|_| few.connection.begin(0, None).unwrap()));
+    assert_eq!(many.connection.begin(0, None).map(drop), Err(NoRoom::Service), "it has most of them itself");
+    calls.push(newcomer.connection.begin(0, None).unwrap());
     assert_eq!((going(&many), going(&few)), (Some(Going::AtOnce), None));
     // What is on its way out counts no more.
-    calls.extend((0..100).map(|_| few.connection.begin(0).unwrap()));
+    calls.extend((0..100).map(|_| few.connection.begin(0, None).unwrap()));
     drop((many, few, newcomer));
     drop(calls);
     let table = all.table();
     assert_eq!((table.calls, table.leaving_calls, table.accounts.len()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn what_a_call_holds_counts_from_its_beginning_and_nothing_of_it_twice() {
+    let (all, time) = connections();
+    let place = come(&all).await;
+    let arrived = place.connection.charge(100).unwrap();
+    time.pass(1_000);
+    let call = place.connection.begin(150, Some(arrived)).unwrap();
+    let stood = |all: &Connections| {
+        let table = all.table();
+        let account = &table.accounts[&0];
+        (table.held, account.held, account.weight)
+    };
+    assert_eq!(stood(&all), (150, 150, 150 * 1_000));
+    // Whoever holds more than it begins with keeps it.
+    let arrived = place.connection.charge(100).unwrap();
+    let larger = place.connection.begin(0, Some(arrived)).unwrap();
+    assert_eq!(stood(&all), (250, 250, 250 * 1_000));
+    time.pass(1_000);
+    drop((call, larger));
+    assert_eq!(stood(&all), (0, 0, 0));
 }

@@ -90,18 +90,43 @@ fn flows_have_equal_parts_whatever_they_bring() {
         let bench = Bench::default();
         let fair = bench.fair();
         tokio::spawn(fair.clone().drive());
+        let flows: Vec<Member> = (0..4).map(|_| fair.join()).collect();
+        bench.work(NEW_FOR);
         // The first one has been at it for long, and is not behind those who come now, nor before them.
-        let old = bench.crowd(&fair.join(), 10);
-        bench.until(10_000 * WORK).await;
+        let old = bench.crowd(&flows[0], 10);
+        let begun = NEW_FOR + 10_000 * WORK;
+        bench.until(begun).await;
         let before = old.load(Ordering::Relaxed);
-        let new: Vec<_> = [20, 40, CROWD].map(|tasks| bench.crowd(&fair.join(), tasks)).into();
-        bench.until(20_000 * WORK).await;
+        let new = [(1, 20), (2, 40), (3, CROWD)].map(|(flow, tasks)| bench.crowd(&flows[flow], tasks));
+        bench.until(begun + 10_000 * WORK).await;
         let parts: Vec<u64> = std::iter::once(old.load(Ordering::Relaxed) - before)
             .chain(new.iter().map(|worked| worked.load(Ordering::Relaxed)))
             .collect();
         for part in &parts {
             assert!((2_300..2_700).contains(part), "{parts:?}");
         }
+    });
+}
+
+#[test]
+fn whoever_is_new_has_a_smaller_part_until_he_is_not() {
+    on_one_thread(async {
+        let bench = Bench::default();
+        let fair = bench.fair();
+        tokio::spawn(fair.clone().drive());
+        let flow = fair.join();
+        bench.work(NEW_FOR);
+        let old = bench.crowd(&flow, 10);
+        let new = bench.crowd(&fair.join(), CROWD);
+        let parts = || [&old, &new].map(|worked| worked.load(Ordering::Relaxed));
+        bench.until(NEW_FOR * 2).await;
+        let [old_part, new_part] = parts();
+        let times = old_part / new_part;
+        assert!((7..=9).contains(&times), "{old_part} to {new_part}");
+        bench.until(NEW_FOR * 3).await;
+        let after = parts();
+        let (old_part, new_part) = (after[0] - old_part, after[1] - new_part);
+        assert!(old_part.abs_diff(new_part) < old_part / 10, "{old_part} to {new_part}");
     });
 }
 
