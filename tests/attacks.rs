@@ -17,25 +17,36 @@ use std::{
 use attack::{
     Attack,
     honest::{Delays, Honest, Seen},
+    machine::{Held, Machine},
     server::{Limit, Server, Town},
 };
 
-/// How long the honest client is alone before each group, and how long beside it: 50 balances and 50 submits a second.
-const ALONE: Duration = Duration::from_millis(800);
+/// How long the honest client is alone before each group, until it is no newcomer any more, and how long beside it: 50 balances
+/// and 50 submits a second.
+const ALONE: Duration = Duration::from_secs(1);
 const BESIDE: Duration = Duration::from_millis(1_600);
-/// By how many times the slowest hundredth of honest calls may be slower beside an attack than without.
+/// By how many times the slowest hundredth of honest calls may be slower beside an attack than without, besides what the
+/// machine itself holds up meanwhile.
 const SLOWER_MAX: u32 = 5;
 /// Whether the server is as fast as it is where it serves.
 const IS_OPTIMIZED: bool = !cfg!(debug_assertions);
 /// Below this a delay says nothing: a thread that is ready waits as long for a core while three others are, which attackers
 /// from elsewhere would not be.
 const TELLABLE: Duration = Duration::from_millis(4);
-/// How often a group is tried whose first try was slow: the median of the tries counts, since one of them may have met
-/// something else on the machine.
+/// How often a group is tried before it counts as slow: whoever is starved is starved each time.
 const TRIES: usize = 3;
 /// How long memory has to be given back, and how much more than before may be held then, in hundredths.
 const BACK_AFTER: Duration = Duration::from_secs(10);
 const BACK_WITHIN: u64 = 20;
+/// The same after large answers that weren't taken, of which the allocator keeps 5 to 6 MB: most of it what describes memory
+/// that it has given back, and pages with a few small things on them.
+const BACK_WITHIN_AFTER_ANSWERS: u64 = 35;
+/// The groups that leave so much.
+const ANSWERS: [&str; 3] = [
+    "large answers that nobody takes",
+    "large answers of which a byte is taken",
+    "answers that nobody takes, on 10,000 streams",
+];
 
 /// Attacks that go on at the same time, by words of their names.
 const GROUPS: [(&str, &[&str]); 23] = [
@@ -67,17 +78,6 @@ const GROUPS: [(&str, &[&str]); 23] = [
     ("reflection", &["reflection"]),
 ];
 
-/// Beside these groups honest calls were slower than that in some of the runs. `docs/limits.md` says how slow.
-const SLOW: [&str; 7] = [
-    "requests that are announced",
-    "a recorded sheet in streams",
-    "digests",
-    "large answers that nobody takes",
-    "large answers of which a byte is taken",
-    "a flood of a sheet and of calls that wait",
-    "answers that nobody takes, on 10,000 streams",
-];
-
 #[test]
 fn attacks_neither_end_the_process_nor_starve_the_honest_nor_keep_memory() {
     attack::raise_descriptors();
@@ -87,7 +87,8 @@ fn attacks_neither_end_the_process_nor_starve_the_honest_nor_keep_memory() {
     for (name, words) in GROUPS {
         let chosen = chosen(&all, words);
         let begun = Instant::now();
-        let found = check(&chosen, &town, IS_OPTIMIZED && !SLOW.contains(&name));
+        let back_within = if ANSWERS.contains(&name) { BACK_WITHIN_AFTER_ANSWERS } else { BACK_WITHIN };
+        let found = check(&chosen, &town, back_within);
         eprintln!("{name}: {} attacks, {:.1} s, {found:?}", chosen.len(), begun.elapsed().as_secs_f64());
         wrong.extend(found.into_iter().map(|found| format!("{name}: {found}")));
     }
@@ -102,21 +103,20 @@ fn chosen(all: &[Attack], words: &[&str]) -> Vec<Attack> {
     all.iter().filter(|attack| words.iter().any(|word| attack.name.contains(word))).cloned().collect()
 }
 
-/// What is wrong beside attacks: everything but slowness at once, that only in most of some tries, and where it is held.
-fn check(attacks: &[Attack], town: &Arc<Town>, in_time: bool) -> Vec<String> {
+/// What is wrong beside attacks: everything but slowness at once, that only where each try was slow.
+fn check(attacks: &[Attack], town: &Arc<Town>, back_within: u64) -> Vec<String> {
     let mut slow = Vec::new();
-    for tried in 1..=TRIES {
-        let found = attempt(attacks, town);
+    for _ in 0..TRIES {
+        let found = attempt(attacks, town, back_within);
         if !found.wrong.is_empty() {
             return found.wrong;
         }
-        match found.slow.filter(|_| in_time) {
-            Some(found) => slow.push(found),
-            None if tried - slow.len() > slow.len() => return Vec::new(),
-            None => {}
-        }
-        if slow.len() > TRIES / 2 {
-            break;
+        match found.slow.filter(|_| IS_OPTIMIZED) {
+            Some(found) => {
+                eprintln!("  {found}");
+                slow.push(found);
+            }
+            None => return Vec::new(),
         }
     }
     slow
@@ -127,14 +127,16 @@ struct Found {
     slow: Option<String>,
 }
 
-fn attempt(attacks: &[Attack], town: &Arc<Town>) -> Found {
+fn attempt(attacks: &[Attack], town: &Arc<Town>, back_within: u64) -> Found {
     let mut server = Server::start(town, Limit::Data);
     let honest = Honest::connect(server.address, town);
     let alone = honest.work(ALONE);
     assert_eq!(alone.failed(), 0, "nobody attacks yet: {:?}", alone.failures);
     let before = server.usage().unwrap().resident;
     let running: Vec<_> = attacks.iter().map(|attack| attack.start(server.address, 1)).collect();
+    let machine = Machine::watch();
     let beside = honest.work(BESIDE);
+    let held = machine.end();
     for running in running {
         let tally = running.end();
         assert!(tally.tries() > 0, "an attack that never was: {}", tally.summary());
@@ -142,17 +144,17 @@ fn attempt(attacks: &[Attack], town: &Arc<Town>) -> Found {
     let mut wrong: Vec<String> = beside.failures.iter().map(|(why, times)| format!("{times} x {why}")).collect();
     wrong.extend(server.death().map(|death| format!("the process died, {}: {}", death.status, death.words)));
     if wrong.is_empty() {
-        wrong.extend(kept(&server, before));
+        wrong.extend(kept(&server, before, back_within));
     }
-    Found { wrong, slow: slower(&alone, &beside) }
+    Found { wrong, slow: slower(&alone, &beside, &held) }
 }
 
 /// How much memory is still held when it should be given back.
-fn kept(server: &Server, before: u64) -> Option<String> {
+fn kept(server: &Server, before: u64, back_within: u64) -> Option<String> {
     let until = Instant::now() + BACK_AFTER;
     loop {
         let after = server.usage()?.resident;
-        if after <= before * (100 + BACK_WITHIN) / 100 {
+        if after <= before * (100 + back_within) / 100 {
             return None;
         }
         if Instant::now() >= until {
@@ -163,24 +165,40 @@ fn kept(server: &Server, before: u64) -> Option<String> {
 }
 
 /// How honest calls are slower beside an attack than may be.
-fn slower(alone: &Seen, beside: &Seen) -> Option<String> {
-    let slower = |what: &str, alone: &Delays, beside: &Delays| {
-        let (alone, beside) = (alone.at(99), beside.at(99));
-        let is_slow = beside > alone.max(TELLABLE) * SLOWER_MAX;
-        is_slow.then(|| format!("the slowest of {what} take {beside:.1?}, {alone:.1?} without"))
+fn slower(alone: &Seen, beside: &Seen, held: &Held) -> Option<String> {
+    let slower = |what: &str, alone: &Delays, beside: &Delays, held: &Delays| {
+        let (alone, beside, held) = (alone.at(99), beside.at(99), held.at(99));
+        let is_slow = beside > alone.max(TELLABLE) * SLOWER_MAX + held;
+        let words =
+            || format!("the slowest of {what} take {beside:.1?}, {alone:.1?} without; the machine holds up {held:.1?}");
+        is_slow.then(words)
     };
-    slower("balances", &alone.balances, &beside.balances).or_else(|| slower("submits", &alone.submits, &beside.submits))
+    slower("balances", &alone.balances, &beside.balances, &held.echoes)
+        .or_else(|| slower("submits", &alone.submits, &beside.submits, &held.syncs))
 }
 
 #[test]
 fn slowness_is_seen() {
-    let seen = |ms: u64| Seen { balances: Delays::of([Duration::from_millis(ms)]), ..Seen::default() };
-    let check = |alone, beside, expected: bool| {
-        assert_eq!(slower(&seen(alone), &seen(beside)).is_some(), expected, "{alone} ms, then {beside} ms");
+    let delays = |ms: u64| Delays::of([Duration::from_millis(ms)]);
+    let seen = |ms: u64| Seen { balances: delays(ms), ..Seen::default() };
+    let check = |alone, beside, held, expected: bool| {
+        let held_up = Held { echoes: delays(held), syncs: Delays::default() };
+        let found = slower(&seen(alone), &seen(beside), &held_up);
+        assert_eq!(found.is_some(), expected, "{alone} ms, then {beside} ms of which {held} are the machine's");
     };
-    check(10, 50, false);
-    check(10, 51, true);
-    check(1, 20, false);
-    check(1, 21, true);
-    check(0, 5_000, true);
+    check(10, 50, 0, false);
+    check(10, 51, 0, true);
+    check(1, 20, 0, false);
+    check(1, 21, 0, true);
+    check(1, 21, 1, false);
+    check(1, 5_000, 80, true);
+}
+
+#[test]
+fn what_the_machine_holds_up_is_looked_at_on_each_core() {
+    let machine = Machine::watch();
+    std::thread::sleep(ALONE);
+    let Held { echoes, syncs } = machine.end();
+    assert!(echoes.count() > 1 && syncs.count() == echoes.count());
+    assert!(Duration::ZERO < echoes.at(50) && echoes.at(50) < syncs.at(50), "{echoes:?} {syncs:?}");
 }

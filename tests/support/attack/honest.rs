@@ -22,7 +22,7 @@ use super::server::Town;
 pub type Client = LedgerServiceClient<Channel>;
 
 /// How often a balance is asked for and a sheet submitted.
-const EVERY: Duration = Duration::from_millis(20);
+pub const EVERY: Duration = Duration::from_millis(20);
 /// How often somebody new connects: once for so many calls.
 const NEWCOMER_EVERY: u32 = 10;
 /// Connections of the honest: the server hands its connections to its threads in turn, so each thread has some of these.

@@ -18,6 +18,7 @@ pub mod calls;
 pub mod controls;
 pub mod frames;
 pub mod honest;
+pub mod machine;
 pub mod server;
 pub mod sockets;
 #[path = "../mod.rs"]
