@@ -42,7 +42,8 @@ const BACK_WITHIN: u64 = 20;
 /// that it has given back, and pages with a few small things on them.
 const BACK_WITHIN_AFTER_ANSWERS: u64 = 35;
 /// The groups that leave so much.
-const ANSWERS: [&str; 3] = [
+const ANSWERS: [&str; 4] = [
+    "a recorded sheet in streams",
     "large answers that nobody takes",
     "large answers of which a byte is taken",
     "answers that nobody takes, on 10,000 streams",
