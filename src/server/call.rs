@@ -36,8 +36,8 @@ struct Under {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What it holds until its turn comes.
-    arrived: Option<Charge>,
+    /// What it holds until its turn comes, or why it has no room to wait in.
+    arrived: Option<Result<Charge, NoRoom>>,
     /// What the call holds by itself, and its requests until somebody takes them over.
     busy: Option<Busy>,
     /// What is held for a small answer that outlives its call.
@@ -62,7 +62,7 @@ pub(super) struct Calls {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
     fn execute(&self, run: F) {
         let call = Call::new(self);
-        let has_room = call.arrive().is_ok();
+        let has_room = call.arrive();
         // Some kilobytes, which are not moved again by each of those who wrap them.
         let run = Box::pin(run);
         let run = async move {
@@ -128,17 +128,19 @@ impl Call {
         &self.0.connection
     }
 
-    /// Holds what a request takes until its turn comes.
-    fn arrive(&self) -> Result<(), NoRoom> {
-        let arrived = self.0.connection.charge(ARRIVED_BYTES)?;
+    /// Holds what a request takes until its turn comes; whether there is room.
+    fn arrive(&self) -> bool {
+        let arrived = self.0.connection.charge(ARRIVED_BYTES);
+        let has_room = arrived.is_ok();
         self.state().arrived = Some(arrived);
-        Ok(())
+        has_room
     }
 
     /// Holds what every call takes, and its head.
     pub(super) fn begin(&self, head_bytes: usize) -> Result<(), NoRoom> {
         let mut state = self.state();
-        let busy = self.0.connection.begin(CALL_BYTES + head_bytes, state.arrived.take())?;
+        let arrived = state.arrived.take().transpose()?;
+        let busy = self.0.connection.begin(CALL_BYTES + head_bytes, arrived)?;
         state.busy = Some(busy);
         Ok(())
     }
