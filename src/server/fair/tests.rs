@@ -53,6 +53,14 @@ impl Bench {
     }
 }
 
+/// A thread, and its flows, which are called.
+fn driven() -> (Bench, Fair) {
+    let bench = Bench::default();
+    let fair = bench.fair();
+    tokio::spawn(fair.clone().drive());
+    (bench, fair)
+}
+
 fn on_one_thread(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
@@ -60,9 +68,7 @@ fn on_one_thread(test: impl Future<Output = ()>) {
 #[test]
 fn whoever_asks_little_waits_for_no_more_than_a_pass() {
     on_one_thread(async {
-        let bench = Bench::default();
-        let fair = bench.fair();
-        tokio::spawn(fair.clone().drive());
+        let (bench, fair) = driven();
         let crowds: Vec<_> = (0..4).map(|_| bench.crowd(&fair.join(), CROWD)).collect();
         let (ask, mut asked) = mpsc::channel::<Duration>(1);
         let (answer, mut answered) = mpsc::channel(1);
@@ -87,9 +93,7 @@ fn whoever_asks_little_waits_for_no_more_than_a_pass() {
 #[test]
 fn flows_have_equal_parts_whatever_they_bring() {
     on_one_thread(async {
-        let bench = Bench::default();
-        let fair = bench.fair();
-        tokio::spawn(fair.clone().drive());
+        let (bench, fair) = driven();
         let flows: Vec<Member> = (0..4).map(|_| fair.join()).collect();
         bench.work(NEW_FOR);
         // The first one has been at it for long, and is not behind those who come now, nor before them.
@@ -111,9 +115,7 @@ fn flows_have_equal_parts_whatever_they_bring() {
 #[test]
 fn whoever_is_new_has_a_smaller_part_until_he_is_not() {
     on_one_thread(async {
-        let bench = Bench::default();
-        let fair = bench.fair();
-        tokio::spawn(fair.clone().drive());
+        let (bench, fair) = driven();
         let flow = fair.join();
         bench.work(NEW_FOR);
         let old = bench.crowd(&flow, 10);
@@ -133,9 +135,7 @@ fn whoever_is_new_has_a_smaller_part_until_he_is_not() {
 #[test]
 fn a_turn_in_which_the_processor_was_elsewhere_is_not_paid_for_long() {
     on_one_thread(async {
-        let bench = Bench::default();
-        let fair = bench.fair();
-        tokio::spawn(fair.clone().drive());
+        let (bench, fair) = driven();
         let other = bench.crowd(&fair.join(), CROWD);
         let flow = fair.join();
         let time = bench.clone();
@@ -150,9 +150,7 @@ fn a_turn_in_which_the_processor_was_elsewhere_is_not_paid_for_long() {
 #[test]
 fn a_task_that_ends_while_it_waits_holds_nobody_up() {
     on_one_thread(async {
-        let bench = Bench::default();
-        let fair = bench.fair();
-        tokio::spawn(fair.clone().drive());
+        let (bench, fair) = driven();
         let _crowd = bench.crowd(&fair.join(), CROWD);
         let flow = fair.join();
         let worked = bench.crowd(&flow, 10);
