@@ -26,7 +26,8 @@ pub(super) const LITTLE_BYTES: usize = 1_024 * 1_024;
 /// What a call takes by itself: its task, its head and HTTP/2's own state of it (15 KB of a quiet stream were measured), and a
 /// small message and a small answer.
 pub(super) const CALL_BYTES: usize = 16 * 1_024 + 2 * SMALL_BYTES;
-/// What of it a request takes that waits for its turn: HTTP/2's state, and its task (5.5 KB were measured of 12,000).
+/// What of it a request takes that waits for its turn: HTTP/2's state, and its task (some 5.5 KB, by what the allocator held
+/// while 12,000 waited).
 pub(super) const ARRIVED_BYTES: usize = 6 * 1_024;
 /// Messages and answers of most calls are smaller than this: they are counted with the call, not one by one.
 pub(super) const SMALL_BYTES: usize = 1_024;
@@ -76,7 +77,8 @@ pub(super) const CREDIT_PASS: Duration = PASS;
 /// What a connection that did less than others may be ahead of them, and a new one is behind: four passes.
 pub(super) const CREDIT: Duration = Duration::from_micros(if cfg!(debug_assertions) { 20_000 } else { 2_000 });
 /// For how long a connection is new, and how many times the time of its tasks counts until then. Whoever opens connection after
-/// connection, of which each is closed for what it holds, had most of a thread: 140 of them at a time have been seen. Without optimization what they held is given back late enough as it is.
+/// connection, of which each is closed for what it holds, had most of a thread: 140 of them at a time have been seen. Without
+/// optimization what they held is given back late enough as it is.
 pub(super) const NEW_FOR: Duration = Duration::from_secs(1);
 pub(super) const NEW_COSTS: u32 = if cfg!(debug_assertions) { 2 } else { 8 };
 /// What a task counts at most for one turn: more was most likely the processor's, which had somebody else's work to do.
