@@ -3,8 +3,9 @@
 //! A runtime's tasks wait in one line, so whoever brings a hundred calls at once would be before everybody else a hundred
 //! times. Here each connection is a flow, with a clock that counts what its tasks took. While a pass over what is ready has
 //! time left, tasks run as they come; what comes later waits, and the flow goes on whose clock is least advanced. Flows that
-//! did less than others have credit, and time of their own in each pass. This is start-time fair queueing (P. Goyal,
-//! H. M. Vin, H. Cheng, SIGCOMM 1996) of what tasks take, instead of what packets do.
+//! did less than others have credit, and time of their own in each pass. The tasks of a connection that is gone do no more:
+//! their turns come early, and they end. This is start-time fair queueing (P. Goyal, H. M. Vin, H. Cheng, SIGCOMM 1996) of
+//! what tasks take, instead of what packets do.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -50,6 +51,8 @@ struct Flow {
     /// When it began.
     since: Duration,
     waiting: VecDeque<Waker>,
+    /// Whether its connection is gone: its tasks end at their next turn, which comes before those of flows without credit.
+    over: bool,
     /// Places in the line that were given out, and those of them whose turn has come.
     places: u64,
     called: u64,
@@ -135,7 +138,7 @@ impl Flows {
 
     fn call_next(&mut self) -> Option<Waker> {
         let waiting = self.all.values_mut().filter(|flow| !flow.waiting.is_empty());
-        let Some(flow) = waiting.min_by_key(|flow| flow.clock) else {
+        let Some(flow) = waiting.min_by_key(|flow| if flow.over { self.clock } else { flow.clock }) else {
             // Everybody had what they wanted, so nobody has had too much.
             for flow in self.all.values_mut() {
                 flow.clock = flow.clock.min(self.clock);
@@ -144,7 +147,9 @@ impl Flows {
         };
         let called = flow.waiting.pop_front();
         flow.called += 1;
-        self.clock = self.clock.max(flow.clock);
+        if !flow.over {
+            self.clock = self.clock.max(flow.clock);
+        }
         if flow.waiting.is_empty() {
             self.waiting -= 1;
         }
@@ -152,7 +157,7 @@ impl Flows {
     }
 
     /// Whether a task may run; if not, it waits in the place that it is told.
-    fn enter(&mut self, number: u64, place: &mut Option<u64>, waker: &Waker) -> bool {
+    fn enter(&mut self, number: u64, place: &mut Option<u64>, waker: &Waker, now: Duration) -> bool {
         let clock = self.clock;
         let Some(flow) = self.all.get_mut(&number) else { return true };
         if let Some(waits) = *place {
@@ -162,7 +167,8 @@ impl Flows {
             }
             return false;
         }
-        flow.clock = flow.clock.max(clock.saturating_sub(CREDIT));
+        let credit = if flow.is_new(now) { Duration::ZERO } else { CREDIT };
+        flow.clock = flow.clock.max(clock.saturating_sub(credit));
         // Those with credit have a part of the pass more; many of them take turns as well.
         let pass = if flow.clock < clock { PASS + CREDIT_PASS } else { PASS };
         // Not before others of its own.
@@ -181,29 +187,45 @@ impl Flows {
     fn took(&mut self, number: u64, took: Duration, now: Duration) {
         self.pass += took;
         if let Some(flow) = self.all.get_mut(&number) {
-            let costs = if now.saturating_sub(flow.since) < NEW_FOR { NEW_COSTS } else { 1 };
+            let costs = if flow.is_new(now) { NEW_COSTS } else { 1 };
             flow.clock += took.min(TASK_MAX) * costs;
         }
     }
 }
 
+impl Flow {
+    fn is_new(&self, now: Duration) -> bool {
+        now.saturating_sub(self.since) < NEW_FOR
+    }
+}
+
 impl Member {
-    /// Runs a task of this flow in its turns.
-    pub(super) async fn in_turn<T>(self, task: impl Future<Output = T>) -> T {
+    /// Runs a task of this flow in its turns, until it is over.
+    pub(super) async fn in_turn(self, task: impl Future<Output = ()>) {
+        let task = Some(task);
         tokio::pin!(task);
         let mut place = None;
-        poll_fn(move |context| self.poll(&mut place, task.as_mut(), context)).await
+        poll_fn(move |context| self.poll(&mut place, task.as_mut(), context)).await;
     }
 
-    fn poll<T>(
+    /// The connection is gone: its tasks end unfinished, in turns that come before those of whoever has no credit. What they
+    /// hold would be missing meanwhile.
+    pub(super) fn end(&self) {
+        if let Some(flow) = self.0.fair.flows().all.get_mut(&self.0.number) {
+            flow.over = true;
+        }
+    }
+
+    fn poll(
         &self,
         place: &mut Option<u64>,
-        task: Pin<&mut impl Future<Output = T>>,
+        mut task: Pin<&mut Option<impl Future<Output = ()>>>,
         context: &mut Context<'_>,
-    ) -> Poll<T> {
+    ) -> Poll<()> {
         let Membership { fair, number } = &*self.0;
+        let began = (fair.0.now)();
         let mut flows = fair.flows();
-        if !flows.enter(*number, place, context.waker()) {
+        if !flows.enter(*number, place, context.waker(), began) {
             let driver = flows.driver.take();
             drop(flows);
             if let Some(driver) = driver {
@@ -211,9 +233,15 @@ impl Member {
             }
             return Poll::Pending;
         }
+        let over = flows.all.get(number).is_some_and(|flow| flow.over);
         drop(flows);
-        let began = (fair.0.now)();
-        let polled = task.poll(context);
+        let polled = match task.as_mut().as_pin_mut().filter(|_| !over) {
+            Some(task) => task.poll(context),
+            None => Poll::Ready(()),
+        };
+        if polled.is_ready() {
+            task.set(None);
+        }
         let ended = (fair.0.now)();
         fair.flows().took(*number, ended.saturating_sub(began), ended);
         polled

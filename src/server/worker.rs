@@ -177,8 +177,7 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
         let Some((connection, place)) = accepted else { break };
         match stream(connection) {
             Ok(stream) => {
-                let flow = fair.join();
-                open.spawn(flow.clone().in_turn(carry(stream, place, flow, port.clone(), stopping.clone())));
+                open.spawn(keep(stream, place, fair.join(), port.clone(), stopping.clone()));
             }
             Err(error) => tracing::debug!("a connection was not taken over: {error}"),
         }
@@ -187,7 +186,24 @@ async fn serve(mut service: Service, health: HealthServer<impl Health>, mut acce
     let _late = tokio::time::timeout(GRACE, async { while open.join_next().await.is_some() {} }).await;
 }
 
-/// Carries one connection until it ends, or has to.
+/// Carries one connection in its turns, until it ends or has to go at once, and its calls with it.
+async fn keep(stream: tokio::net::TcpStream, place: Place, flow: Member, port: Port, shutdown: watch::Receiver<bool>) {
+    let mut told = place.told.clone();
+    let carried = flow.clone().in_turn(carry(stream, place, flow.clone(), port, shutdown));
+    tokio::pin!(carried);
+    let sent_away = async move { told.wait_for(|going| *going == Some(Going::AtOnce)).await.is_ok() };
+    let sent_away = tokio::select! {
+        biased;
+        sent_away = sent_away => sent_away,
+        () = &mut carried => false,
+    };
+    flow.end();
+    if sent_away {
+        carried.await;
+    }
+}
+
+/// Carries one connection until it ends, or is told that it should.
 async fn carry(
     stream: tokio::net::TcpStream,
     place: Place,
@@ -216,12 +232,7 @@ async fn carry(
                 }
                 return;
             }
-            going = told.wait_for(Option::is_some) => {
-                if going.is_ok_and(|going| *going == Some(Going::AtOnce)) {
-                    return;
-                }
-                break true;
-            }
+            _ = told.wait_for(Option::is_some) => break true,
             _ = shutdown.wait_for(|stop| *stop) => break false,
             () = &mut head, if !asked => {
                 asked = connection.has_asked();

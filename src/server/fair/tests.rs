@@ -196,3 +196,61 @@ fn a_flow_is_forgotten_with_its_last_task() {
         driver.abort();
     });
 }
+
+#[test]
+fn whoever_is_new_has_no_credit() {
+    on_one_thread(async {
+        let (bench, fair) = driven();
+        let (old, crowd) = (fair.join(), fair.join());
+        bench.work(NEW_FOR);
+        let _crowd = bench.crowd(&crowd, CROWD);
+        // They rest, and others are far ahead of them.
+        let begin = Arc::new(tokio::sync::Notify::new());
+        let new: Vec<Member> = (0..50).map(|_| fair.join()).collect();
+        for flow in &new {
+            let (time, begin) = (bench.clone(), Arc::clone(&begin));
+            tokio::spawn(flow.clone().in_turn(async move {
+                loop {
+                    begin.notified().await;
+                    time.work(10 * WORK);
+                }
+            }));
+        }
+        bench.until(NEW_FOR + 4 * CREDIT).await;
+        let (tell, mut told) = mpsc::channel(1);
+        let time = bench.clone();
+        tokio::spawn(old.in_turn(async move {
+            // It asked something a moment ago, so it has a little less credit than there may be.
+            time.work(5 * WORK);
+            let asked = time.now();
+            begin.notify_waiters();
+            once_around().await;
+            tell.send(time.now().saturating_sub(asked)).await.unwrap();
+        }));
+        let waited = told.recv().await.unwrap();
+        assert!(waited <= PASS + CREDIT_PASS + 12 * WORK, "it waited {waited:?}");
+    });
+}
+
+#[test]
+fn tasks_whose_connection_is_gone_end_early_and_do_no_more() {
+    on_one_thread(async {
+        let (bench, fair) = driven();
+        let busy = fair.join();
+        bench.work(NEW_FOR);
+        let others = bench.crowd(&busy, CROWD);
+        let gone = fair.join();
+        let time = bench.clone();
+        // It has had more than others, and would wait for long.
+        let heavy = tokio::spawn(gone.clone().in_turn(async move { time.work(TASK_MAX) }));
+        let worked = bench.crowd(&gone, CROWD);
+        heavy.await.unwrap();
+        gone.end();
+        let counts = || [&others, &worked].map(|worked| worked.load(Ordering::Relaxed));
+        let before = counts();
+        bench.until(bench.now() + 50 * WORK).await;
+        // Each of its tasks counts there.
+        assert_eq!((counts()[1], Arc::strong_count(&worked)), (before[1], 1));
+        assert!(counts()[0] > before[0]);
+    });
+}
