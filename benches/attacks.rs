@@ -122,7 +122,8 @@ fn row(attack: &Attack, town: &Arc<Town>, options: &Options) -> Vec<String> {
     let given_back = |usage: Option<Usage>| usage.is_none_or(|usage| usage.resident <= held_at_most(&before));
     // In a short look it counts that it comes back, not that it stays so.
     while death.is_none() && ended.elapsed() < BACK_AFTER && !(options.quick && given_back(server.usage())) {
-        std::thread::sleep(LOOK);
+        // It works on, and is answered again; what it sees meanwhile is beside the point.
+        let _seen = honest.work(LOOK);
     }
     let after = server.usage().unwrap_or_default();
     let measured = Measured { alone, beside, before, most, after, death };
