@@ -244,3 +244,61 @@ impl Call {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::server::{
+        connections::{Connections, Place},
+        descriptors::Room,
+        fair::Fair,
+        limits::{CONNECTION_BYTES_MAX, CREDIT_PASS, PASS},
+    };
+
+    /// A connection of a thread that calls nobody who waits.
+    async fn connected() -> (Place, Calls) {
+        let all = Connections::new(Room { connections: 8, closing: 8 });
+        let place = all.welcome(all.descriptor().await.unwrap());
+        let calls = Calls { connection: place.connection.clone(), flow: Fair::new().join() };
+        (place, calls)
+    }
+
+    #[tokio::test]
+    async fn a_call_that_found_no_room_is_told_no_at_once_also_where_others_wait() {
+        let (_place, calls) = connected().await;
+        // This pass is over.
+        calls.flow.clone().in_turn(async { std::thread::sleep(PASS + CREDIT_PASS) }).await;
+        let run = || {
+            let (tell, told) = oneshot::channel();
+            calls.execute(async move { tell.send(CALL.with(|call| call.begin(0))).unwrap() });
+            told
+        };
+        let mut waits = run();
+        let full = calls.connection.charge(CONNECTION_BYTES_MAX - ARRIVED_BYTES).unwrap();
+        let told = run();
+        // There is room again before it is asked; it would be there for two who took it once.
+        drop(full);
+        let told = tokio::time::timeout(Duration::from_secs(5), told).await;
+        assert_eq!(told.unwrap().unwrap(), Err(NoRoom::Connection));
+        assert!(waits.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
+    }
+
+    #[tokio::test]
+    async fn what_a_call_holds_from_its_arrival_is_part_of_what_it_takes() {
+        let (_place, calls) = connected().await;
+        let call = Call::new(&calls);
+        assert!(call.arrive());
+        // All but what a call takes: it fits in as what it holds already counts.
+        let _others = calls.connection.charge(CONNECTION_BYTES_MAX - CALL_BYTES).unwrap();
+        assert_eq!(call.begin(0), Ok(()));
+        call.end();
+        let more = calls.connection.charge(CALL_BYTES);
+        assert!(more.is_ok(), "what it held was not given back");
+    }
+}
