@@ -26,7 +26,7 @@ mod turns;
 mod weight;
 mod worker;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -52,14 +52,11 @@ pub use self::{
 };
 use crate::{
     access::{Lane, ReadError, Reads, ReadsParts},
-    engine::{log::Log, sequencer::Sequencer},
+    engine::sequencer::Sequencer,
     folder::Ledger,
     format::proto,
     trust::witnesses::Rounds,
 };
-
-/// Between two times that the log frees what readers left.
-const REST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the service answers from.
 #[derive(Clone)]
@@ -111,7 +108,6 @@ pub async fn run(
     let (health, health_service) = tonic_health::server::health_reporter();
     let clock = sequencer.clone();
     let watching = tokio::spawn(health::begin(health.clone(), move || clock.now().is_ok()).await);
-    let resting = tokio::spawn(rest(node.log));
     let expiry = tokio::spawn(submit::expire_holds(sequencer.clone(), node.projection, service_key));
     let workers = worker::start(&service, &health_service, &connections)?;
     drop(service);
@@ -125,7 +121,7 @@ pub async fn run(
     health::end(&health).await;
     stop.send_replace(true);
     let result = workers.join().await;
-    for task in [Some(expiry), Some(resting), Some(watching), witnessing].into_iter().flatten() {
+    for task in [Some(expiry), Some(watching), witnessing].into_iter().flatten() {
         task.abort();
         let _aborted = task.await;
     }
@@ -134,14 +130,6 @@ pub async fn run(
     // Every handle is gone now or goes with its last answer; the threads end after what they have.
     let _joined = tokio::task::spawn_blocking(move || threads.join()).await;
     result
-}
-
-/// Lets the log free what readers left.
-async fn rest(log: Arc<dyn Log>) {
-    loop {
-        tokio::time::sleep(REST_INTERVAL).await;
-        log.rest();
-    }
 }
 
 /// Whether an address may be served without TLS: only this machine's own.

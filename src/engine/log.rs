@@ -93,10 +93,6 @@ pub trait Log: Send + Sync {
     /// [`StoreError::NotInPlace`].
     fn check_place(&self) -> Result<(), StoreError>;
 
-    /// Frees what readers before may still have seen, as far as that is left to later reads. Called once a second: a log that
-    /// nobody reads any more would keep what the last many readers left.
-    fn rest(&self) {}
-
     /// Looks for what no append leaves, and tells it in words.
     ///
     /// # Errors

@@ -18,10 +18,6 @@ use crate::{
 /// Bytes of one entry in a block at most: a sheet of 256 KiB, 1,000 length fields, and what is fixed.
 const ENTRY_BYTES_MAX: usize = 300 * 1_024;
 
-/// Reads in which sled frees 64 lots of what it replaced: each 128th frees 8, of 64 pieces each, of all that wait
-/// (crossbeam-epoch 0.9). All of them take 0.4 ms.
-const READS_AT_REST: usize = 1_024;
-
 const BLOCK: u8 = b'b';
 const COMMIT: u8 = b'c';
 /// Tree hashes of older versions.
@@ -160,13 +156,6 @@ impl Log for SledLog {
 
     fn check_place(&self) -> Result<(), StoreError> {
         self.synced.check_place()
-    }
-
-    fn rest(&self) {
-        for _ in 0..READS_AT_REST {
-            // One that can't be read is told to whoever wants it.
-            let _read = self.synced.db.contains_key([COMMIT]);
-        }
     }
 
     /// Keys that no commit up to the log's size makes, but for what a gap in them hides.
