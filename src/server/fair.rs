@@ -58,6 +58,16 @@ struct Flow {
     called: u64,
 }
 
+/// What a task does that was woken.
+#[derive(PartialEq)]
+enum Turn {
+    /// It waits in the place that it was told.
+    Wait,
+    Run,
+    /// Its connection is gone.
+    End,
+}
+
 /// A connection's flow, for its tasks.
 #[derive(Clone)]
 pub(super) struct Member(Arc<Membership>);
@@ -156,16 +166,17 @@ impl Flows {
         called
     }
 
-    /// Whether a task may run; if not, it waits in the place that it is told.
-    fn enter(&mut self, number: u64, place: &mut Option<u64>, waker: &Waker, now: Duration) -> bool {
+    /// Whether it is a task's turn; if not, it waits in the place that it is told.
+    fn enter(&mut self, number: u64, place: &mut Option<u64>, waker: &Waker, now: Duration) -> Turn {
         let clock = self.clock;
-        let Some(flow) = self.all.get_mut(&number) else { return true };
+        let Some(flow) = self.all.get_mut(&number) else { return Turn::Run };
+        let turn = if flow.over { Turn::End } else { Turn::Run };
         if let Some(waits) = *place {
             if waits < flow.called {
                 *place = None;
-                return true;
+                return turn;
             }
-            return false;
+            return Turn::Wait;
         }
         let credit = if flow.is_new(now) { Duration::ZERO } else { CREDIT };
         flow.clock = flow.clock.max(clock.saturating_sub(credit));
@@ -173,7 +184,7 @@ impl Flows {
         let pass = if flow.clock < clock { PASS + CREDIT_PASS } else { PASS };
         // Not before others of its own.
         if flow.waiting.is_empty() && self.pass < pass {
-            return true;
+            return turn;
         }
         if flow.waiting.is_empty() {
             self.waiting += 1;
@@ -181,7 +192,7 @@ impl Flows {
         *place = Some(flow.places);
         flow.places += 1;
         flow.waiting.push_back(waker.clone());
-        false
+        Turn::Wait
     }
 
     fn took(&mut self, number: u64, took: Duration, now: Duration) {
@@ -225,7 +236,8 @@ impl Member {
         let Membership { fair, number } = &*self.0;
         let began = (fair.0.now)();
         let mut flows = fair.flows();
-        if !flows.enter(*number, place, context.waker(), began) {
+        let turn = flows.enter(*number, place, context.waker(), began);
+        if turn == Turn::Wait {
             let driver = flows.driver.take();
             drop(flows);
             if let Some(driver) = driver {
@@ -233,9 +245,8 @@ impl Member {
             }
             return Poll::Pending;
         }
-        let over = flows.all.get(number).is_some_and(|flow| flow.over);
         drop(flows);
-        let polled = match task.as_mut().as_pin_mut().filter(|_| !over) {
+        let polled = match task.as_mut().as_pin_mut().filter(|_| turn == Turn::Run) {
             Some(task) => task.poll(context),
             None => Poll::Ready(()),
         };
