@@ -101,6 +101,8 @@ struct Measured {
     before: Usage,
     most: Usage,
     after: Usage,
+    /// Honest calls without an answer once the attack was over.
+    unanswered_after: usize,
     death: Option<Death>,
 }
 
@@ -120,13 +122,13 @@ fn row(attack: &Attack, town: &Arc<Town>, options: &Options) -> Vec<String> {
     let most = watch.end();
     let death = server.death();
     let given_back = |usage: Option<Usage>| usage.is_none_or(|usage| usage.resident <= held_at_most(&before));
-    // In a short look it counts that it comes back, not that it stays so.
+    let mut unanswered_after = 0;
+    // The honest client works on. In a short look it counts that it comes back, not that it stays so.
     while death.is_none() && ended.elapsed() < BACK_AFTER && !(options.quick && given_back(server.usage())) {
-        // It works on, and is answered again; what it sees meanwhile is beside the point.
-        let _seen = honest.work(LOOK);
+        unanswered_after += honest.work(LOOK).failed();
     }
     let after = server.usage().unwrap_or_default();
-    let measured = Measured { alone, beside, before, most, after, death };
+    let measured = Measured { alone, beside, before, most, after, unanswered_after, death };
     measured.print(attack.name);
     println!("<!-- {}; {} threads, VmPeak {} MB -->", tally.summary(), most.threads, most.address_space_peak >> 10);
     std::io::stdout().flush().unwrap();
@@ -140,7 +142,7 @@ fn held_at_most(before: &Usage) -> u64 {
 
 impl Measured {
     fn print(&self, name: &str) {
-        let Self { alone, beside, before, most, after, death } = self;
+        let Self { alone, beside, before, most, after, death, .. } = self;
         let lives = death.as_ref().map_or("yes".to_owned(), |death| format!("**no**, {}", death.status));
         let newcomers = beside.newcomers.count();
         let tried = newcomers
@@ -177,6 +179,9 @@ impl Measured {
             return vec![format!("the process died, {}: {}", death.status, death.words)];
         }
         wrong.extend(self.beside.failures.iter().map(|(why, times)| format!("{times} x {why}")));
+        if self.unanswered_after > 0 {
+            wrong.push(format!("{} calls were not answered after it", self.unanswered_after));
+        }
         if self.after.resident > held_at_most(&self.before) {
             let (before, after) = (self.before.resident >> 10, self.after.resident >> 10);
             wrong.push(format!("{after} MB are still held, {before} were before"));
