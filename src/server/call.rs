@@ -282,7 +282,7 @@ mod tests {
         let mut waits = run();
         let full = calls.connection.charge(CONNECTION_BYTES_MAX - ARRIVED_BYTES).unwrap();
         let told = run();
-        // There is room again before it is asked; it would be there for two who took it once.
+        // There is room again by the time that it asks.
         drop(full);
         let told = tokio::time::timeout(Duration::from_secs(5), told).await;
         assert_eq!(told.unwrap().unwrap(), Err(NoRoom::Connection));

@@ -26,8 +26,8 @@ pub(super) const LITTLE_BYTES: usize = 1_024 * 1_024;
 /// What a call takes by itself: its task, its head and HTTP/2's own state of it (15 KB of a quiet stream were measured), and a
 /// small message and a small answer.
 pub(super) const CALL_BYTES: usize = 16 * 1_024 + 2 * SMALL_BYTES;
-/// What of it a request takes that waits for its turn: HTTP/2's state, and its task (some 5.5 KB, by what the allocator held
-/// while 12,000 waited).
+/// What of it a request takes that waits for its turn: HTTP/2's state, and its task: an estimate, from the classes of
+/// sizes that the allocator held while 12,000 waited.
 pub(super) const ARRIVED_BYTES: usize = 6 * 1_024;
 /// Messages and answers of most calls are smaller than this: they are counted with the call, not one by one.
 pub(super) const SMALL_BYTES: usize = 1_024;
