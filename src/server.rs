@@ -3,6 +3,7 @@
 mod answer;
 mod arriving;
 mod call;
+mod codec;
 mod connections;
 mod descriptors;
 mod edge;
@@ -18,7 +19,6 @@ mod limits;
 mod messages;
 mod read;
 mod reason;
-mod received;
 mod status;
 mod stream;
 mod submit;
@@ -46,8 +46,8 @@ use self::{
     status::read_status,
 };
 pub use self::{
+    codec::{MessageCodec, Received, ReceivedCodec},
     generated::ledger_service_server,
-    received::{Received, ReceivedCodec},
     worker::RunError,
 };
 use crate::{

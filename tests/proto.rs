@@ -52,7 +52,7 @@ fn service(descriptors: &prost_types::FileDescriptorSet) -> tonic_build::manual:
             .route_name(method.name())
             .input_type(if received { format!("crate::server::Received<{input}>") } else { input })
             .output_type(output)
-            .codec_path(if received { "crate::server::ReceivedCodec" } else { "tonic_prost::ProstCodec" });
+            .codec_path(if received { "crate::server::ReceivedCodec" } else { "crate::server::MessageCodec" });
         if method.client_streaming() {
             one = one.client_streaming();
         }
