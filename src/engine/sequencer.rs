@@ -58,7 +58,7 @@ pub use publish::Published;
 pub use sources::Source;
 pub use stop::{OnStop, Stop, exit_on_stop};
 
-use answer::Reply;
+use answer::SubmitResult;
 use expired::Expired;
 use hold::Hold;
 use queue::{Part, Queue};
@@ -147,13 +147,27 @@ pub struct Accepted {
 }
 
 type TrialReply = oneshot::Sender<(Vec<SheetTrial>, u64)>;
-/// A sheet under way.
+
+/// A sheet under way, and where its answer goes.
+#[derive(Debug)]
 struct Submission {
     source: Source,
     sheet: proto::Sheet,
     decoded: Arc<Decoded>,
     published: bool,
-    reply: Reply,
+    waiting: oneshot::Sender<SubmitResult>,
+    desk: Option<Desk>,
+    /// Its share of the queue, given back when it is answered.
+    permit: Part,
+}
+
+impl Submission {
+    /// Answers at once.
+    fn answer(self, outcome: SubmitResult) {
+        // Nobody waits any more: what was recorded is recorded all the same.
+        let _gone = self.waiting.send(outcome);
+        drop(self.permit);
+    }
 }
 
 enum Job {
@@ -357,7 +371,7 @@ impl Sequencer {
         &self,
         sheet: proto::Sheet,
         published: bool,
-    ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
+    ) -> Result<oneshot::Receiver<SubmitResult>, SubmitError> {
         let sheet = DecodedSheet::new(sheet).map_err(SubmitError::Refused)?;
         self.feed_decoded(Source::default(), sheet, published).await
     }
@@ -371,7 +385,7 @@ impl Sequencer {
         source: Source,
         sheet: DecodedSheet,
         published: bool,
-    ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
+    ) -> Result<oneshot::Receiver<SubmitResult>, SubmitError> {
         let permit = self.queue.wait(&sheet.sheet).await.ok_or(SubmitError::ShuttingDown)?;
         self.enqueue(source, sheet, published, permit)
     }
@@ -382,13 +396,13 @@ impl Sequencer {
         DecodedSheet { sheet, decoded }: DecodedSheet,
         published: bool,
         permit: Part,
-    ) -> Result<oneshot::Receiver<Result<Accepted, SubmitError>>, SubmitError> {
+    ) -> Result<oneshot::Receiver<SubmitResult>, SubmitError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(SubmitError::ShuttingDown);
         }
         let (waiting, answer) = oneshot::channel();
-        let reply = Reply { waiting, desk: self.desk.clone(), permit };
-        let submission = Box::new(Submission { source, sheet, decoded: Arc::new(decoded), published, reply });
+        let (decoded, desk) = (Arc::new(decoded), self.desk.clone());
+        let submission = Box::new(Submission { source, sheet, decoded, published, waiting, desk, permit });
         let now = self.clock.now();
         if now.is_ok_and(|now| self.expired.may_have(&submission.decoded, now)) {
             self.lookups.send(submission).map_err(|_gone| SubmitError::ShuttingDown)?;

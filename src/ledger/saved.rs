@@ -102,7 +102,7 @@ impl State {
         let (pages, times) = self.times.saved();
         let (sheets_pages, sheets) = self.sheets.saved();
         let rest = SavedRest {
-            origin: version.origin.clone(),
+            origin: version.origin.to_string(),
             size: version.size,
             recorded_at: version.recorded_at,
             accounts: version.accounts.len(),
@@ -175,6 +175,7 @@ impl SavedPages {
         // Finding names again is most of the work, and these two have nothing in common.
         let (accounts, keys) = both(Box::new(|| accounts.into()), Box::new(|| keys.into()));
         let holds = holds.into();
+        let origin = origin.into();
         let version = Version { origin, size, recorded_at, policies, accounts, keys, regions, holds, records };
         let times = ServiceTimes::of_saved(pages, times)?;
         let sheets = Sheets::of_saved(sheets_pages, sheets)?;

@@ -104,10 +104,10 @@ impl Sheet {
         if state.size == 0 {
             self.genesis_keys()?;
         }
-        if self.origin == state.origin {
+        if self.origin == state.origin() {
             return Ok(());
         }
-        let (expected, found) = (state.origin.clone(), self.origin.clone());
+        let (expected, found) = (state.origin().to_owned(), self.origin.clone());
         Err(Refusal::sheet("header.origin", Rejection::OriginMismatch { expected, found }))
     }
 

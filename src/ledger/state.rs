@@ -56,7 +56,7 @@ impl State {
     /// The state of a ledger that has no entry yet: the next one must be its genesis.
     #[must_use]
     pub fn new(origin: &str) -> Self {
-        Self { version: Version { origin: origin.to_owned(), ..Version::default() }, ..Self::default() }
+        Self { version: Version { origin: origin.into(), ..Version::default() }, ..Self::default() }
     }
 
     /// What readers may see of it once it is durable, but for the amounts.

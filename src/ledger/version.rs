@@ -3,7 +3,7 @@
 //! A copy costs nothing and stays as it is while the writer goes on: it is what readers are given once an entry is durable. What
 //! is on the accounts is not in it, for it changes with every event: see [`super::Amounts`].
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use super::{
     account::{AccountIdentity, Key, RecordNote, Region},
@@ -22,7 +22,7 @@ static BEFORE_GENESIS: LazyLock<Policy> = LazyLock::new(Policy::default);
 /// A ledger as of one entry, without amounts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Version {
-    pub(super) origin: String,
+    pub(super) origin: Arc<str>,
     pub(super) size: u64,
     pub(super) recorded_at: Millis,
     /// Each with the entry that put it in force, ascending.

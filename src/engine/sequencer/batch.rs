@@ -1,6 +1,6 @@
 //! What goes to the disk at once.
 
-use super::{Part, Submission, SubmitError, TrialReply, answer::Reply};
+use super::{Part, Submission, SubmitError, TrialReply};
 use crate::{
     engine::{log::StoredEntry, replay::StillReplay},
     ledger::{SheetOutcome, SheetTrial, Version},
@@ -24,7 +24,7 @@ pub(super) struct Batch {
     /// The same sheet came again: the receipt of this entry once it is durable.
     pub(super) repeated: Vec<(u64, Box<Submission>)>,
     /// Refused sheets, and trials: what they rest on has to be durable before anybody hears of it.
-    pub(super) refused: Vec<(Reply, SubmitError)>,
+    pub(super) refused: Vec<(Box<Submission>, SubmitError)>,
     pub(super) tried: Vec<Tried>,
     /// Hashes of the tree that its entries make complete.
     pub(super) hashes: Vec<Hash>,

@@ -69,13 +69,13 @@ impl Committer {
         let (mut answers, mut waiters) = (Answers::default(), Vec::new());
         for (receipt, (_, submission)) in receipts.into_iter().zip(waiting) {
             if submission.published {
-                waiters.push(Waiter { receipt, reply: submission.reply });
+                waiters.push(Waiter { receipt, submission });
             } else {
-                answers.add(submission.reply, Ok(Accepted { receipt, publication: None }));
+                answers.add(submission, Ok(Accepted { receipt, publication: None }));
             }
         }
-        for (reply, error) in batch.refused {
-            answers.add(reply, Err(error));
+        for (submission, error) in batch.refused {
+            answers.add(submission, Err(error));
         }
         answers.deliver();
         for Tried { results, reflected_index, reply, permit } in batch.tried {

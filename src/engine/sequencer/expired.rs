@@ -53,7 +53,7 @@ impl Expired {
             for (submission, verdict) in group.into_iter().zip(verdicts) {
                 let checkpoint = submission.published.then(|| published.borrow().clone());
                 match self.answer(&submission.decoded, &verdict, checkpoint.as_ref()) {
-                    Ok(Some(outcome)) => submission.reply.send(outcome),
+                    Ok(Some(outcome)) => submission.answer(outcome),
                     // Where the files can't be read, it finds so too, and says what to do.
                     Ok(None) | Err(_) => {
                         // It is gone only after this thread.

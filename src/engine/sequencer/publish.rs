@@ -11,12 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{
-    Accepted, SubmitError,
-    answer::{Answers, Reply},
-    hold::Hold,
-    stop::Stop,
-};
+use super::{Accepted, Submission, SubmitError, answer::Answers, hold::Hold, stop::Stop};
 use crate::{
     engine::{checkpoint_holder::Replaced, now, projection::ProjectionError, replay::Replay, tree::Tree},
     format::{
@@ -66,7 +61,7 @@ pub(super) enum Told {
 /// Somebody who wants checkpoint and proof.
 pub(super) struct Waiter {
     pub(super) receipt: proto::Receipt,
-    pub(super) reply: Reply,
+    pub(super) submission: Box<Submission>,
 }
 
 /// A checkpoint on its way to where it is held.
@@ -235,7 +230,7 @@ impl Publisher {
         let mut answers = Answers::default();
         let published = self.published.borrow().clone();
         let root = published.root();
-        for Waiter { receipt, reply } in self.waiters.drain(..) {
+        for Waiter { receipt, submission } in self.waiters.drain(..) {
             let answer = match publication(&self.tree, (&published, &root), receipt.index) {
                 Ok(publication) => Ok(Accepted { receipt, publication: Some(publication) }),
                 Err(error) => {
@@ -243,7 +238,7 @@ impl Publisher {
                     Err(SubmitError::NotPublished { index: receipt.index })
                 }
             };
-            answers.add(reply, answer);
+            answers.add(submission, answer);
         }
         answers.deliver();
     }
@@ -251,8 +246,8 @@ impl Publisher {
     /// Tells those who wait that it takes longer than they are asked to wait.
     fn answer_unpublished(&mut self) {
         let mut answers = Answers::default();
-        for Waiter { receipt, reply } in self.waiters.drain(..) {
-            answers.add(reply, Err(SubmitError::NotPublished { index: receipt.index }));
+        for Waiter { receipt, submission } in self.waiters.drain(..) {
+            answers.add(submission, Err(SubmitError::NotPublished { index: receipt.index }));
         }
         answers.deliver();
     }

@@ -48,9 +48,9 @@ pub(super) fn run(inbox: &Receiver<Repeated>, outbox: &Sender<Told>, projection:
             let receipt = projection.receipt(index)?;
             let receipt = receipt.ok_or(Stop::Broken("an entry that is durable has no receipt"))?;
             if submission.published {
-                waiters.push(Waiter { receipt, reply: submission.reply });
+                waiters.push(Waiter { receipt, submission });
             } else {
-                answers.add(submission.reply, Ok(Accepted { receipt, publication: None }));
+                answers.add(submission, Ok(Accepted { receipt, publication: None }));
             }
         }
         answers.deliver();

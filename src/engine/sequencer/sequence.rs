@@ -130,7 +130,7 @@ impl Sequence {
                 batch.passed.push(Passed { entry, outcome, submission });
             }
             Ok(Judged::Repeated(index)) => batch.repeated.push((index, submission)),
-            Err(error) => batch.refused.push((submission.reply, error)),
+            Err(error) => batch.refused.push((submission, error)),
         }
         Ok(())
     }

@@ -21,6 +21,14 @@ fn sheet() -> proto::Sheet {
     wire::sign(draft, &[&key]).unwrap()
 }
 
+/// A sheet under way, as whoever answers it gets it.
+pub(super) fn submission(waiting: oneshot::Sender<SubmitResult>) -> Box<Submission> {
+    let (queue, sheet) = (Queue::new(), sheet());
+    let permit = queue.try_one(Source::default(), &sheet).unwrap();
+    let decoded = Arc::new(wire::decode(&sheet).unwrap());
+    Box::new(Submission { source: Source::default(), sheet, decoded, published: true, waiting, desk: None, permit })
+}
+
 /// A sequencer whose jobs nobody takes: the worst day of a disk.
 fn stalled() -> (Sequencer, mpsc::Receiver<Job>) {
     let (jobs, inbox) = mpsc::channel();
@@ -51,7 +59,7 @@ async fn a_full_queue_refuses_and_takes_again_what_fits_later() {
         other => panic!("{other:?}"),
     }
     let Job::Submit(first) = inbox.recv().unwrap() else { panic!("a trial") };
-    first.reply.send(Err(SubmitError::ShuttingDown));
+    first.answer(Err(SubmitError::ShuttingDown));
     assert!(matches!(answer.await.unwrap(), Err(SubmitError::ShuttingDown)));
     let waiting = tokio::time::timeout(std::time::Duration::from_secs(1), sequencer.submit(sheet, false)).await;
     assert!(waiting.is_err(), "it is taken in, and waits");

@@ -10,9 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-use super::*;
+use super::{super::tests::submission, *};
 use crate::{
     engine::{
         checkpoint_holder::{CheckpointHolder, HolderFault, MemoryHolder},
@@ -218,7 +218,7 @@ fn a_holder_that_lies_or_is_behind_ends_the_writer_and_nobody_is_shown_anything(
 fn waiting(history: &Frontier) -> (Told, oneshot::Receiver<Result<Accepted, SubmitError>>) {
     let (waiting, answer) = oneshot::channel();
     let receipt = proto::Receipt { index: history.size() - 1, ..Default::default() };
-    let waiters = vec![Waiter { receipt, reply: Reply { waiting, desk: None, permit: permit() } }];
+    let waiters = vec![Waiter { receipt, submission: submission(waiting) }];
     (Told::Durable { size: history.size(), root: history.root(), waiters }, answer)
 }
 
@@ -266,10 +266,6 @@ impl CheckpointHolder for Gate {
         drop(self.opened.wait_while(self.shut.lock().unwrap(), |shut| *shut).unwrap());
         self.holder.replace(old, new)
     }
-}
-
-fn permit() -> OwnedSemaphorePermit {
-    Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
 }
 
 #[test]
