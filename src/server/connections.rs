@@ -236,13 +236,37 @@ impl Connection {
         Ok(Charge { connection: self.clone(), bytes, at_ms })
     }
 
+    /// The same of what can wait, while that leaves as much to others as this one holds.
+    fn charge_spare(&self, bytes: usize) -> Result<Charge, NoRoom> {
+        if self.0.all.table().leaves_as_much(self.0.number, bytes) {
+            self.charge(bytes)
+        } else {
+            Err(NoRoom::Connection)
+        }
+    }
+
     /// Holds so many bytes for it, once there is room; says no only where it is gone.
     pub(super) async fn room(&self, bytes: usize) -> Result<Charge, NoRoom> {
+        self.once_there_is(bytes, Self::charge).await
+    }
+
+    /// The same for what can wait, once that leaves as much to others as this one holds. So those who bring much at the same
+    /// time have equal parts, and whoever comes next finds room without that one of them has to go: the dynamic thresholds
+    /// of A. K. Choudhury and E. L. Hahne (IEEE/ACM Transactions on Networking, 1998).
+    pub(super) async fn spare_room(&self, bytes: usize) -> Result<Charge, NoRoom> {
+        self.once_there_is(bytes, Self::charge_spare).await
+    }
+
+    async fn once_there_is(
+        &self,
+        bytes: usize,
+        charge: impl Fn(&Self, usize) -> Result<Charge, NoRoom>,
+    ) -> Result<Charge, NoRoom> {
         // More than a share would wait for ever.
         let bytes = bytes.min(CONNECTION_BYTES_MAX);
         loop {
             let room = self.0.room.notified();
-            match self.charge(bytes) {
+            match charge(self, bytes) {
                 Ok(charge) => return Ok(charge),
                 Err(NoRoom::Gone) => return Err(NoRoom::Gone),
                 Err(NoRoom::Connection) => {

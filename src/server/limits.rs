@@ -18,7 +18,7 @@ use std::time::Duration;
 /// 1 GiB. Beyond it the connection goes that held most for longest.
 pub(super) const EDGE_BYTES_MAX: usize = 96 * 1_024 * 1_024;
 /// Bytes of one connection, a third of all: a stream of small sheets keeps 50,000 events under way with it, twice what a
-/// commit takes.
+/// commit takes. Where there are many, each has as much as is left for others.
 pub(super) const CONNECTION_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Whoever holds less than this is lent some of what others are about to give back, the more the less it is: a call that asks
 /// a balance finds 8 MiB that a call for the largest entry doesn't.

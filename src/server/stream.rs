@@ -64,7 +64,7 @@ pub(super) fn submit(
                 None => return,
                 Some(Err(status)) => Err(named(status, "SubmitStream")),
                 Some(Ok(request)) => tokio::select! {
-                    item = take(&service, &call, request) => item,
+                    item = take(&service, &call, request, pending.capacity() == STREAM_SHEETS_MAX) => item,
                     () = pending.closed() => return,
                     _ = shutdown.wait_for(|stop| *stop) => Err(shutting_down()),
                 },
@@ -86,8 +86,9 @@ pub(super) fn submit(
     }))
 }
 
-/// Takes one sheet, once there is room for it and for its answer.
-async fn take(service: &Service, call: &Call, request: Request) -> Item {
+/// Takes one sheet, once there is room for it and for its answer: for more than the first that is under way only where that
+/// leaves room to others.
+async fn take(service: &Service, call: &Call, request: Request, first: bool) -> Item {
     let bytes = request.bytes();
     let message = call.take(bytes.len());
     let Taken { sheet, until } = service.take_one(bytes).await?;
@@ -95,7 +96,9 @@ async fn take(service: &Service, call: &Call, request: Request) -> Item {
     // None is refused as one that is empty, and the stream goes on.
     let sheet = sheet.unwrap_or_else(|| DecodedSheet::new(proto::Sheet::default()));
     let events = sheet.as_ref().map_or(0, DecodedSheet::events);
-    let under_way = call.connection().room(RESULT_BYTES + events * EVENT_BYTES).await.map_err(no_room)?;
+    let (connection, bytes) = (call.connection(), RESULT_BYTES + events * EVENT_BYTES);
+    let under_way = if first { connection.room(bytes).await } else { connection.spare_room(bytes).await };
+    let under_way = under_way.map_err(no_room)?;
     let fed = match sheet {
         Ok(sheet) => service.sequencer.feed_decoded(call.connection().source(), sheet, published).await,
         Err(refusal) => Err(SubmitError::Refused(refusal)),

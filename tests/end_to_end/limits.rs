@@ -5,12 +5,13 @@ use http_body_util::BodyExt;
 use hyper::{Request, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
-use timebank::format::proto;
+use timebank::format::proto::{self, event::Kind, ledger_service_client::LedgerServiceClient};
 use tonic::Code;
 
 use crate::{
     edge::{Raw, SUBMIT, SUBMIT_LIST, SUBMIT_STREAM, check, frame, open},
     harness::Ledger,
+    support::{bytes, transfer},
 };
 
 /// A message that is announced with so many bytes, and its first ones.
@@ -94,4 +95,45 @@ async fn a_connection_that_holds_its_share_is_refused_more_and_others_are_not() 
     }
     assert_eq!(refused, 1);
     assert_eq!(ledger.status().await.size, 2);
+}
+
+#[tokio::test]
+async fn those_who_import_much_and_take_their_answers_late_are_all_answered() {
+    const IMPORTERS: usize = 5;
+    // Of 42 MiB with what their events take.
+    const SHEETS: usize = 60;
+    let mut ledger = Ledger::new().await;
+    let account = bytes(&ledger.station);
+    ledger.accept(vec![Kind::FloorSet(proto::FloorSet { account, floor_minutes: -1_000_000_000 })]).await;
+    let key = ledger.enrol(proto::KeyRole::Staff, ledger.station).await;
+    let mut importers = Vec::new();
+    for _ in 0..IMPORTERS {
+        let give = || vec![transfer(ledger.station, ledger.people[0], 1); 1_000];
+        let sheets: Vec<_> = (0..SHEETS).map(|_| ledger.sheet_by(&[&key], give())).collect();
+        let requests = sheets.into_iter().map(|sheet| proto::SubmitStreamRequest { sheet: Some(sheet), until: 0 });
+        // One that has room for one answer.
+        let endpoint = tonic::transport::Endpoint::from_shared(ledger.url.clone()).unwrap();
+        let channel = endpoint.initial_stream_window_size(65_536).connect().await.unwrap();
+        let mut client = LedgerServiceClient::new(channel);
+        importers.push(client.submit_stream(tokio_stream::iter(requests)).await.unwrap().into_inner());
+    }
+    // Until each of them has as much under way as it may.
+    let mut before = 0;
+    loop {
+        let size = ledger.status().await.size;
+        if size == before {
+            break;
+        }
+        before = size;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    assert!(before < 4 + (IMPORTERS * SHEETS) as u64, "nobody has to wait");
+    for (importer, answers) in importers.iter_mut().enumerate() {
+        for number in 0..SHEETS {
+            let answer = answers.message().await.unwrap_or_else(|error| panic!("{number} of {importer}: {error}"));
+            let outcome = answer.unwrap().result.unwrap().outcome.unwrap();
+            assert!(matches!(outcome, proto::submit_result::Outcome::Accepted(_)), "{outcome:?}");
+        }
+    }
+    assert_eq!(ledger.status().await.size, 4 + (IMPORTERS * SHEETS) as u64);
 }

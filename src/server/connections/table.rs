@@ -143,6 +143,12 @@ impl Table {
         Ok(())
     }
 
+    /// Whether a connection leaves as much to others as it holds, with so many bytes more.
+    pub(super) fn leaves_as_much(&self, number: u64, bytes: usize) -> bool {
+        let own = self.accounts.get(&number).map_or(0, |account| account.held) + bytes;
+        own <= EDGE_BYTES_MAX.saturating_sub(self.held - self.leaving + bytes)
+    }
+
     /// Gives bytes back that were held since some time.
     pub(super) fn give_back(&mut self, number: u64, bytes: usize, since_ms: u64) {
         self.held -= bytes;

@@ -101,6 +101,43 @@ async fn a_connection_holds_its_share_and_no_more() {
 }
 
 #[tokio::test]
+async fn those_who_bring_much_at_once_have_equal_parts_and_leave_one_to_whoever_comes_next() {
+    const PIECE: usize = 64 * 1_024;
+    for count in 1..ROOM.connections {
+        let (all, time) = connections();
+        let mut places = Vec::new();
+        for _ in 0..count {
+            places.push(come(&all).await);
+        }
+        let mut held: Vec<Vec<Charge>> = (0..count).map(|_| Vec::new()).collect();
+        // The first takes what it can before the others come.
+        while let Ok(more) = places[0].connection.charge_spare(PIECE) {
+            held[0].push(more);
+        }
+        assert_eq!(held[0].len() * PIECE, CONNECTION_BYTES_MAX, "a third, alone");
+        loop {
+            let before = held.iter().map(Vec::len).sum::<usize>();
+            // It gives back as it goes on.
+            held[0].pop();
+            time.pass(10);
+            for (place, held) in places.iter().zip(&mut held) {
+                held.extend(place.connection.charge_spare(PIECE));
+            }
+            if held.iter().map(Vec::len).sum::<usize>() == before && held[0].len() <= held[count - 1].len() + 1 {
+                break;
+            }
+        }
+        let part = (EDGE_BYTES_MAX / (count + 1)).min(CONNECTION_BYTES_MAX);
+        for held in &held {
+            assert!((held.len() * PIECE).abs_diff(part) <= 2 * PIECE, "{} pieces of {count}", held.len());
+        }
+        let newcomer = come(&all).await;
+        let _found = newcomer.connection.charge(part - 2 * PIECE).unwrap();
+        assert!(places.iter().all(|place| going(place).is_none()), "{count}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_held_most_for_longest_makes_room_for_others() {
     let (all, time) = connections();
     let (slow, large, newcomer) = (come(&all).await, come(&all).await, come(&all).await);
