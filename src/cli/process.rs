@@ -63,7 +63,7 @@ pub(crate) fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         if error.kind() != std::io::ErrorKind::AddrInUse {
-            return usage(format!("--listen {address}: {error}"));
+            return anyhow::Error::new(error).context(format!("--listen {address}"));
         }
         let remedy = "Stop the service that listens there, or choose another port with --listen";
         Failure::NotNow(format!("--listen {address}: {error}. {remedy}")).into()

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use serde_json::json;
 use tonic_types::StatusExt;
 
-use crate::{access::words, cli::language::language, engine::store::is_short, ledger::Language};
+use crate::{access::words, cli::language::language, engine::store::is_short, ledger::Language, server::RunError};
 
 /// The domain of the ledger's own errors.
 pub(crate) const ERROR_DOMAIN: &str = "timebank";
@@ -168,8 +168,16 @@ pub(super) fn ending(error: &anyhow::Error) -> (&'static str, u8) {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return (failure.outcome(), failure.exit_code());
     }
+    if error.chain().any(is_of_program) {
+        return ("failed", 70);
+    }
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     causes.find_map(of_system).unwrap_or(("usage", 2))
+}
+
+/// What nobody but a programmer can mend: the same again, or a restart, may end the same way.
+fn is_of_program(cause: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(RunError::Failed)) || cause.is::<tokio::task::JoinError>()
 }
 
 /// What passes by itself, or once somebody has seen to the disk: no argument was wrong.
@@ -255,6 +263,7 @@ mod tests {
             check(errno, ("usage", 2));
         }
         assert_eq!(ending(&Failure::NotNow(String::new()).into()), ("not_now", 75));
+        assert_eq!(ending(&anyhow::Error::from(RunError::Failed).context("it ended")), ("failed", 70));
         assert_eq!(ending(&anyhow::anyhow!("no such mapping")), ("usage", 2));
     }
 
