@@ -7,9 +7,9 @@
 //! Sheets past their validity whose ids are on the disk are answered on the way by a thread that only reads, and sheets that
 //! came again by another, once what they rest on is synced.
 //!
-//! Four threads, each with a bounded queue behind it: while one group is on its way to the disk, the next is checked and
-//! the one after that has its signatures verified. A group is what came while the one before was busy, of each source in
-//! turn.
+//! Of these four, while one group is on its way to the disk, the next is checked and the one after that has its signatures
+//! verified. A group is what came while the one before was busy, of each source in turn. What all of them hold is bounded by
+//! the queue.
 
 mod answer;
 mod batch;

@@ -94,3 +94,40 @@ impl Committer {
         Ok(goes_on)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use std::sync::{Arc, mpsc};
+
+    use tokio::sync::oneshot;
+
+    use super::{super::tests::submission, *};
+    use crate::engine::log::MemoryLog;
+
+    #[test]
+    fn what_came_again_is_answered_by_somebody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, replay) =
+            Node::open(Arc::new(MemoryLog::default()), folder.path(), "timebank.example/test").unwrap();
+        let (outbox, _told) = mpsc::channel();
+        let (repeats, repeated) = mpsc::channel();
+        let (waiting, mut answer) = oneshot::channel();
+        let batch = Batch {
+            passed: Vec::new(),
+            repeated: vec![(7, submission(waiting))],
+            refused: Vec::new(),
+            tried: Vec::new(),
+            hashes: Vec::new(),
+            root: replay.frontier.root(),
+            version: replay.state.version().clone(),
+            snapshot: None,
+            bytes: 0,
+        };
+        // It reads nothing for it: that there is no such entry is found by whoever answers.
+        assert!(Committer::new(node, outbox, repeats).commit(batch).unwrap());
+        assert_eq!(repeated.recv().unwrap().index, 7);
+        assert!(answer.try_recv().is_err());
+    }
+}

@@ -82,3 +82,39 @@ fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Result<Vec<
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use std::sync::{Arc, mpsc};
+
+    use tokio::sync::oneshot;
+
+    use super::{
+        super::{Source, tests::submission},
+        *,
+    };
+    use crate::engine::{log::MemoryLog, node::Node};
+
+    #[test]
+    fn a_group_is_small_while_several_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let (node, _) = Node::open(Arc::new(MemoryLog::default()), folder.path(), "timebank.example/test").unwrap();
+        // Of sheets of 1,000 events: who waits has up to one before it, and who is alone as many as are worth it.
+        for (sources, expected) in [(1, 5), (2, 2), (3, 2)] {
+            let (jobs, inbox) = mpsc::channel();
+            for number in 0..6 {
+                let mut submission = submission(oneshot::channel().0);
+                submission.source = Source(number % sources);
+                jobs.send(Job::Submit(submission)).unwrap();
+            }
+            drop(jobs);
+            let (outbox, groups) = mpsc::sync_channel(6);
+            run(&inbox, &outbox, &node.projection, &Slot::default()).unwrap();
+            drop(outbox);
+            assert_eq!(groups.recv().unwrap().len(), expected, "{sources} sources");
+            assert_eq!(expected + groups.iter().map(|group| group.len()).sum::<usize>(), 6);
+        }
+    }
+}
