@@ -62,7 +62,7 @@ pub(in crate::server) enum NoRoom {
     Gone,
     /// The connection has its share already.
     Connection,
-    /// All connections together have what there is, and this one has most of it.
+    /// All connections together have what there is, and none has so much more than this one that it goes for it.
     Service,
 }
 
