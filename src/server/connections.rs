@@ -281,12 +281,15 @@ impl Connection {
     /// A subscription's place. Where all are taken, the connection goes that has most of them, if that isn't this one.
     pub(super) fn subscribe(&self) -> Option<Subscriber> {
         let mut table = self.0.all.table();
-        if table.subscribers >= SUBSCRIBERS_MAX {
+        if table.subscribers - table.leaving_subscribers >= SUBSCRIBERS_MAX {
             table.make_way(self.0.number, |account| account.subscribers)?;
         }
         table.subscribers += 1;
         if let Some(account) = table.accounts.get_mut(&self.0.number) {
             account.subscribers += 1;
+            if account.go.is_some() {
+                table.leaving_subscribers += 1;
+            }
         }
         Some(Subscriber(self.clone()))
     }
@@ -298,11 +301,13 @@ impl Drop for Place {
         let mut table = all.table();
         if let Some(account) = table.accounts.get_mut(number) {
             account.open = false;
-            let (held, calls, going) = (account.held, account.calls, account.go.is_some());
+            let (held, calls, subscribers) = (account.held, account.calls, account.subscribers);
+            let going = account.go.is_some();
             if !going {
                 // From now on it goes away by itself.
                 account.go = Some(Going::AtOnce);
                 table.leaving_calls += calls;
+                table.leaving_subscribers += subscribers;
                 table.leaving += held;
                 table.open -= 1;
             }
@@ -352,7 +357,11 @@ impl Drop for Subscriber {
         table.subscribers -= 1;
         if let Some(account) = table.accounts.get_mut(number) {
             account.subscribers -= 1;
+            if account.go.is_some() {
+                table.leaving_subscribers -= 1;
+            }
         }
+        table.forget_if_gone(*number);
     }
 }
 

@@ -15,8 +15,9 @@ pub(super) struct Table {
     pub(super) accounts: HashMap<u64, Account, foldhash::fast::RandomState>,
     /// Those that are open, without those that were told to go.
     pub(super) open: usize,
+    /// Subscriptions and calls under way, and those of them of connections that were told to go.
     pub(super) subscribers: usize,
-    /// Calls under way, and those of them of connections that were told to go.
+    pub(super) leaving_subscribers: usize,
     pub(super) calls: usize,
     pub(super) leaving_calls: usize,
     /// Bytes held by all.
@@ -68,7 +69,7 @@ pub(in crate::server) enum NoRoom {
 
 impl Account {
     fn is_gone(&self) -> bool {
-        !self.open && self.held == 0 && self.calls == 0
+        !self.open && self.held == 0 && self.calls == 0 && self.subscribers == 0
     }
 
     /// What it does, from the least up.
@@ -107,6 +108,7 @@ impl Table {
         if account.go.is_none() {
             self.leaving += account.held;
             self.leaving_calls += account.calls;
+            self.leaving_subscribers += account.subscribers;
             self.open -= usize::from(account.open);
             self.have_sent_away = true;
         }
@@ -114,13 +116,13 @@ impl Table {
         account.told.send_replace(Some(how));
     }
 
-    /// The connection goes that has most of something, if that is more than twice what this one would have: those who have
+    /// The connection goes that has most of something, if that is at least twice what this one would have: those who have
     /// about the same would send each other away for ever.
     pub(super) fn make_way(&mut self, number: u64, of: impl Fn(&Account) -> usize) -> Option<()> {
         let own = self.accounts.get(&number).map_or(0, &of) + 1;
         let candidates = self.accounts.iter().filter(|(_, account)| account.go.is_none());
         let most = candidates.max_by_key(|(_, account)| of(account)).map(|(number, account)| (*number, of(account)));
-        let (most, _) = most.filter(|(_, most)| *most > 2 * own)?;
+        let (most, _) = most.filter(|(_, most)| *most >= 2 * own)?;
         self.send_away(most, Going::AtOnce);
         Some(())
     }

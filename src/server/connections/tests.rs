@@ -232,6 +232,27 @@ async fn whoever_follows_the_log_most_often_makes_a_place_for_whoever_does_less(
     assert_eq!(going(&many), None);
     subscribers.push(newcomer.connection.subscribe().unwrap());
     assert_eq!((going(&many), going(&few)), (Some(Going::AtOnce), None));
+    // Theirs count no more: whoever comes next needs nobody else to go.
+    subscribers.push(come(&all).await.connection.subscribe().unwrap());
+    subscribers.push(few.connection.subscribe().unwrap());
+    assert_eq!(going(&few), None);
+    drop((many, few, newcomer, subscribers));
+    let table = all.table();
+    assert_eq!((table.subscribers, table.leaving_subscribers, table.accounts.len()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn whoever_follows_the_log_finds_a_place_where_others_have_two_each() {
+    let all = Connections::new(Room { connections: SUBSCRIBERS_MAX, closing: 8 });
+    let (mut places, mut subscribers) = (Vec::new(), Vec::new());
+    for _ in 0..SUBSCRIBERS_MAX / 2 {
+        let place = come(&all).await;
+        subscribers.extend((0..2).map(|_| place.connection.subscribe().unwrap()));
+        places.push(place);
+    }
+    let newcomer = come(&all).await;
+    subscribers.push(newcomer.connection.subscribe().unwrap());
+    assert_eq!(places.iter().filter(|place| going(place).is_some()).count(), 1);
 }
 
 #[tokio::test]
