@@ -64,8 +64,13 @@ use hold::Hold;
 use queue::{Part, Queue};
 use sources::Waits;
 
-/// What a sheet costs beside its events: a signature takes as long as 8 of them, 10 us.
-const SHEET_COST: usize = 8;
+/// What each signature of a sheet costs beside its events: it takes as long as 8 of them, 10 us.
+const SIGNATURE_COST: usize = 8;
+
+/// What a sheet costs the writer, in events.
+fn cost(signatures: usize, events: usize) -> usize {
+    SIGNATURE_COST * signatures.max(1) + events
+}
 
 /// Why a sheet got no receipt.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -181,7 +186,7 @@ impl Waits for Box<Submission> {
     }
 
     fn cost(&self) -> usize {
-        SHEET_COST + self.sheet.events.len()
+        cost(self.sheet.signatures.len(), self.sheet.events.len())
     }
 }
 
@@ -196,7 +201,9 @@ impl Waits for Job {
     fn cost(&self) -> usize {
         match self {
             Self::Submit(submission) => submission.cost(),
-            Self::Try(trial) => trial.sheets.iter().map(|decoded| SHEET_COST + decoded.sheet.events.len()).sum(),
+            Self::Try(trial) => {
+                trial.sheets.iter().map(|decoded| cost(decoded.signatures.len(), decoded.sheet.events.len())).sum()
+            }
         }
     }
 }

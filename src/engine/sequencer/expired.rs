@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use tokio::sync::watch;
 
 use super::{
-    Accepted, Job, SHEET_COST, Submission, SubmitError,
+    Accepted, Job, SIGNATURE_COST, Submission, SubmitError,
     publish::{Published, publication},
     sources::Sources,
 };
@@ -22,7 +22,7 @@ use crate::{
 
 /// What is looked up at once costs so much at most, in events: 256 of the smallest sheets, whose signatures are verified
 /// together. Beyond it one costs hardly less.
-const GROUP_COST_MAX: usize = 256 * (1 + SHEET_COST);
+const GROUP_COST_MAX: usize = 256 * (1 + SIGNATURE_COST);
 
 /// Where they are looked up.
 pub(super) struct Expired {

@@ -54,13 +54,15 @@ impl<T: Waits> Sources<T> {
     }
 
     /// Takes what is worked off together, and says how much more it might cost. While many jobs wait, every other group is
-    /// only of those who brought few.
+    /// only of those who brought few, and half of the others at least is for those who brought many: those who bring one,
+    /// and the next as soon as it is answered, would fill all groups where there are enough of them.
     pub(super) fn take_group(&mut self, taken: &mut Vec<T>) -> usize {
         let most = if self.waiting.len() > 1 { SHARED_GROUP_COST_MAX } else { GROUP_COST_MAX };
         let many_wait = !self.turns.is_empty();
-        let mut cost = self.take_fresh(most, taken);
+        let mut cost = self.take_fresh(if self.were_few { most / 2 } else { most }, taken);
         self.were_few = many_wait && !self.were_few && !taken.is_empty();
         if !self.were_few {
+            cost += self.take_turns(most.saturating_sub(cost), taken);
             cost += self.take(most.saturating_sub(cost), taken);
         }
         most.saturating_sub(cost)
@@ -121,7 +123,13 @@ impl<T: Waits> Sources<T> {
 
     /// Takes jobs until they cost so much, the last one included; what they cost.
     pub(super) fn take(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
-        let mut cost = self.take_fresh(most, taken);
+        let cost = self.take_fresh(most, taken);
+        cost + self.take_turns(most.saturating_sub(cost), taken)
+    }
+
+    /// The same of those that had their first turn.
+    fn take_turns(&mut self, most: usize, taken: &mut Vec<T>) -> usize {
+        let mut cost = 0;
         while cost < most
             && let Some(job) = self.next()
         {
@@ -262,6 +270,22 @@ mod tests {
             assert_eq!(next_group(&mut sources, 2), (costs, 1));
         }
         assert_eq!(next_group(&mut sources, 2), (GROUP_COST_MAX, 0));
+    }
+
+    #[test]
+    fn however_many_bring_one_after_another_those_who_bring_more_go_on() {
+        let mut sources = Sources::default();
+        (0..10).for_each(|_| sources.add(Job { source: 0, cost: 200, number: 0 }));
+        let mut one_after_another: Vec<u64> = (1..=200).collect();
+        let mut groups = 0;
+        while sources.waiting.contains_key(&Source(0)) {
+            one_after_another.drain(..).for_each(|source| sources.add(Job { source, cost: 9, number: 0 }));
+            let mut taken = Vec::new();
+            sources.take_group(&mut taken);
+            one_after_another.extend(taken.iter().map(|job| job.source).filter(|source| *source > 0));
+            groups += 1;
+            assert!(groups < 20, "{} of them wait still", sources.waiting[&Source(0)].jobs.len());
+        }
     }
 
     #[test]
