@@ -96,7 +96,9 @@ impl Arriving {
         let Some(prefix) = self.buffer.first_chunk::<PREFIX>().filter(|_| self.length.is_none()) else { return Ok(()) };
         let [_, length @ ..] = *prefix;
         self.expect(u32::from_be_bytes(length) as usize)?;
-        self.buffer.reserve(self.length.unwrap_or_default().saturating_sub(self.buffer.len()));
+        if self.room.is_none() {
+            self.reserve();
+        }
         Ok(())
     }
 
@@ -111,16 +113,28 @@ impl Arriving {
             return Err(failure(Reason::MessageTooLarge, "", &said));
         }
         self.length = Some(PREFIX + bytes);
-        self.complete_by = Some(Instant::now() + patience(bytes));
+        self.begin_to_wait();
         match self.call.expect(bytes, self.taken.many) {
             Ok(()) => {}
-            // A stream waits for its own answers to be taken; nobody else is behind it.
-            Err(NoRoom::Connection) if self.taken.many => {
+            // A stream waits for its own answers to be taken, and for others' to be; nobody else is behind it.
+            Err(NoRoom::Connection | NoRoom::Service) if self.taken.many => {
                 self.room = Some(Box::pin(self.call.clone().expect_patiently(bytes)));
             }
             Err(no) => return Err(no_room(no)),
         }
         Ok(())
+    }
+
+    /// Makes room for the rest of the message under way.
+    fn reserve(&mut self) {
+        self.buffer.reserve(self.length.unwrap_or_default().saturating_sub(self.buffer.len()));
+    }
+
+    /// From now on the message under way has its time.
+    fn begin_to_wait(&mut self) {
+        let now = Instant::now();
+        self.next_by = now + STALL;
+        self.complete_by = self.length.map(|length| now + patience(length));
     }
 
     /// The message under way, if it is complete.
@@ -190,7 +204,8 @@ impl Arriving {
             if let Some(room) = &mut self.room {
                 ready!(room.as_mut().poll(context)).map_err(no_room)?;
                 self.room = None;
-                self.next_by = Instant::now() + STALL;
+                self.begin_to_wait();
+                self.reserve();
             }
             self.begin_message()?;
             if self.room.is_some() {

@@ -13,7 +13,7 @@ use super::{
     connections::{Charge, Subscriber},
     edge::Spoken,
     feed::Feed,
-    limits::{EVENT_BYTES, RESULT_BYTES, STREAM_SHEETS_MAX},
+    limits::{EVENT_BYTES, READ_BYTES, RESULT_BYTES, STREAM_SHEETS_MAX},
     messages::until_published,
     read::READER,
     status::{named, no_room, read_status, shutting_down, subscribers_full},
@@ -64,7 +64,7 @@ pub(super) fn submit(
                 None => return,
                 Some(Err(status)) => Err(named(status, "SubmitStream")),
                 Some(Ok(request)) => tokio::select! {
-                    item = take(&service, &call, request, pending.capacity() == STREAM_SHEETS_MAX) => item,
+                    item = take(&service, &call, request, &pending) => item,
                     () = pending.closed() => return,
                     _ = shutdown.wait_for(|stop| *stop) => Err(shutting_down()),
                 },
@@ -86,9 +86,9 @@ pub(super) fn submit(
     }))
 }
 
-/// Takes one sheet, once there is room for it and for its answer: for more than the first that is under way only where that
-/// leaves room to others.
-async fn take(service: &Service, call: &Call, request: Request, first: bool) -> Item {
+/// Takes one sheet, once there is room for it and for its answer: while others of its stream are under way only where that
+/// leaves room to other connections.
+async fn take(service: &Service, call: &Call, request: Request, pending: &mpsc::Sender<Item>) -> Item {
     let bytes = request.bytes();
     let message = call.take(bytes.len());
     let Taken { sheet, until } = service.take_one(bytes).await?;
@@ -97,7 +97,11 @@ async fn take(service: &Service, call: &Call, request: Request, first: bool) -> 
     let sheet = sheet.unwrap_or_else(|| DecodedSheet::new(proto::Sheet::default()));
     let events = sheet.as_ref().map_or(0, DecodedSheet::events);
     let (connection, bytes) = (call.connection(), RESULT_BYTES + events * EVENT_BYTES);
-    let under_way = if first { connection.room(bytes).await } else { connection.spare_room(bytes).await };
+    let under_way = tokio::select! {
+        room = connection.spare_room(bytes) => room,
+        // All of the channel is free: none is under way any more.
+        _ = pending.reserve_many(STREAM_SHEETS_MAX) => connection.room(bytes).await,
+    };
     let under_way = under_way.map_err(no_room)?;
     let fed = match sheet {
         Ok(sheet) => service.sequencer.feed_decoded(call.connection().source(), sheet, published).await,
@@ -177,9 +181,15 @@ impl Following {
             Ok(size) => *size,
             Err(_ended) => return Err(shutting_down()),
         };
+        // Before it is read; of what is larger than a read, as one entry can be, the rest.
+        let mut held = self.call.connection().room(READ_BYTES).await.map_err(no_room)?;
         let read = self.feed.read(next, size).await.map_err(|error| read_status(&error))?;
-        let bytes = read.iter().map(entry_bytes).sum();
-        self.held = Some(self.call.connection().room(bytes).await.map_err(no_room)?);
+        let bytes: usize = read.iter().map(entry_bytes).sum();
+        drop(held.split(READ_BYTES.saturating_sub(bytes)));
+        if bytes > READ_BYTES {
+            held.merge(self.call.connection().room(bytes - READ_BYTES).await.map_err(no_room)?);
+        }
+        self.held = Some(held);
         self.read = read.into_iter();
         Ok(())
     }
