@@ -174,14 +174,20 @@ impl Service {
         let from_sheet = u32::try_from(from_sheet).ok().filter(|from| (*from as usize) < decoded.len());
         let from_sheet = from_sheet.ok_or_else(|| invalid("from_sheet", "one of the sheets, from 0"))?;
         let events: usize = decoded.iter().flatten().map(DecodedSheet::events).sum();
-        let _under_way = call.connection().charge(events * TRIED_EVENT_BYTES).map_err(no_room)?;
+        let under_way = call.connection().charge(events * TRIED_EVENT_BYTES).map_err(no_room)?;
         let mut sound = Vec::new();
         let decoded: Vec<_> =
             decoded.into_iter().map(|sheet| sheet.map(|sheet| sound.push(sheet.into_decoded()))).collect();
         let place = Arc::clone(&self.trying).acquire_owned().await.map_err(|_closed| shutting_down())?;
-        let began = now::monotonic();
-        let tried = self.sequencer.try_sheets(call.connection().source(), sound).await;
-        rest(place, began.elapsed());
+        let (sequencer, source) = (self.sequencer.clone(), call.connection().source());
+        // Its place is given back when it is over and has rested, not when nobody waits for it any more.
+        let tried = tokio::spawn(async move {
+            let began = now::monotonic();
+            let tried = sequencer.try_sheets(source, sound).await;
+            rest(place, began.elapsed());
+            (tried, under_way)
+        });
+        let (tried, _under_way) = tried.await.map_err(|ended| unfinished(&ended))?;
         let (tried, reflected_index) = tried.map_err(|error| submit_status(&error, language))?;
         let mut tried = tried.into_iter();
         let results = decoded.into_iter().map(|decoded| {
