@@ -47,8 +47,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What of a process is limited to 1 GiB.
 #[derive(Debug, Clone, Copy)]
 pub enum Limit {
-    /// Its address space (`ulimit -v`), of which it has much more than it uses: on two cores the allocator reserves up to
-    /// 16 arenas of 64 MiB, which is all of it.
+    /// Its address space (`ulimit -v`), of which it has more than it uses: stacks of threads, and what the allocator
+    /// has given back and keeps reserved.
     AddressSpace,
     /// What it may write to (`ulimit -d`), reserved or not: stacks of threads in whole, arenas as far as they are used.
     Data,
