@@ -79,7 +79,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
             tokio::spawn(self.flow.clone().in_turn(run));
         } else {
             // It is told no at once, for it would wait in what there is no room for.
-            tokio::spawn(run);
+            tokio::spawn(self.flow.clone().at_once(run));
         }
     }
 }

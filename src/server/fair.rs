@@ -219,6 +219,18 @@ impl Member {
         poll_fn(move |context| self.poll(&mut place, task.as_mut(), context)).await;
     }
 
+    /// Runs a task out of turn, and on its flow's account.
+    pub(super) async fn at_once(self, task: impl Future<Output = ()>) {
+        tokio::pin!(task);
+        poll_fn(move |context| {
+            let began = (self.0.fair.0.now)();
+            let polled = task.as_mut().poll(context);
+            self.took(began);
+            polled
+        })
+        .await;
+    }
+
     /// The connection is gone: its tasks end unfinished, in turns that come before those of whoever has no credit. What they
     /// hold would be missing meanwhile.
     pub(super) fn end(&self) {
@@ -253,9 +265,15 @@ impl Member {
         if polled.is_ready() {
             task.set(None);
         }
+        self.took(began);
+        polled
+    }
+
+    /// What ran since then is this flow's.
+    fn took(&self, began: Duration) {
+        let Membership { fair, number } = &*self.0;
         let ended = (fair.0.now)();
         fair.flows().took(*number, ended.saturating_sub(began), ended);
-        polled
     }
 }
 

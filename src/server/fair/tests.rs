@@ -254,3 +254,18 @@ fn tasks_whose_connection_is_gone_end_early_and_do_no_more() {
         assert!(counts()[0] > before[0]);
     });
 }
+
+#[test]
+fn what_runs_out_of_turn_is_on_its_flows_account() {
+    on_one_thread(async {
+        let (bench, fair) = driven();
+        let flow = fair.join();
+        bench.work(NEW_FOR);
+        let clock = || fair.flows().all.values().map(|flow| flow.clock).sum::<Duration>();
+        let before = clock();
+        let time = bench.clone();
+        flow.clone().at_once(async move { time.work(WORK) }).await;
+        assert_eq!((clock(), fair.flows().pass), (before + WORK, WORK));
+        drop(flow);
+    });
+}
