@@ -145,10 +145,11 @@ impl Table {
         Ok(())
     }
 
-    /// Whether a connection leaves as much to others as it holds, with so many bytes more.
+    /// Whether a connection leaves as much to others as it holds, with so many bytes more. One that was told to go does.
     pub(super) fn leaves_as_much(&self, number: u64, bytes: usize) -> bool {
-        let own = self.accounts.get(&number).map_or(0, |account| account.held) + bytes;
-        own <= EDGE_BYTES_MAX.saturating_sub(self.held - self.leaving + bytes)
+        let account = self.accounts.get(&number).filter(|account| account.go != Some(Going::AtOnce));
+        let left = EDGE_BYTES_MAX.saturating_sub(self.held - self.leaving + bytes);
+        account.is_none_or(|account| account.held + bytes <= left)
     }
 
     /// Gives bytes back that were held since some time.

@@ -97,6 +97,8 @@ async fn a_connection_holds_its_share_and_no_more() {
     drop(place);
     let patient = tokio::time::timeout(60 * SECOND, connection.room(1)).await;
     assert_eq!(patient.unwrap().map(drop), Err(NoRoom::Gone), "its client is gone");
+    let spare = tokio::time::timeout(60 * SECOND, connection.spare_room(EDGE_BYTES_MAX)).await;
+    assert_eq!(spare.unwrap().map(drop), Err(NoRoom::Gone));
     drop(held);
 }
 
