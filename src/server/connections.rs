@@ -257,6 +257,7 @@ impl Connection {
         self.once_there_is(bytes, Self::charge_spare).await
     }
 
+    /// Tries again until it is told yes, or that the connection is gone.
     async fn once_there_is(
         &self,
         bytes: usize,

@@ -266,6 +266,5 @@ fn what_runs_out_of_turn_is_on_its_flows_account() {
         let time = bench.clone();
         flow.clone().at_once(async move { time.work(WORK) }).await;
         assert_eq!((clock(), fair.flows().pass), (before + WORK, WORK));
-        drop(flow);
     });
 }
