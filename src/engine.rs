@@ -5,6 +5,7 @@ pub mod clock;
 pub mod follow;
 pub mod key_file;
 pub mod log;
+pub mod machine;
 pub mod node;
 pub mod now;
 pub mod past;

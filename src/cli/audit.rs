@@ -136,7 +136,7 @@ fn audit(subject: &Subject, auditor: &Auditor) -> anyhow::Result<AuditReport> {
             let unread = |error: StoreError| unreadable(error.into());
             let (source, note) = Source::folder(data).map_err(unreadable)?;
             let Source::Folder(log) = source else { return Err(usage("--data: not a folder")) };
-            let cosigned = CheckpointFile::new(data.join("cosigned")).read().map_err(unread)?;
+            let cosigned = CheckpointFile::new(&data.join("cosigned")).read().map_err(unread)?;
             let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
             let tree =
                 Tree::read(&data.join("projections")).map_err(|error| Failure::Unreachable(error.to_string()))?;

@@ -47,7 +47,7 @@ impl Source {
         if !folder.join("log").join("db").exists() {
             return Err(usage(format!("--data {}: there is no ledger in it", folder.display())));
         }
-        let note = CheckpointFile::new(folder.join("checkpoint")).read()?;
+        let note = CheckpointFile::new(&folder.join("checkpoint")).read()?;
         let note = note.ok_or_else(|| usage(format!("{} has no signed checkpoint yet", folder.display())))?;
         Ok((Self::Folder(log::open(&folder.join("log"))?), note))
     }

@@ -2,12 +2,14 @@
 //! different roots can never be taken back, so none is shown to anybody before it took the place of the one before it.
 
 use std::{
-    fs::File,
     io::ErrorKind,
     sync::{Mutex, PoisonError},
 };
 
-use crate::engine::store::{CheckpointFile, NotReplaced, StoreError, folder_of};
+use crate::engine::{
+    machine::MachinePath,
+    store::{CheckpointFile, NotReplaced, StoreError, folder_of},
+};
 
 /// What became of a replacement.
 #[derive(Debug)]
@@ -50,9 +52,10 @@ impl CheckpointHolder for CheckpointFile {
 
     /// The folder is locked meanwhile: whoever else replaces the file waits, in this process or another one.
     fn replace(&self, old: Option<&str>, new: &str) -> Result<Replaced, StoreError> {
-        let (path, folder) = (self.path(), folder_of(self.path()));
-        let io = |source| StoreError::Io { path: path.to_owned(), source };
-        let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder)).map_err(io);
+        let MachinePath { machine, path } = self.place();
+        let io = |source| StoreError::Io { path: path.clone(), source };
+        let open = machine.open_folder(folder_of(path));
+        let locked = open.and_then(|folder| folder.lock().map(|()| folder)).map_err(io);
         let held = locked.and_then(|lock| Ok((lock, self.read()?)));
         let (lock, held) = match held {
             Ok(held) => held,
@@ -65,7 +68,7 @@ impl CheckpointHolder for CheckpointFile {
         if held.as_deref() != old {
             return Ok(Replaced::Held(held));
         }
-        match self.write_in(&lock, new) {
+        match self.write_in(lock.as_ref(), new) {
             Ok(()) => Ok(Replaced::Done),
             // No room for it, or no descriptor, say. What was held was not touched yet.
             Err(NotReplaced::AsBefore(error)) => Ok(Replaced::NotApplied(io(error))),

@@ -1,10 +1,11 @@
 //! A log that others extend, replayed as it grows: a start up to where it ends, a follower for as long as it runs.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     engine::{
         log::{Log, StoredEntry},
+        machine::MachinePath,
         node::Node,
         past::{LogPast, PastError},
         pipeline::{self, KnownKeys, ReplayError, Replayed},
@@ -105,13 +106,18 @@ impl Node {
     ///
     /// # Errors
     /// [`FollowError`].
-    pub fn open(log: Arc<dyn Log>, folder: &Path, origin: &str) -> Result<(Self, Replay), FollowError> {
-        let (node, mut replay) = Self::saved(Arc::clone(&log), folder, origin)?;
+    pub fn open(
+        log: Arc<dyn Log>,
+        folder: impl Into<MachinePath>,
+        origin: &str,
+    ) -> Result<(Self, Replay), FollowError> {
+        let folder = folder.into();
+        let (node, mut replay) = Self::saved(Arc::clone(&log), folder.clone(), origin)?;
         let saved = replay.state.size();
         let Err(error) = node.catch_up(&mut replay) else { return Ok((node, replay)) };
         let Some(cause) = error.of_the_snapshot().filter(|_| saved > 0) else { return Err(error) };
         drop(node);
-        let became = projection::set_aside(folder)?;
+        let became = projection::set_aside(&folder)?;
         tracing::warn!("the snapshot doesn't agree with the log ({cause}): replaying all of it. {became}");
         let (node, mut replay) = Self::saved(log, folder, origin)?;
         node.catch_up(&mut replay)?;

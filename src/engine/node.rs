@@ -1,11 +1,12 @@
 //! A node: a log, and what it has worked out of it for itself, tree and projections. The writer's is one, a follower's
 //! another; readers can't tell them apart.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     engine::{
         log::Log,
+        machine::{Machine, MachinePath},
         past::PastError,
         projection::{Committed, Projection, ProjectionError, history::HistoryHeads},
         replay::{Replay, StillReplay},
@@ -19,6 +20,8 @@ use crate::{
 /// A log and what follows from it; clones are the same node.
 #[derive(Debug, Clone)]
 pub struct Node {
+    /// What keeps the files that follow from the log, and lets time pass.
+    pub machine: Arc<dyn Machine>,
     /// The entries.
     pub log: Arc<dyn Log>,
     /// The hashes of their tree.
@@ -33,15 +36,21 @@ impl Node {
     ///
     /// # Errors
     /// The folder can't be read or written; the log can't be read.
-    pub(crate) fn saved(log: Arc<dyn Log>, folder: &Path, origin: &str) -> Result<(Self, Replay), PastError> {
-        let (projection, replay) = Projection::open(folder, origin, log.size())?;
-        let (tree, size) = (Tree::open(folder)?, replay.state.size());
+    pub(crate) fn saved(
+        log: Arc<dyn Log>,
+        folder: impl Into<MachinePath>,
+        origin: &str,
+    ) -> Result<(Self, Replay), PastError> {
+        let folder = folder.into();
+        let (projection, replay) = Projection::open(folder.clone(), origin, log.size())?;
+        let (tree, size) = (Tree::open(&folder)?, replay.state.size());
         if tree.size() < size || ProjectionError::damage(tree.root(size))? != Some(replay.frontier.root()) {
             tracing::warn!("projections/tree is missing, too short or damaged: it is made again from the log");
             tree.make_again(log.as_ref(), size)?;
         }
         tree.truncate(size)?;
-        Ok((Self { log, tree: Arc::new(tree), projection: Arc::new(projection) }, replay))
+        let machine = folder.machine;
+        Ok((Self { machine, log, tree: Arc::new(tree), projection: Arc::new(projection) }, replay))
     }
 
     /// Shows durable entries to readers and gives their receipts. `hashes` are those that they make complete in the tree,

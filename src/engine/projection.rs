@@ -14,7 +14,7 @@ mod snapshot;
 mod times;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
@@ -27,8 +27,9 @@ use self::snapshot::{Found, Saved};
 pub use self::{put_away::PutAwayFiles, shown::Shown};
 use crate::{
     engine::{
+        machine::{Machine, MachinePath},
         replay::{Replay, StillReplay},
-        store::{private_folder, rename},
+        store::{NotReplaced, rename_synced},
     },
     format::{proto, wire},
     ledger::{Event, EventKind, EventRef, LogIndex, RecordNote, Sheet, SheetOutcome, State, Version, WarningCode},
@@ -59,7 +60,7 @@ const SET_ASIDE: &str = ".set-aside";
 ///
 /// # Errors
 /// The folders can't be renamed, nor emptied.
-pub fn set_aside(folder: &Path) -> Result<String, ProjectionError> {
+pub fn set_aside(MachinePath { machine, path: folder }: &MachinePath) -> Result<String, ProjectionError> {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(SET_ASIDE);
     let aside = folder.with_file_name(name);
@@ -67,16 +68,17 @@ pub fn set_aside(folder: &Path) -> Result<String, ProjectionError> {
         let path = path.to_owned();
         move |source| ProjectionError::Io { path, source }
     };
-    if aside.exists() {
-        std::fs::remove_dir_all(&aside).map_err(io(&aside))?;
+    match machine.remove_folder(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(&aside)(error)),
+        _ => {}
     }
-    match rename(folder, &aside) {
+    match rename_synced(machine.as_ref(), folder, &aside).map_err(NotReplaced::into_io) {
         Ok(()) => Ok(format!(
             "What was derived before is kept in {}; delete it when nobody wants to know why",
             aside.display()
         )),
         Err(error) if is_a_mount(&error) => {
-            empty(folder).map_err(io(folder))?;
+            empty(machine.as_ref(), folder).map_err(io(folder))?;
             Ok(format!("{} is a file system of its own: what was derived before is deleted there", folder.display()))
         }
         Err(source) => Err(io(&aside)(source)),
@@ -88,27 +90,18 @@ pub(crate) fn is_a_mount(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::ResourceBusy | std::io::ErrorKind::CrossesDevices)
 }
 
-/// Deletes what is in a folder, and not the folder.
+/// Deletes the files in a folder, and not the folder. Folders in it, as lost+found, are of the file system itself.
 ///
 /// # Errors
 /// Those of the file system.
-pub(crate) fn empty(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            // Of the file system itself, as lost+found: nothing that was derived.
-            continue;
-        }
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
+pub(crate) fn empty(machine: &dyn Machine, folder: &Path) -> std::io::Result<()> {
+    machine.files(folder)?.iter().try_for_each(|file| machine.remove(&folder.join(file)))
 }
 
 /// All projections of one ledger.
 #[derive(Debug)]
 pub struct Projection {
-    folder: PathBuf,
+    folder: MachinePath,
     shown: RwLock<Shown>,
     history: History,
     put_away: Arc<PutAwayFiles>,
@@ -121,11 +114,18 @@ impl Projection {
     ///
     /// # Errors
     /// The folder can't be read or written. A damaged snapshot is no error: it is set aside with all that was derived.
-    pub fn open(folder: &Path, origin: &str, log_size: u64) -> Result<(Self, Replay), ProjectionError> {
-        let io = |source| ProjectionError::Io { path: folder.to_owned(), source };
-        private_folder(folder).map_err(io)?;
-        let found = snapshot::load(folder, origin)?;
-        let (mut history, mut put_away) = (History::open(folder)?, PutAwayFiles::open(folder)?);
+    pub fn open(
+        folder: impl Into<MachinePath>,
+        origin: &str,
+        log_size: u64,
+    ) -> Result<(Self, Replay), ProjectionError> {
+        let folder = folder.into();
+        let make_folder = |MachinePath { machine, path }: &MachinePath| {
+            machine.make_folder(path).map_err(|source| ProjectionError::Io { path: path.clone(), source })
+        };
+        make_folder(&folder)?;
+        let found = snapshot::load(&folder, origin)?;
+        let (mut history, mut put_away) = (History::open(&folder)?, PutAwayFiles::open(&folder)?);
         let fits = |saved: &Saved| {
             let state = &saved.replay.state;
             state.size() <= log_size && put_away.holds(state.put_away()) && history.holds(&saved.history)
@@ -141,13 +141,13 @@ impl Projection {
             }
             Found::Sound(_) | Found::Unfit => {
                 drop((history, put_away));
-                let became = set_aside(folder)?;
+                let became = set_aside(&folder)?;
                 tracing::warn!(
                     "the snapshot is damaged, of another layout or ledger, or ahead of the log: replaying the log from the \
                      beginning. {became}"
                 );
-                private_folder(folder).map_err(io)?;
-                (history, put_away) = (History::open(folder)?, PutAwayFiles::open(folder)?);
+                make_folder(&folder)?;
+                (history, put_away) = (History::open(&folder)?, PutAwayFiles::open(&folder)?);
                 Replay::new(origin)
             }
         };
@@ -155,17 +155,7 @@ impl Projection {
         let size = replay.state.size();
         let shown = RwLock::new(Shown::of(&replay));
         let durable = watch::Sender::new(size);
-        Ok((
-            Self {
-                folder: folder.to_owned(),
-                shown,
-                history,
-                put_away: Arc::new(put_away),
-                durable,
-                snapshot_size: size.into(),
-            },
-            replay,
-        ))
+        Ok((Self { folder, shown, history, put_away: Arc::new(put_away), durable, snapshot_size: size.into() }, replay))
     }
 
     /// Shows durable entries to readers and gives their receipts. `version` and `root` are those after the last of them.

@@ -2,7 +2,11 @@
 
 use std::thread::JoinHandle;
 
-use crate::engine::{node::Node, projection::ProjectionError, replay::StillReplay};
+use crate::engine::{
+    node::Node,
+    projection::{ProjectionError, history::HistoryHeads},
+    replay::StillReplay,
+};
 
 /// Entries after which the state is saved: replaying as many takes a few seconds. In a build for tests so few that they get
 /// there.
@@ -26,10 +30,10 @@ impl Saver {
     /// # Errors
     /// Those of [`Self::finish`], of the one before.
     pub(crate) fn save(&mut self, replay: StillReplay) -> Result<(), ProjectionError> {
-        let heads = self.node.projection.heads();
+        let snapshot = Snapshot::of(&self.node, replay);
         self.finish()?;
         let node = self.node.clone();
-        let save = move || node.save(&replay, &heads);
+        let save = move || snapshot.save(&node);
         match std::thread::Builder::new().name("snapshot".to_owned()).spawn(save) {
             Ok(saving) => self.saving = Some(saving),
             Err(error) => not_saved(&error),
@@ -51,10 +55,36 @@ impl Saver {
     /// [`ProjectionError::SyncFailed`]: rows that a later snapshot relies on may not be on the disk.
     pub(crate) fn finish(&mut self) -> Result<(), ProjectionError> {
         match self.saving.take().map(JoinHandle::join) {
-            Some(Ok(Err(error @ ProjectionError::SyncFailed { .. }))) => return Err(error),
-            Some(Ok(Err(error))) => not_saved(&error),
+            Some(Ok(saved)) => return saved,
             Some(Err(_panicked)) => not_saved(&"its thread has failed"),
-            Some(Ok(Ok(()))) | None => {}
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// A state, and where the histories ended when the projections stood at it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    replay: StillReplay,
+    heads: HistoryHeads,
+}
+
+impl Snapshot {
+    /// That of a state that the projections stand at just now.
+    pub(crate) fn of(node: &Node, replay: StillReplay) -> Self {
+        Self { replay, heads: node.projection.heads() }
+    }
+
+    /// Saves it. One that was not saved only costs time at the next start.
+    ///
+    /// # Errors
+    /// [`ProjectionError::SyncFailed`]: rows that a later snapshot relies on may not be on the disk.
+    pub(crate) fn save(&self, node: &Node) -> Result<(), ProjectionError> {
+        match node.save(&self.replay, &self.heads) {
+            Err(error @ ProjectionError::SyncFailed { .. }) => return Err(error),
+            Err(error) => not_saved(&error),
+            Ok(()) => {}
         }
         Ok(())
     }

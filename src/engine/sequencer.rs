@@ -22,6 +22,7 @@ mod repeated;
 mod sequence;
 mod slot;
 mod sources;
+mod steps;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use crate::{
         clock::{Clock, ClockImplausible},
         node::Node,
         replay::Replay,
+        saver::SNAPSHOT_ENTRIES,
     },
     format::{
         proto,
@@ -56,6 +58,7 @@ use crate::{
 pub use answer::Desk;
 pub use publish::Published;
 pub use sources::Source;
+pub use steps::{Step, Steps};
 pub use stop::{OnStop, Stop, exit_on_stop};
 
 use answer::SubmitResult;
@@ -269,48 +272,74 @@ impl Threads {
     }
 }
 
+/// What the writer's threads do, none of which has begun, and what they are handed.
+struct Stages {
+    expired: Arc<Expired>,
+    lookups: mpsc::Receiver<Box<Submission>>,
+    /// What a look-up leaves to the writer.
+    unanswered: mpsc::Sender<Job>,
+    jobs: mpsc::Receiver<Job>,
+    sequence: sequence::Sequence,
+    committer: commit::Committer,
+    repeats: mpsc::Receiver<repeated::Repeated>,
+    /// Where answers go that wait for publication.
+    answered: mpsc::Sender<publish::Told>,
+    publisher: publish::Publisher,
+    told: mpsc::Receiver<publish::Told>,
+}
+
+impl Stages {
+    /// Publishes what there is, and makes them ready. `hold` asks the holder; `snapshot_entries` lie between two snapshots.
+    fn new(parts: SequencerParts, hold: Hold, snapshot_entries: u64) -> std::io::Result<(Sequencer, Self)> {
+        let (jobs, verify_inbox) = mpsc::channel();
+        let (committed, told) = mpsc::channel();
+        let (repeats, repeated_inbox) = mpsc::channel();
+        let (lookups, lookup_inbox) = mpsc::channel();
+        let publisher = publish::Publisher::new(&parts.node, parts.ledger_key, hold, &parts.replay);
+        let (publisher, published) = publisher.begin(parts.checkpoint)?;
+        let clock = Arc::new(parts.clock);
+        let expired = Arc::new(Expired { node: parts.node.clone() });
+        let stages = Self {
+            expired: Arc::clone(&expired),
+            lookups: lookup_inbox,
+            unanswered: jobs.clone(),
+            jobs: verify_inbox,
+            sequence: sequence::Sequence::new(&parts.node, parts.replay, Arc::clone(&clock), snapshot_entries),
+            answered: committed.clone(),
+            committer: commit::Committer::new(parts.node, committed, repeats),
+            repeats: repeated_inbox,
+            publisher,
+            told,
+        };
+        let (queue, closed) = (Queue::new(), Arc::default());
+        Ok((Sequencer { jobs, lookups, desk: None, queue, published, closed, clock, expired }, stages))
+    }
+}
+
 /// Starts the writer.
 ///
 /// # Errors
 /// A thread can't be started, or the first checkpoint can't be written.
 pub fn start(parts: SequencerParts) -> std::io::Result<(Sequencer, Threads)> {
-    let (jobs, verify_inbox) = mpsc::channel();
+    let (on_stop, hold) = (Arc::clone(&parts.on_stop), Hold::start(Arc::clone(&parts.holder))?);
+    let (sequencer, stages) = Stages::new(parts, hold, SNAPSHOT_ENTRIES)?;
+    let Stages { expired, lookups, unanswered, jobs, sequence, committer, repeats, answered, publisher, told } = stages;
     let (verified, sequence_inbox) = mpsc::sync_channel(verify::GROUPS_WAITING_MAX);
     let batches = Arc::new(slot::Slot::default());
     let (commits, commit_inbox) = (Arc::clone(&batches), Arc::clone(&batches));
-    let (committed, publish_inbox) = mpsc::channel();
-    let (repeats, repeated_inbox) = mpsc::channel();
-    let (answered, recorded) = (committed.clone(), Arc::clone(&parts.node.projection));
-
-    let publisher = publish::Publisher::new(
-        Arc::clone(&parts.node.tree),
-        parts.ledger_key,
-        Hold::start(parts.holder)?,
-        &parts.replay,
-    );
-    let (publisher, published) = publisher.begin(parts.checkpoint)?;
-    let clock = Arc::new(parts.clock);
-    let shared = Arc::clone(&clock);
-    let sequencer = sequence::Sequence::new(&parts.node, parts.replay, shared);
-    let verified_against = Arc::clone(&parts.node.projection);
-    let expired = Arc::new(Expired { node: parts.node.clone() });
-    let (lookups, lookup_inbox) = mpsc::channel();
-    let (looks, unanswered, newest) = (Arc::clone(&expired), jobs.clone(), published.clone());
-    let on_stop = parts.on_stop;
-    let committer = commit::Committer::new(parts.node, committed, repeats);
+    let verified_against = Arc::clone(&expired.node.projection);
+    let (recorded, newest) = (Arc::clone(&verified_against), sequencer.published());
     let threads = vec![
         spawn("look up", &on_stop, move || {
-            looks.run(&lookup_inbox, &unanswered, &newest);
+            expired.run(&lookups, &unanswered, &newest);
             Ok(())
         })?,
-        spawn("verify", &on_stop, move || verify::run(&verify_inbox, &verified, &verified_against, &commits))?,
-        spawn("sequence", &on_stop, move || sequencer.run(&sequence_inbox, &batches))?,
+        spawn("verify", &on_stop, move || verify::run(&jobs, &verified, &verified_against, &commits))?,
+        spawn("sequence", &on_stop, move || sequence.run(&sequence_inbox, &batches))?,
         spawn("commit", &on_stop, move || committer.run(&commit_inbox))?,
-        spawn("repeat", &on_stop, move || repeated::run(&repeated_inbox, &answered, &recorded))?,
-        spawn("publish", &on_stop, move || publisher.run(&publish_inbox))?,
+        spawn("repeat", &on_stop, move || repeated::run(&repeats, &answered, &recorded))?,
+        spawn("publish", &on_stop, move || publisher.run(&told))?,
     ];
-    let (queue, closed) = (Queue::new(), Arc::default());
-    let sequencer = Sequencer { jobs, lookups, desk: None, queue, published, closed, clock, expired };
     Ok((sequencer, Threads(threads)))
 }
 
@@ -365,8 +394,21 @@ impl Sequencer {
         sheet: DecodedSheet,
         published: bool,
     ) -> Result<Accepted, SubmitError> {
+        self.submit_now(source, sheet, published)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
+    }
+
+    /// Takes a sheet in, if there is room, and returns where its answer will come.
+    ///
+    /// # Errors
+    /// The queue is full, or the service is going down.
+    pub fn submit_now(
+        &self,
+        source: Source,
+        sheet: DecodedSheet,
+        published: bool,
+    ) -> Result<oneshot::Receiver<SubmitResult>, SubmitError> {
         let permit = self.queue.try_one(source, &sheet.sheet).map_err(|_full| SubmitError::queue_full())?;
-        self.enqueue(source, sheet, published, permit)?.await.unwrap_or(Err(SubmitError::ShuttingDown))
+        self.enqueue(source, sheet, published, permit)
     }
 
     /// Takes a sheet in, waiting for room, and returns where its answer will come: so that one caller can have many
@@ -428,11 +470,23 @@ impl Sequencer {
         source: Source,
         sheets: Vec<Decoded>,
     ) -> Result<(Vec<SheetTrial>, u64), SubmitError> {
+        self.try_now(source, sheets)?.await.map_err(|_gone| SubmitError::ShuttingDown)
+    }
+
+    /// Takes sheets to be tried, if there is room, and returns where the results will come.
+    ///
+    /// # Errors
+    /// As [`Self::try_sheets`].
+    pub fn try_now(
+        &self,
+        source: Source,
+        sheets: Vec<Decoded>,
+    ) -> Result<oneshot::Receiver<(Vec<SheetTrial>, u64)>, SubmitError> {
         let permit = self.queue.try_trial(&sheets).map_err(|_full| SubmitError::queue_full())?;
         let (reply, answer) = oneshot::channel();
         let trial = Trial { source, sheets, reply, permit };
         self.jobs.send(Job::Try(Box::new(trial))).map_err(|_gone| SubmitError::ShuttingDown)?;
-        answer.await.map_err(|_gone| SubmitError::ShuttingDown)
+        Ok(answer)
     }
 
     /// The newest checkpoint, now and as it changes.

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::{
     engine::{
         log::Log,
+        machine::MachinePath,
         past::PastError,
         pipeline::CHUNK_BYTES,
         projection::{
@@ -45,8 +46,8 @@ impl Tree {
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn open(folder: &Path) -> Result<Self, ProjectionError> {
-        RowFile::open(&folder.join(FILE)).map(Self)
+    pub fn open(folder: &MachinePath) -> Result<Self, ProjectionError> {
+        RowFile::open(folder.join(FILE)).map(Self)
     }
 
     /// That of a folder that nobody serves, for somebody who changes nothing; none where it isn't there.
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn a_tree_is_made_of_the_log_and_no_longer_one_than_the_log() {
         let (folder, (log, frontier)) = (tempfile::tempdir().unwrap(), log());
-        let tree = Tree::open(folder.path()).unwrap();
+        let tree = Tree::open(&folder.path().into()).unwrap();
         assert_eq!(tree.make_again(&log, SIZE).unwrap(), frontier);
         assert_eq!((tree.size(), tree.root(SIZE).unwrap()), (SIZE, frontier.root()));
         assert!(matches!(tree.make_again(&log, SIZE + 1), Err(PastError::Store(_))));
@@ -226,7 +227,7 @@ mod tests {
     #[test]
     fn a_damaged_hash_makes_no_proof_that_proves_nothing() {
         let (folder, (log, frontier)) = (tempfile::tempdir().unwrap(), log());
-        let tree = Tree::open(folder.path()).unwrap();
+        let tree = Tree::open(&folder.path().into()).unwrap();
         tree.make_again(&log, SIZE).unwrap();
         let file = std::fs::OpenOptions::new().write(true).open(folder.path().join(FILE)).unwrap();
         let (root, mut refused) = (frontier.root(), 0);

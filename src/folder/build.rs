@@ -189,7 +189,7 @@ impl Building {
         }
         let entries = self.pending.iter().map(|replayed| replayed.entry.clone()).collect();
         let root = self.root();
-        log::settle(self.node.log.as_ref(), &Commit { entries, root })?;
+        log::settle(self.node.log.as_ref(), &Commit { entries, root }, self.node.machine.as_ref())?;
         let committed: Vec<Committed<'_>> = self.pending.iter().map(Replayed::committed).collect();
         self.node.show(&committed, &self.tree_hashes, self.replay.state.version().clone(), root)?;
         self.pending.clear();
@@ -204,7 +204,7 @@ impl Building {
     pub(crate) fn finish(self, note: &str, ledger_key: VerifierKey) -> Result<Pin, PastError> {
         let Self { folder, node, mut replay, .. } = self;
         node.save(&replay.still(), &node.projection.heads())?;
-        CheckpointFile::new(folder.join("checkpoint")).write(note)?;
+        CheckpointFile::new(&folder.join("checkpoint")).write(note)?;
         let genesis_leaf_hash = node.tree.hash(0)?;
         let pin = Pin { ledger_key, genesis_leaf_hash };
         let path = folder.join("ledger.pin");

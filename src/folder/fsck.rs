@@ -19,6 +19,7 @@ use super::open::{OpenError, genesis, left_by_a_ledger, vkey};
 use crate::{
     engine::{
         log::{self as engine_log, Log},
+        machine::OwnMachine,
         node::Node,
         progress::Progress,
         projection::{empty, is_a_mount},
@@ -337,7 +338,9 @@ fn make_again(
         match moved {
             // A file system of its own, into which nothing is moved: what is damaged goes, and the next start makes everything
             // again. Until then it isn't repaired.
-            Err(error) if is_a_mount(&error) => empty(&old).map_err(|source| FsckError::Io { path: old, source })?,
+            Err(error) if is_a_mount(&error) => {
+                empty(&OwnMachine, &old).map_err(|source| FsckError::Io { path: old, source })?;
+            }
             moved => {
                 moved.and_then(|()| rename(&work.join("own"), &old)).map_err(io)?;
                 repaired(findings, Part::Tree);

@@ -30,12 +30,13 @@ use crate::{
         follow::FollowError,
         key_file::{KeyFile, KeyFileError},
         log::{self, Commit, Log, StoredEntry},
+        machine::OwnMachine,
         node::Node,
         now,
         projection::ProjectionError,
         replay::{Divergence, Replay},
         sequencer::{self, Published, Sequencer, SequencerParts, Threads},
-        store::{CheckpointFile, StoreError, private_folder},
+        store::{CheckpointFile, StoreError, folder_of, private_folder, sync_folder},
     },
     format::{
         checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
@@ -241,10 +242,7 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     private_folder(folder).map_err(io)?;
     tell_wide(folder);
     let log = log::open(&folder.join("log"))?;
-    crate::engine::store::sync_folder(
-        folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-    )
-    .map_err(io)?;
+    sync_folder(folder_of(folder)).map_err(io)?;
     let creation = if log.size() == 0 {
         check_unused(folder)?;
         Some(create(options, log.as_ref())?)
@@ -268,8 +266,9 @@ pub fn open(options: &OpenOptions) -> Result<(Ledger, Option<Creation>), OpenErr
     let ledger_key = KeyFile::read(&path)?.key;
     let service_key = service_key(folder)?;
     let (node, replay) = Node::open(log, &folder.join("projections"), &created.origin)?;
-    let holder = Arc::new(CheckpointFile::new(folder.join("checkpoint")));
-    let checkpoint = check_checkpoint(folder, holder.as_ref(), &node, (&created, &ledger_key))?;
+    let path = folder.join("checkpoint");
+    let holder = Arc::new(CheckpointFile::new(&path));
+    let checkpoint = check_checkpoint(&path, holder.as_ref(), &node, (&created, &ledger_key))?;
     let cosigned = Cosigned::read(folder, &node, &created)?;
     let last = Some(replay.state.recorded_at()).filter(|_| creation.is_none());
     let clock = Clock::start(Box::new(SystemTimeSource), last, options.accept_clock)?;
@@ -376,22 +375,21 @@ pub(super) fn genesis(log: &dyn Log) -> Result<LedgerCreated, OpenError> {
 }
 
 /// The log must reach the stored checkpoint and match its root; entries beyond it were verified and are kept.
-fn check_checkpoint(
-    folder: &Path,
+pub(super) fn check_checkpoint(
+    path: &Path,
     holder: &dyn CheckpointHolder,
     node: &Node,
     (created, ledger_key): (&LedgerCreated, &PrivateKey),
 ) -> Result<Option<Published>, OpenError> {
-    let path = folder.join("checkpoint");
-    let invalid = |source| OpenError::CheckpointInvalid { path: path.clone(), source };
+    let invalid = |source| OpenError::CheckpointInvalid { path: path.to_owned(), source };
     if ledger_key.public_key() != created.ledger_key {
-        let path = folder.join("ledger.key");
+        let path = path.with_file_name("ledger.key");
         return Err(KeyFileError::OtherKey { path }.into());
     }
     let Some(note) = holder.read()? else {
         // Nothing is served before the first checkpoint is out: only a first start that was cut off has none.
         let size = node.log.size();
-        return if size <= 1 { Ok(None) } else { Err(OpenError::CheckpointMissing { path, size }) };
+        return if size <= 1 { Ok(None) } else { Err(OpenError::CheckpointMissing { path: path.to_owned(), size }) };
     };
     let vkey = vkey(&created.origin, created.ledger_key)?;
     let checkpoint = checkpoint::open(note.as_bytes(), &vkey, &created.origin).map_err(invalid)?;
@@ -480,7 +478,7 @@ fn create(options: &OpenOptions, log: &dyn Log) -> Result<Creation, OpenError> {
     };
     let leaf = wire::leaf(0, now.0, &decoded.header_hash, &decoded.signatures_hash);
     let root = replay.frontier.root();
-    log::settle(log, &Commit { entries: vec![entry], root })?;
+    log::settle(log, &Commit { entries: vec![entry], root }, &OwnMachine)?;
     let pin = Pin { ledger_key: vkey(&origin, ledger_key.public_key())?, genesis_leaf_hash: leaf_hash(&leaf) };
     let pin_file = folder.join("ledger.pin");
     crate::engine::store::atomic_write(&pin_file, pin.to_text().as_bytes(), 0o644)

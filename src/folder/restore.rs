@@ -263,7 +263,7 @@ fn is_named(created: &LedgerCreated, name: &str, public_key: [u8; 32]) -> bool {
 
 /// The checkpoint of a backup, if there is one, must be over a beginning of the log.
 fn check_kept(path: PathBuf, (size, tree): (u64, &Tree), key: &VerifierKey) -> Result<(), RestoreError> {
-    let Some(note) = CheckpointFile::new(path.clone()).read()? else { return Ok(()) };
+    let Some(note) = CheckpointFile::new(&path).read()? else { return Ok(()) };
     let opened = checkpoint::open(note.as_bytes(), key, key.name());
     let opened = opened.and_then(|checkpoint| Ok((checkpoint.size, checkpoint.root_hash()?)));
     let (signed, root) = match opened {

@@ -1,9 +1,9 @@
 //! An append whose outcome has to be known before anything else is done.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use super::{Appended, Commit, Log};
-use crate::engine::{now, store::StoreError};
+use crate::engine::{machine::Machine, store::StoreError};
 
 /// How long the same commit is tried again: engines that lose their leader have another one within seconds. Meanwhile
 /// readers are answered, and whoever submits waits or is told to come again.
@@ -21,8 +21,8 @@ const READ_BYTES: usize = 1_024 * 1_024;
 /// # Errors
 /// Those of [`Log::append`]; [`StoreError::Fenced`]; the last one of those that a minute did not end. The writer must not go
 /// on with a state that this commit is part of.
-pub(crate) fn settle(log: &dyn Log, commit: &Commit) -> Result<(), StoreError> {
-    let (began, mut pause, mut may_be_there) = (now::monotonic(), PAUSE_MIN, false);
+pub(crate) fn settle(log: &dyn Log, commit: &Commit, machine: &dyn Machine) -> Result<(), StoreError> {
+    let (began, mut pause, mut may_be_there) = (machine.steady(), PAUSE_MIN, false);
     loop {
         let error = match log.append(commit)? {
             Appended::Done => return Ok(()),
@@ -42,11 +42,11 @@ pub(crate) fn settle(log: &dyn Log, commit: &Commit) -> Result<(), StoreError> {
         if may_be_there && matches!(is_there(log, commit), Ok(true)) {
             return Ok(());
         }
-        if began.elapsed() >= PATIENCE {
+        if machine.steady().saturating_sub(began) >= PATIENCE {
             return Err(error);
         }
         tracing::warn!("the log did not take what was written, and is asked again: {error}");
-        thread::sleep(pause);
+        machine.pause(pause);
         pause = PAUSE_MAX.min(pause * 2);
     }
 }

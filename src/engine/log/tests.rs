@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::path::Path;
 
 use super::*;
+use crate::engine::machine::OwnMachine;
 use crate::merkle::{Frontier, leaf_hash};
 
 /// Entries with events of this many bytes that follow those of a tree, which they grow.
@@ -179,7 +180,7 @@ fn settled(fault: Fault) -> (Result<(), StoreError>, bool) {
     append(&log, &commit(&mut frontier, &[1; 3]));
     let next = commit(&mut frontier, &[10; 5]);
     log.fail_next(fault);
-    let outcome = settle(&log, &next);
+    let outcome = settle(&log, &next, &OwnMachine);
     let there = log.entries(3, usize::MAX).unwrap();
     assert!(there.is_empty() || there == next.entries, "once, whole, at its place");
     (outcome, !there.is_empty())
@@ -201,11 +202,11 @@ fn a_log_that_somebody_else_extended_is_none_of_this_writers() {
     let (own, mut other) = (commit(&mut frontier, &[1]), commit(&mut Frontier::default(), &[1]));
     other.entries[0].recorded_at_ms += 1;
     append(&log, &other);
-    assert!(matches!(settle(&log, &own), Err(StoreError::Fenced { expected: 0, found: 1 })));
+    assert!(matches!(settle(&log, &own, &OwnMachine), Err(StoreError::Fenced { expected: 0, found: 1 })));
     // Somebody else's that says the very same is not this writer's: two would go on.
     let twice = MemoryLog::default();
     append(&twice, &own);
-    assert!(matches!(settle(&twice, &own), Err(StoreError::Fenced { expected: 0, found: 1 })));
+    assert!(matches!(settle(&twice, &own, &OwnMachine), Err(StoreError::Fenced { expected: 0, found: 1 })));
 }
 
 #[test]

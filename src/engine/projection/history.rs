@@ -9,7 +9,6 @@ mod tests;
 use std::{
     collections::HashMap,
     ops::Range,
-    path::Path,
     sync::{Mutex, PoisonError, RwLock, RwLockReadGuard},
 };
 
@@ -19,9 +18,12 @@ use self::growth::Growth;
 pub use self::page::{Page, PageRequest};
 use super::row_file::{Glance, ProjectionError, RowFile};
 use super::rows::{EntryRow, PostingRow, WarningRow};
-use crate::ledger::{
-    EventRef,
-    table::{Blocks, FixedRow, Rows as _},
+use crate::{
+    engine::machine::MachinePath,
+    ledger::{
+        EventRef,
+        table::{Blocks, FixedRow, Rows as _},
+    },
 };
 
 /// Base of the skip lanes: with 64, an account of less than 64 rows, which most are, needs no lane in memory, and one of
@@ -173,11 +175,11 @@ impl History {
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn open(folder: &Path) -> Result<Self, ProjectionError> {
+    pub fn open(folder: &MachinePath) -> Result<Self, ProjectionError> {
         Ok(Self {
-            postings: RowFile::open(&folder.join("postings"))?,
-            entries: RowFile::open(&folder.join("entries"))?,
-            warnings: RowFile::open(&folder.join("warnings"))?,
+            postings: RowFile::open(folder.join("postings"))?,
+            entries: RowFile::open(folder.join("entries"))?,
+            warnings: RowFile::open(folder.join("warnings"))?,
             heads: RwLock::default(),
             writing: Mutex::default(),
         })

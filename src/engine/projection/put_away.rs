@@ -1,8 +1,6 @@
 //! What the state has put away, in files: written as the state moves on, ahead of what is durable; a start cuts what is ahead
 //! of the snapshot.
 
-use std::path::Path;
-
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -11,9 +9,12 @@ use super::{
     runs::{NamedRow, Runs},
     times::TimesFile,
 };
-use crate::ledger::{
-    AccountNumber, AskedTimes, EventRef, KeyId, LogIndex, Minutes, OlderNote, OlderSheet, Owed, PutAway, PutAwayCounts,
-    RecordNote, ServedTime, SheetId,
+use crate::{
+    engine::machine::MachinePath,
+    ledger::{
+        AccountNumber, AskedTimes, EventRef, KeyId, LogIndex, Minutes, OlderNote, OlderSheet, Owed, PutAway,
+        PutAwayCounts, RecordNote, ServedTime, SheetId,
+    },
 };
 
 /// Names of files.
@@ -34,9 +35,9 @@ impl PutAwayFiles {
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn open(folder: &Path) -> Result<Self, ProjectionError> {
+    pub fn open(folder: &MachinePath) -> Result<Self, ProjectionError> {
         let (sheets, notes) = (Runs::open(folder, SHEETS)?, Runs::open(folder, NOTES)?);
-        Ok(Self { times: TimesFile::open(&folder.join(TIMES))?, sheets, notes })
+        Ok(Self { times: TimesFile::open(folder.join(TIMES))?, sheets, notes })
     }
 
     /// Some that vanish with their last user.

@@ -3,16 +3,20 @@
 
 use std::{
     cell::Cell,
-    fs::{File, OpenOptions},
-    io::IoSliceMut,
+    fs::File,
     marker::PhantomData,
     ops::Range,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use crate::engine::store::NotReplaced;
+use crate::engine::{
+    machine::{MachineFile, MachinePath},
+    store::NotReplaced,
+};
 
 /// Rows compared at a time: about a megabyte.
 const COMPARED_ROWS: usize = 16_384;
@@ -124,7 +128,7 @@ pub(super) fn checksum(row: &impl FixedRow) -> u32 {
 /// A file of rows. One writer, any number of readers: rows below [`RowFile::len`] never change.
 #[derive(Debug)]
 pub struct RowFile<R> {
-    file: File,
+    file: Arc<dyn MachineFile>,
     path: PathBuf,
     length: AtomicU64,
     /// Reads so far: what tests bound.
@@ -143,15 +147,16 @@ impl<R: FixedRow> RowFile<R> {
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub fn open(path: &Path) -> Result<Self, ProjectionError> {
-        let io = |source| ProjectionError::Io { path: path.to_owned(), source };
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        let bytes = file.metadata().map_err(io)?.len();
+    pub fn open(path: impl Into<MachinePath>) -> Result<Self, ProjectionError> {
+        let MachinePath { machine, path } = path.into();
+        let io = |source| ProjectionError::Io { path: path.clone(), source };
+        let file = machine.open_or_create(&path).map_err(io)?;
+        let bytes = file.length().map_err(io)?;
         let length = bytes / Self::row_length();
         if !bytes.is_multiple_of(Self::row_length()) {
-            file.set_len(length * Self::row_length()).map_err(io)?;
+            file.set_length(length * Self::row_length()).map_err(io)?;
         }
-        Ok(Self::over(file, path, length))
+        Ok(Self::over(file, &path, length))
     }
 
     /// Opens a file that is only read; none where it isn't there.
@@ -161,7 +166,7 @@ impl<R: FixedRow> RowFile<R> {
     pub fn read_only(path: &Path) -> Result<Option<Self>, ProjectionError> {
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         match opened {
-            Ok((bytes, file)) => Ok(Some(Self::over(file, path, bytes / Self::row_length()))),
+            Ok((bytes, file)) => Ok(Some(Self::over(Arc::new(file), path, bytes / Self::row_length()))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(ProjectionError::Io { path: path.to_owned(), source }),
         }
@@ -170,10 +175,10 @@ impl<R: FixedRow> RowFile<R> {
     /// An empty file that has no name.
     #[must_use]
     pub fn temporary(file: File) -> Self {
-        Self::over(file, Path::new("a temporary file"), 0)
+        Self::over(Arc::new(file), Path::new("a temporary file"), 0)
     }
 
-    fn over(file: File, path: &Path, length: u64) -> Self {
+    fn over(file: Arc<dyn MachineFile>, path: &Path, length: u64) -> Self {
         Self {
             file,
             path: path.to_owned(),
@@ -264,14 +269,9 @@ impl<R: FixedRow> RowFile<R> {
         glance.rows_left.set(left);
         let mut bytes = R::Bytes::default();
         let offset = number * Self::row_length();
-        let read = rustix::io::preadv2(
-            &self.file,
-            &mut [IoSliceMut::new(bytes.as_mut())],
-            offset,
-            rustix::io::ReadWriteFlags::NOWAIT,
-        );
+        let is_at_hand = self.file.read_at_hand(bytes.as_mut(), offset);
         // Also where a file system can't tell: whoever may wait reads the same in the ordinary way, and hears of errors.
-        if read == Ok(size_of::<R::Bytes>()) { Ok(R::from_bytes(&bytes)) } else { Err(ProjectionError::NotAtHand) }
+        if is_at_hand { Ok(R::from_bytes(&bytes)) } else { Err(ProjectionError::NotAtHand) }
     }
 
     /// Rows that stand side by side, in one read.
@@ -299,7 +299,7 @@ impl<R: FixedRow> RowFile<R> {
     /// # Errors
     /// [`ProjectionError::Io`].
     pub fn truncate(&self, length: u64) -> Result<(), ProjectionError> {
-        self.file.set_len(length * Self::row_length()).map_err(|source| self.io(source))?;
+        self.file.set_length(length * Self::row_length()).map_err(|source| self.io(source))?;
         self.length.store(length, Ordering::Release);
         Ok(())
     }

@@ -10,17 +10,17 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError, RwLock},
-};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use self::{
     merge::Merge,
     run::{Place, Run},
 };
 use super::row_file::{FixedRow, ProjectionError};
-use crate::engine::store::patiently;
+use crate::engine::{
+    machine::{Machine, MachinePath, OwnMachine},
+    store::patiently,
+};
 
 /// Runs that are merged into one. With 8, a row is written four times in its life, and of each size there are at most 7.
 const MERGED_RUNS: usize = 8;
@@ -57,8 +57,8 @@ impl<R: NamedRow> Runs<R> {
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub(super) fn open(folder: &Path, name: &'static str) -> Result<Self, ProjectionError> {
-        let place = Place { folder: Some(folder.to_owned()), name };
+    pub(super) fn open(folder: &MachinePath, name: &'static str) -> Result<Self, ProjectionError> {
+        let place = Place { folder: Some(folder.clone()), name };
         let mut found = place.found()?;
         // Of two that begin at one row, the longer was merged of the shorter and those after it.
         found.sort_unstable_by_key(|numbers| (numbers.start, std::cmp::Reverse(numbers.end)));
@@ -108,7 +108,8 @@ impl<R: NamedRow> Runs<R> {
         rows.sort_by_key(R::name);
         // The writer waits for it, and takes a new file for each batch.
         let write = || Run::write(&self.place, first, &rows);
-        let run = patiently("a file for what was put away", ProjectionError::of_system, write)?;
+        let machine: &dyn Machine = self.place.folder.as_ref().map_or(&OwnMachine, |folder| folder.machine.as_ref());
+        let run = patiently(machine, "a file for what was put away", ProjectionError::of_system, write)?;
         self.change(|runs| {
             runs.retain(|run| run.numbers().end <= first);
             runs.push(Arc::new(run));

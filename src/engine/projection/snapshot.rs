@@ -4,11 +4,7 @@
 //! three, the bytes. Tables come page by page, in order; last of all the rest, encoded by postcard. It is derived: whatever is
 //! wrong with it, the log is replayed from the beginning.
 
-use std::{
-    fs::File,
-    io::{BufReader, BufWriter, ErrorKind, Read, Write},
-    path::Path,
-};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +14,7 @@ use super::{
 };
 use crate::{
     engine::{
+        machine::{MachinePath, ToTheEnd},
         replay::{Replay, StillReplay},
         store::replace,
     },
@@ -78,10 +75,14 @@ struct Rest {
     history: SavedHeads,
 }
 
-pub(super) fn save(folder: &Path, replay: &StillReplay, history: &HistoryHeads) -> Result<(), ProjectionError> {
+pub(super) fn save(
+    MachinePath { machine, path: folder }: &MachinePath,
+    replay: &StillReplay,
+    history: &HistoryHeads,
+) -> Result<(), ProjectionError> {
     let path = folder.join(NAME);
-    let open = File::open(folder).map_err(|source| ProjectionError::Io { path: folder.to_owned(), source })?;
-    let written = replace(&open, folder, (&path, 0o600), |file| {
+    let open = machine.open_folder(folder).map_err(|source| ProjectionError::Io { path: folder.clone(), source })?;
+    let written = replace((machine.as_ref(), open.as_ref()), folder, (&path, 0o600), |file| {
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, file);
         writer.write_all(MAGIC)?;
         for (table, page) in replay.state.pages() {
@@ -158,15 +159,16 @@ pub(super) enum Found {
 ///
 /// # Errors
 /// The file can't be read just now, which says nothing about it.
-pub(super) fn load(folder: &Path, origin: &str) -> Result<Found, ProjectionError> {
-    let path = folder.join(NAME);
+pub(super) fn load(folder: &MachinePath, origin: &str) -> Result<Found, ProjectionError> {
+    let MachinePath { machine, path } = folder.join(NAME);
     let io = |source| ProjectionError::Io { path: path.clone(), source };
-    let file = match File::open(&path) {
+    let file = match machine.open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(io(error)),
     };
-    let left = file.metadata().map_err(io)?.len();
+    let file = ToTheEnd::new(file).map_err(io)?;
+    let left = file.left();
     let saved = read(&mut BufReader::with_capacity(BUFFER_BYTES, file), left).map_err(io)?;
     let saved = saved.filter(|saved| saved.replay.state.origin() == origin);
     Ok(saved.map_or(Found::Unfit, |saved| Found::Sound(Box::new(saved))))

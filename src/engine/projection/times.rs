@@ -1,11 +1,12 @@
 //! Service times that the state has put away: the one file that the rules themselves read again. So its rows carry a
 //! checksum, and it is written as the state moves on, ahead of what is durable; a start cuts what is ahead of the snapshot.
 
-use std::path::Path;
-
 use super::row_file::{ProjectionError, RowFile, checksum};
 use super::rows::TimeRow;
-use crate::ledger::{AccountNumber, AskedTimes, EventRef, LogIndex, Millis, Minutes, OlderTime, Served, ServedTime};
+use crate::{
+    engine::machine::MachinePath,
+    ledger::{AccountNumber, AskedTimes, EventRef, LogIndex, Millis, Minutes, OlderTime, Served, ServedTime},
+};
 
 /// An interval with clock times.
 const INTERVAL: u8 = 1;
@@ -21,7 +22,7 @@ impl TimesFile {
     ///
     /// # Errors
     /// [`ProjectionError::Io`].
-    pub(super) fn open(path: &Path) -> Result<Self, ProjectionError> {
+    pub(super) fn open(path: MachinePath) -> Result<Self, ProjectionError> {
         RowFile::open(path).map(Self)
     }
 

@@ -15,43 +15,58 @@ use crate::engine::{
     log::{self, Commit},
     node::Node,
     projection::Committed,
+    replay::StillReplay,
     saver::Saver,
 };
+
+/// A batch that was committed.
+pub(super) struct Done {
+    /// False where the publisher has ended by itself: somebody else may lead, and nothing more is to be acknowledged.
+    pub(super) goes_on: bool,
+    /// What the projections stand at just now, to be saved.
+    pub(super) snapshot: Option<Box<StillReplay>>,
+}
 
 /// The committing thread's own.
 pub(super) struct Committer {
     node: Node,
     outbox: Sender<Told>,
     repeats: Sender<Repeated>,
-    saver: Saver,
 }
 
 impl Committer {
     pub(super) fn new(node: Node, outbox: Sender<Told>, repeats: Sender<Repeated>) -> Self {
-        Self { saver: Saver::new(node.clone()), node, outbox, repeats }
+        Self { node, outbox, repeats }
     }
 
     /// Until the sequencer is gone.
     pub(super) fn run(mut self, inbox: &Slot) -> Result<(), Stop> {
         let _taking = inbox.taking();
+        let mut saver = Saver::new(self.node.clone());
         while let Some(batch) = inbox.take() {
-            if !self.commit(batch)? {
+            let Done { goes_on, snapshot } = self.commit(batch)?;
+            saver.check()?;
+            if let Some(replay) = snapshot {
+                saver.save(*replay)?;
+            }
+            if !goes_on {
                 break;
             }
         }
         // What nobody wrote to since it lost its name would end without a word.
         self.node.log.check_place()?;
-        self.saver.finish().map_err(Stop::from)
+        saver.finish().map_err(Stop::from)
     }
 
-    /// False where the publisher has ended by itself: somebody else may lead, and nothing more is to be acknowledged.
-    fn commit(&mut self, mut batch: Batch) -> Result<bool, Stop> {
+    /// To the disk, to the readers, and to those who wait.
+    pub(super) fn commit(&mut self, mut batch: Batch) -> Result<Done, Stop> {
         let passed = std::mem::take(&mut batch.passed);
         let (entries, waiting): (Vec<_>, Vec<_>) =
             passed.into_iter().map(|Passed { entry, outcome, submission }| (entry, (outcome, submission))).unzip();
         let times: Vec<(u64, i64)> = entries.iter().map(|entry| (entry.index, entry.recorded_at_ms)).collect();
         if !entries.is_empty() {
-            log::settle(self.node.log.as_ref(), &Commit { entries, root: batch.root })?;
+            let commit = Commit { entries, root: batch.root };
+            log::settle(self.node.log.as_ref(), &commit, self.node.machine.as_ref())?;
         }
         let committed: Vec<Committed<'_>> = times
             .iter()
@@ -87,11 +102,7 @@ impl Committer {
         for (index, submission) in batch.repeated {
             goes_on = goes_on && self.repeats.send(Repeated { index, submission }).is_ok();
         }
-        self.saver.check()?;
-        if let Some(replay) = batch.snapshot {
-            self.saver.save(*replay)?;
-        }
-        Ok(goes_on)
+        Ok(Done { goes_on, snapshot: batch.snapshot })
     }
 }
 
@@ -126,7 +137,7 @@ mod tests {
             bytes: 0,
         };
         // It reads nothing for it: that there is no such entry is found by whoever answers.
-        assert!(Committer::new(node, outbox, repeats).commit(batch).unwrap());
+        assert!(Committer::new(node, outbox, repeats).commit(batch).unwrap().goes_on);
         assert_eq!(repeated.recv().unwrap().index, 7);
         assert!(answer.try_recv().is_err());
     }

@@ -45,20 +45,30 @@ impl Expired {
     ) {
         let mut waiting = Sources::default();
         while waiting.fill(inbox) {
-            let mut group = Vec::new();
-            waiting.take(GROUP_COST_MAX, &mut group);
-            let decoded: Vec<&Decoded> = group.iter().map(|submission| submission.decoded.as_ref()).collect();
-            let keys = self.node.projection.shown().keys().clone();
-            let verdicts = signature_verdicts(&decoded, |key_id| keys.public_key(key_id));
-            for (submission, verdict) in group.into_iter().zip(verdicts) {
-                let checkpoint = submission.published.then(|| published.borrow().clone());
-                match self.answer(&submission.decoded, &verdict, checkpoint.as_ref()) {
-                    Ok(Some(outcome)) => submission.answer(outcome),
-                    // Where the files can't be read, it finds so too, and says what to do.
-                    Ok(None) | Err(_) => {
-                        // It is gone only after this thread.
-                        let _gone = writer.send(Job::Submit(submission));
-                    }
+            self.answer_some(&mut waiting, writer, published);
+        }
+    }
+
+    /// Answers some of those that wait, or hands them on.
+    pub(super) fn answer_some(
+        &self,
+        waiting: &mut Sources<Box<Submission>>,
+        writer: &mpsc::Sender<Job>,
+        published: &watch::Receiver<Published>,
+    ) {
+        let mut group = Vec::new();
+        waiting.take(GROUP_COST_MAX, &mut group);
+        let decoded: Vec<&Decoded> = group.iter().map(|submission| submission.decoded.as_ref()).collect();
+        let keys = self.node.projection.shown().keys().clone();
+        let verdicts = signature_verdicts(&decoded, |key_id| keys.public_key(key_id));
+        for (submission, verdict) in group.into_iter().zip(verdicts) {
+            let checkpoint = submission.published.then(|| published.borrow().clone());
+            match self.answer(&submission.decoded, &verdict, checkpoint.as_ref()) {
+                Ok(Some(outcome)) => submission.answer(outcome),
+                // Where the files can't be read, it finds so too, and says what to do.
+                Ok(None) | Err(_) => {
+                    // It is gone only after this thread.
+                    let _gone = writer.send(Job::Submit(submission));
                 }
             }
         }

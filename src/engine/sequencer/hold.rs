@@ -21,17 +21,22 @@ const ANSWER_WAIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 
 type Answer = Result<Replaced, StoreError>;
 
 /// A replacement: what is held, and what is to be.
-struct Replacement {
+pub(super) struct Replacement {
     old: Option<String>,
     new: String,
 }
 
-/// The thread, and what it was asked last.
-pub(super) struct Hold {
-    requests: mpsc::Sender<Replacement>,
-    answers: mpsc::Receiver<Answer>,
-    /// The last request has no answer yet.
-    waiting: bool,
+/// How the holder is asked.
+pub(super) enum Hold {
+    /// From a thread of its own.
+    Beside {
+        requests: mpsc::Sender<Replacement>,
+        answers: mpsc::Receiver<Answer>,
+        /// The last request has no answer yet.
+        waiting: bool,
+    },
+    /// By whoever waits for its answer, who is alone.
+    AtOnce(Arc<dyn CheckpointHolder>),
 }
 
 impl Hold {
@@ -47,19 +52,23 @@ impl Hold {
             }
         };
         thread::Builder::new().name("hold".to_owned()).spawn(run)?;
-        Ok(Self { requests, answers, waiting: false })
+        Ok(Self::Beside { requests, answers, waiting: false })
     }
 
     /// What becomes of a replacement; nothing while it hangs. It is to be the same one until there is an answer.
     pub(super) fn replace(&mut self, old: Option<&str>, new: &str) -> Result<Option<Replaced>, Stop> {
-        if !self.waiting {
+        let (requests, answers, waiting) = match self {
+            Self::Beside { requests, answers, waiting } => (requests, answers, waiting),
+            Self::AtOnce(holder) => return Ok(Some(replace(holder.as_ref(), old, new)?)),
+        };
+        if !*waiting {
             let request = Replacement { old: old.map(str::to_owned), new: new.to_owned() };
             // Where the thread is gone, no answer comes either.
-            self.waiting = self.requests.send(request).is_ok();
+            *waiting = requests.send(request).is_ok();
         }
-        match self.answers.recv_timeout(ANSWER_WAIT) {
+        match answers.recv_timeout(ANSWER_WAIT) {
             Ok(answer) => {
-                self.waiting = false;
+                *waiting = false;
                 Ok(answer.map(Some)?)
             }
             Err(RecvTimeoutError::Timeout) => Ok(None),

@@ -5,15 +5,17 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::watch;
 
 use super::{Accepted, Submission, SubmitError, answer::Answers, hold::Hold, stop::Stop};
 use crate::{
-    engine::{checkpoint_holder::Replaced, now, projection::ProjectionError, replay::Replay, tree::Tree},
+    engine::{
+        checkpoint_holder::Replaced, machine::Machine, node::Node, projection::ProjectionError, replay::Replay,
+        tree::Tree,
+    },
     format::{
         checkpoint::{self, Checkpoint},
         proto,
@@ -73,6 +75,7 @@ struct Signed {
 
 /// The publishing thread's own.
 pub(super) struct Publisher {
+    machine: Arc<dyn Machine>,
     tree: Arc<Tree>,
     key: PrivateKey,
     hold: Hold,
@@ -83,17 +86,32 @@ pub(super) struct Publisher {
     /// Signed, and not known to be held. Before it is no other is signed: it may be the one that is held in the end.
     signed: Option<Signed>,
     waiters: Vec<Waiter>,
-    last: Option<Instant>,
+    /// When the last one was out, by the machine's steady time.
+    last: Option<Duration>,
     /// Since when the holder takes nothing, and what it said last.
-    failing: Option<(Instant, String)>,
+    failing: Option<(Duration, String)>,
 }
 
 impl Publisher {
-    pub(super) fn new(tree: Arc<Tree>, key: PrivateKey, hold: Hold, replay: &Replay) -> Self {
+    pub(super) fn new(node: &Node, key: PrivateKey, hold: Hold, replay: &Replay) -> Self {
+        let (machine, tree) = (Arc::clone(&node.machine), Arc::clone(&node.tree));
         let origin = replay.state.origin().to_owned();
         let (size, root) = (replay.frontier.size(), replay.frontier.root());
         let (published, waiters) = (watch::Sender::default(), Vec::new());
-        Self { tree, key, hold, origin, size, root, published, signed: None, waiters, last: None, failing: None }
+        Self {
+            machine,
+            tree,
+            key,
+            hold,
+            origin,
+            size,
+            root,
+            published,
+            signed: None,
+            waiters,
+            last: None,
+            failing: None,
+        }
     }
 
     /// Publishes what there is, unless `held` covers it already.
@@ -107,7 +125,7 @@ impl Publisher {
                         "the checkpoint can't be put where it is held: {problem}"
                     )));
                 }
-                thread::sleep(RETRY);
+                self.machine.pause(RETRY);
             }
         }
         let receiver = self.published.subscribe();
@@ -118,38 +136,46 @@ impl Publisher {
     pub(super) fn run(mut self, inbox: &Receiver<Told>) -> Result<(), Stop> {
         while let Ok(told) = inbox.recv() {
             self.take(told);
-            let rest = self.last.map_or(Duration::ZERO, |last| INTERVAL_MIN.saturating_sub(last.elapsed()));
-            thread::sleep(rest);
+            let since = self.last.map_or(INTERVAL_MIN, |last| self.machine.steady().saturating_sub(last));
+            self.machine.pause(INTERVAL_MIN.saturating_sub(since));
             for told in inbox.try_iter() {
                 self.take(told);
             }
             let mut ending = false;
-            while self.published.borrow().size < self.size {
-                if self.publish()? {
-                    continue;
-                }
-                if self.is_hopeless() {
-                    self.answer_unpublished();
-                    if ending {
-                        tracing::warn!("the newest entries are recorded and not published: the next start does it");
-                        return Ok(());
-                    }
+            while !self.publish_all()? {
+                if ending && self.is_hopeless() {
+                    tracing::warn!("the newest entries are recorded and not published: the next start does it");
+                    return Ok(());
                 }
                 match inbox.recv_timeout(RETRY) {
                     Ok(told) => self.take(told),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => {
                         ending = true;
-                        thread::sleep(RETRY);
+                        self.machine.pause(RETRY);
                     }
                 }
             }
-            self.answer();
         }
         Ok(())
     }
 
-    fn take(&mut self, told: Told) {
+    /// Publishes all that is durable, and answers those who wait for it; false where the holder doesn't take it just now. Those
+    /// who have waited for too long are told so.
+    pub(super) fn publish_all(&mut self) -> Result<bool, Stop> {
+        while self.published.borrow().size < self.size {
+            if !self.publish()? {
+                if self.is_hopeless() {
+                    self.answer_unpublished();
+                }
+                return Ok(false);
+            }
+        }
+        self.answer();
+        Ok(true)
+    }
+
+    pub(super) fn take(&mut self, told: Told) {
         self.waiters.extend(match told {
             Told::Durable { size, root, waiters } => {
                 (self.size, self.root) = (size, root);
@@ -161,7 +187,7 @@ impl Publisher {
 
     /// Whether the holder has taken nothing for so long that those who wait are told.
     fn is_hopeless(&self) -> bool {
-        self.failing.as_ref().is_some_and(|(since, _)| since.elapsed() >= PATIENCE)
+        self.failing.as_ref().is_some_and(|(since, _)| self.machine.steady().saturating_sub(*since) >= PATIENCE)
     }
 
     /// Signs, has it held, and publishes it; false where the holder doesn't take it, or doesn't answer.
@@ -190,7 +216,7 @@ impl Publisher {
             let size = checkpoint.size;
             tracing::warn!("the checkpoint over {size} entries is not held yet, and is tried again: {problem}");
         }
-        let since = self.failing.take().map_or_else(now::monotonic, |(since, _)| since);
+        let since = self.failing.take().map_or_else(|| self.machine.steady(), |(since, _)| since);
         self.failing = Some((since, problem));
         self.signed = Some(Signed { checkpoint, may_be_held });
         Ok(false)
@@ -207,7 +233,7 @@ impl Publisher {
             tracing::info!("the checkpoint over {} entries is held", held.size);
         }
         self.published.send_replace(held);
-        (self.last, self.failing) = (Some(now::monotonic()), None);
+        (self.last, self.failing) = (Some(self.machine.steady()), None);
         true
     }
 

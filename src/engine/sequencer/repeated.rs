@@ -1,10 +1,7 @@
 //! Sheets that came again: a reader makes their receipts anew, for the writer has other things to do than to read what it
 //! wrote.
 
-use std::sync::{
-    Arc,
-    mpsc::{Receiver, Sender},
-};
+use std::sync::mpsc::{Receiver, Sender};
 
 use super::{
     Accepted, Source, Submission,
@@ -36,28 +33,36 @@ impl Waits for Repeated {
 }
 
 /// Answers them until the committer is gone. What waits is bounded by the sequencer's queue.
-pub(super) fn run(inbox: &Receiver<Repeated>, outbox: &Sender<Told>, projection: &Arc<Projection>) -> Result<(), Stop> {
+pub(super) fn run(inbox: &Receiver<Repeated>, outbox: &Sender<Told>, projection: &Projection) -> Result<(), Stop> {
     // Whoever sends something new goes first.
     pipeline::stand_back();
     let mut waiting = Sources::default();
     while waiting.fill(inbox) {
-        let mut group = Vec::new();
-        waiting.take(GROUP_COST_MAX, &mut group);
-        let (mut answers, mut waiters) = (Answers::default(), Vec::new());
-        for Repeated { index, submission } in group {
-            let receipt = projection.receipt(index)?;
-            let receipt = receipt.ok_or(Stop::Broken("an entry that is durable has no receipt"))?;
-            if submission.published {
-                waiters.push(Waiter { receipt, submission });
-            } else {
-                answers.add(submission, Ok(Accepted { receipt, publication: None }));
-            }
-        }
-        answers.deliver();
-        // Where the publisher has ended by itself, the committer finds so too.
-        if !waiters.is_empty() && outbox.send(Told::Waiters(waiters)).is_err() {
+        if !answer(&mut waiting, outbox, projection)? {
             break;
         }
     }
     Ok(())
+}
+
+/// Answers some of those that wait. False where the publisher has ended by itself, as the committer finds too.
+pub(super) fn answer(
+    waiting: &mut Sources<Repeated>,
+    outbox: &Sender<Told>,
+    projection: &Projection,
+) -> Result<bool, Stop> {
+    let mut group = Vec::new();
+    waiting.take(GROUP_COST_MAX, &mut group);
+    let (mut answers, mut waiters) = (Answers::default(), Vec::new());
+    for Repeated { index, submission } in group {
+        let receipt = projection.receipt(index)?;
+        let receipt = receipt.ok_or(Stop::Broken("an entry that is durable has no receipt"))?;
+        if submission.published {
+            waiters.push(Waiter { receipt, submission });
+        } else {
+            answers.add(submission, Ok(Accepted { receipt, publication: None }));
+        }
+    }
+    answers.deliver();
+    Ok(waiters.is_empty() || outbox.send(Told::Waiters(waiters)).is_ok())
 }

@@ -20,7 +20,6 @@ use crate::{
         past::{LogPast, NewestPast, PastError},
         projection::PutAwayFiles,
         replay::{Judged, NotRecorded, Replay, Shell, SignatureVerdict, TrialPast, resolve_facts},
-        saver::SNAPSHOT_ENTRIES,
     },
     format::wire::{self, Decoded},
     ledger::{Millis, SheetTrial, Version},
@@ -38,43 +37,60 @@ pub(super) struct Sequence {
     clock: Arc<Clock>,
     recent: Recent,
     snapshot_at: u64,
+    /// Entries between two snapshots.
+    snapshot_entries: u64,
 }
 
 impl Sequence {
-    pub(super) fn new(node: &Node, replay: Replay, clock: Arc<Clock>) -> Self {
-        let snapshot_at = node.projection.snapshot_size() + SNAPSHOT_ENTRIES;
+    pub(super) fn new(node: &Node, replay: Replay, clock: Arc<Clock>, snapshot_entries: u64) -> Self {
+        let snapshot_at = node.projection.snapshot_size() + snapshot_entries;
         let (log, put_away) = (Arc::clone(&node.log), Arc::clone(node.projection.put_away()));
-        Self { log, put_away, replay, clock, recent: BTreeMap::new(), snapshot_at }
+        Self { log, put_away, replay, clock, recent: BTreeMap::new(), snapshot_at, snapshot_entries }
     }
 
     /// Until all handles are gone and everything is handed on. The last batch carries a snapshot.
     pub(super) fn run(mut self, inbox: &Receiver<Vec<Verified>>, outbox: &Slot) -> Result<(), Stop> {
         let _putting = outbox.putting();
         while let Ok(group) = inbox.recv() {
-            let mut batch = Self::new_batch();
-            for job in group {
-                match job {
-                    Verified::Submit(submission, verdict) => self.sequence(submission, verdict, &mut batch)?,
-                    Verified::Try(sheets, reply, permit) => {
-                        let reflected_index = self.replay.state.size().saturating_sub(1);
-                        let results = self.try_sheets(sheets)?;
-                        batch.tried.push(Tried { results, reflected_index, reply, permit });
-                    }
-                }
-                if batch.is_full() && !self.hand_on(&mut batch, outbox) {
-                    return Ok(());
-                }
-            }
-            if !self.hand_on(&mut batch, outbox) {
+            if !self.judge_all(group, |batch| outbox.put(batch))? {
                 return Ok(());
             }
         }
+        // Where the committer has ended by itself, nobody saves it.
+        let _taken = outbox.put(self.last_batch());
+        Ok(())
+    }
+
+    /// Judges sheets one after another, and hands on what is to be committed at once, batch by batch. False where nobody commits
+    /// any more.
+    pub(super) fn judge_all(
+        &mut self,
+        group: Vec<Verified>,
+        mut hand_on: impl FnMut(Batch) -> bool,
+    ) -> Result<bool, Stop> {
+        let mut batch = Self::new_batch();
+        for job in group {
+            match job {
+                Verified::Submit(submission, verdict) => self.sequence(submission, verdict, &mut batch)?,
+                Verified::Try(sheets, reply, permit) => {
+                    let reflected_index = self.replay.state.size().saturating_sub(1);
+                    let results = self.try_sheets(sheets)?;
+                    batch.tried.push(Tried { results, reflected_index, reply, permit });
+                }
+            }
+            if batch.is_full() && !self.hand_on(&mut batch, &mut hand_on) {
+                return Ok(false);
+            }
+        }
+        Ok(self.hand_on(&mut batch, &mut hand_on))
+    }
+
+    /// What the ledger stands at when nothing more comes, to be saved.
+    pub(super) fn last_batch(&mut self) -> Batch {
         let mut last = Self::new_batch();
         last.snapshot = Some(Box::new(self.replay.still()));
         (last.root, last.version) = (self.replay.frontier.root(), self.replay.state.version().clone());
-        // Where the committer has ended by itself, nobody saves it.
-        let _taken = outbox.put(last);
-        Ok(())
+        last
     }
 
     fn new_batch() -> Batch {
@@ -92,20 +108,20 @@ impl Sequence {
     }
 
     /// Hands the batch on, if it holds anything. False where nobody commits any more.
-    fn hand_on(&mut self, batch: &mut Batch, outbox: &Slot) -> bool {
+    fn hand_on(&mut self, batch: &mut Batch, hand_on: &mut impl FnMut(Batch) -> bool) -> bool {
         let nothing = batch.passed.is_empty() && batch.repeated.is_empty();
         if nothing && batch.refused.is_empty() && batch.tried.is_empty() {
             return true;
         }
         (batch.root, batch.version) = (self.replay.frontier.root(), self.replay.state.version().clone());
         if self.replay.state.size() >= self.snapshot_at {
-            self.snapshot_at = self.replay.state.size() + SNAPSHOT_ENTRIES;
+            self.snapshot_at = self.replay.state.size() + self.snapshot_entries;
             batch.snapshot = Some(Box::new(self.replay.still()));
         }
         let durable = self.log.size();
         self.recent = self.recent.split_off(&durable);
         let next = Self::new_batch();
-        outbox.put(std::mem::replace(batch, next))
+        hand_on(std::mem::replace(batch, next))
     }
 
     fn sequence(

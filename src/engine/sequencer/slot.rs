@@ -10,6 +10,15 @@ struct Contents {
     closed: bool,
 }
 
+impl Contents {
+    fn add(&mut self, batch: Batch) {
+        match &mut self.batch {
+            Some(waiting) => waiting.append(batch),
+            none => *none = Some(batch),
+        }
+    }
+}
+
 /// Closes a slot when it is dropped, in whatever way its owner ends.
 pub(super) struct Closing<'a> {
     slot: &'a Slot,
@@ -49,12 +58,24 @@ impl Slot {
         if contents.closed {
             return false;
         }
-        match &mut contents.batch {
-            Some(waiting) => waiting.append(batch),
-            none => *none = Some(batch),
-        }
+        contents.add(batch);
         self.changed.notify_all();
         true
+    }
+
+    /// The same, for whoever can't wait: a batch that finds a full one comes back.
+    pub(super) fn offer(&self, batch: Batch) -> Result<(), Box<Batch>> {
+        let mut contents = self.contents();
+        if contents.batch.as_ref().is_some_and(Batch::is_full) {
+            return Err(Box::new(batch));
+        }
+        contents.add(batch);
+        Ok(())
+    }
+
+    /// Whether a batch waits.
+    pub(super) fn waits(&self) -> bool {
+        self.contents().batch.is_some()
     }
 
     /// Nobody puts anything more once what comes back is dropped.

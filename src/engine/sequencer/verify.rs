@@ -50,7 +50,8 @@ pub(super) fn run(
     Ok(())
 }
 
-fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Result<Vec<Verified>, Stop> {
+/// Looks at the signatures of a group.
+pub(super) fn verify(group: Vec<Job>, projection: &Projection, cores: usize) -> Result<Vec<Verified>, Stop> {
     let decoded: Vec<&Decoded> = group
         .iter()
         .flat_map(|job| match job {

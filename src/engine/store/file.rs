@@ -1,13 +1,13 @@
 //! Small files that are replaced whole: written beside, synced, renamed, the folder synced.
 
 use std::{
-    fs::{DirBuilder, File, Permissions},
-    io::{Error, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
-    path::{Path, PathBuf},
+    fs::File,
+    io::{Error, ErrorKind, Read, Write},
+    path::Path,
 };
 
 use super::StoreError;
+use crate::engine::machine::{FromTheStart, Machine, MachineFolder, MachinePath, OwnMachine, ToTheEnd};
 
 /// How the names of files begin that are not finished.
 const TEMPORARY_PREFIX: &str = ".timebank-";
@@ -37,10 +37,10 @@ pub fn atomic_write_with(
     beside: &Path,
     path: &Path,
     mode: u32,
-    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    let folder = File::open(folder_of(path))?;
-    replace(&folder, beside, (path, mode), write).map_err(NotReplaced::into_io)
+    let folder = OwnMachine.open_folder(folder_of(path))?;
+    replace((&OwnMachine, folder.as_ref()), beside, (path, mode), write).map_err(NotReplaced::into_io)
 }
 
 /// Why a file was not replaced.
@@ -53,7 +53,7 @@ pub(crate) enum NotReplaced {
 
 impl NotReplaced {
     /// The system's error, for those to whom both are the same.
-    fn into_io(self) -> std::io::Error {
+    pub(crate) fn into_io(self) -> std::io::Error {
         match self {
             Self::AsBefore(error) | Self::SyncFailed(error) => error,
         }
@@ -63,21 +63,22 @@ impl NotReplaced {
 /// Replaces a file in a folder that is open already: once the file has its name, no descriptor that may be lacking just then
 /// is needed to bring the name to the disk.
 pub(crate) fn replace(
-    folder: &File,
+    (machine, folder): (&dyn Machine, &dyn MachineFolder),
     beside: &Path,
     (path, mode): (&Path, u32),
-    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), NotReplaced> {
-    let file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(beside).map_err(unnamed);
-    let written = file.and_then(|mut file| {
-        file.as_file().set_permissions(Permissions::from_mode(mode))?;
-        write(file.as_file_mut())?;
-        Ok(file)
-    });
-    let file = written.map_err(NotReplaced::AsBefore)?;
-    file.as_file().sync_all().map_err(NotReplaced::SyncFailed)?;
-    file.persist(path).map_err(|error| NotReplaced::AsBefore(error.error))?;
-    folder.sync_all().map_err(NotReplaced::SyncFailed)
+    let made = machine.create_temporary(beside, TEMPORARY_PREFIX, mode).map_err(unnamed);
+    let (unfinished, file) = made.map_err(NotReplaced::AsBefore)?;
+    let written = write(&mut FromTheStart::new(file.as_ref())).map_err(NotReplaced::AsBefore);
+    let synced = written.and_then(|()| file.sync_all().map_err(NotReplaced::SyncFailed));
+    let named = synced.and_then(|()| machine.rename(&unfinished, path).map_err(NotReplaced::AsBefore));
+    if named.is_err() {
+        // What is left of it is removed by a later start.
+        let _left = machine.remove(&unfinished);
+    }
+    named?;
+    folder.sync().map_err(NotReplaced::SyncFailed)
 }
 
 /// Makes a folder, and those above it that aren't there, for their owner alone: it has who served when, and names of people.
@@ -85,7 +86,7 @@ pub(crate) fn replace(
 /// # Errors
 /// Those of the file system.
 pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    OwnMachine.make_folder(folder)
 }
 
 /// A file of text, whole: what holds something else is said to.
@@ -140,31 +141,31 @@ pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// Those of the file system; from syncing, it has the new name already.
 pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
-    rename_synced(from, to).map_err(NotReplaced::into_io)
+    rename_synced(&OwnMachine, from, to).map_err(NotReplaced::into_io)
 }
 
 /// The same, with failed syncs told apart.
-pub(crate) fn rename_synced(from: &Path, to: &Path) -> Result<(), NotReplaced> {
-    #[allow(clippy::disallowed_methods, reason = "the folders are synced here")]
-    std::fs::rename(from, to).map_err(NotReplaced::AsBefore)?;
+pub(crate) fn rename_synced(machine: &dyn Machine, from: &Path, to: &Path) -> Result<(), NotReplaced> {
+    machine.rename(from, to).map_err(NotReplaced::AsBefore)?;
+    let sync = |folder| machine.open_folder(folder).and_then(|folder| folder.sync()).map_err(NotReplaced::SyncFailed);
     let (left, entered) = (folder_of(from), folder_of(to));
-    sync_folder(entered).map_err(NotReplaced::SyncFailed)?;
-    if left == entered { Ok(()) } else { sync_folder(left).map_err(NotReplaced::SyncFailed) }
+    sync(entered)?;
+    if left == entered { Ok(()) } else { sync(left) }
 }
 
 /// The newest signed checkpoint in a file of its own: what the log has to reach at the next start.
 #[derive(Debug, Clone)]
-pub struct CheckpointFile(PathBuf);
+pub struct CheckpointFile(MachinePath);
 
 impl CheckpointFile {
     /// The file of a data folder.
     #[must_use]
-    pub fn new(path: PathBuf) -> Self {
-        Self(path)
+    pub fn new(path: impl Into<MachinePath>) -> Self {
+        Self(path.into())
     }
 
     /// Where it is.
-    pub(in crate::engine) fn path(&self) -> &Path {
+    pub(in crate::engine) const fn place(&self) -> &MachinePath {
         &self.0
     }
 
@@ -173,10 +174,13 @@ impl CheckpointFile {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn read(&self) -> Result<Option<String>, StoreError> {
-        match std::fs::read_to_string(&self.0) {
-            Ok(note) => Ok(Some(note)),
+        let MachinePath { machine, path } = &self.0;
+        let mut note = String::new();
+        let read = machine.open(path).and_then(|file| ToTheEnd::new(file)?.read_to_string(&mut note));
+        match read {
+            Ok(_length) => Ok(Some(note)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StoreError::Io { path: self.0.clone(), source }),
+            Err(source) => Err(StoreError::Io { path: path.clone(), source }),
         }
     }
 
@@ -185,17 +189,20 @@ impl CheckpointFile {
     /// # Errors
     /// [`StoreError::Io`]: the old one is untouched. [`StoreError::SyncFailed`].
     pub fn write(&self, note: &str) -> Result<(), StoreError> {
-        let io = |source| StoreError::Io { path: self.0.clone(), source };
-        let folder = File::open(folder_of(&self.0)).map_err(io)?;
-        self.write_in(&folder, note).map_err(|failed| match failed {
+        let MachinePath { machine, path } = &self.0;
+        let io = |source| StoreError::Io { path: path.clone(), source };
+        let folder = machine.open_folder(folder_of(path)).map_err(io)?;
+        self.write_in(folder.as_ref(), note).map_err(|failed| match failed {
             NotReplaced::AsBefore(error) => io(error),
             NotReplaced::SyncFailed(error) => StoreError::SyncFailed(error),
         })
     }
 
     /// Replaces the signed note, its folder being open.
-    pub(in crate::engine) fn write_in(&self, folder: &File, note: &str) -> Result<(), NotReplaced> {
-        replace(folder, folder_of(&self.0), (&self.0, 0o644), |file| file.write_all(note.as_bytes()))
+    pub(in crate::engine) fn write_in(&self, folder: &dyn MachineFolder, note: &str) -> Result<(), NotReplaced> {
+        let MachinePath { machine, path } = &self.0;
+        let write = |file: &mut dyn Write| file.write_all(note.as_bytes());
+        replace((machine.as_ref(), folder), folder_of(path), (path, 0o644), write)
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
 
 use rustix::io::Errno;
 
+use crate::engine::machine::Machine;
+
 /// Between two tries, at first; doubled each time.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Between two tries at most: that long after there is room it is noticed.
@@ -64,6 +66,7 @@ pub(crate) fn room_for_threads(count: usize) -> std::io::Result<()> {
 /// # Errors
 /// Any other failure.
 pub(crate) fn patiently<T, E: std::fmt::Display>(
+    machine: &dyn Machine,
     what: &str,
     cause: impl Fn(&E) -> Option<&Error>,
     mut attempt: impl FnMut() -> Result<T, E>,
@@ -84,7 +87,7 @@ pub(crate) fn patiently<T, E: std::fmt::Display>(
                 return done;
             }
         }
-        thread::sleep(pause);
+        machine.pause(pause);
         pause = PAUSE_MAX.min(pause * 2);
     }
 }
@@ -92,6 +95,7 @@ pub(crate) fn patiently<T, E: std::fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::machine::OwnMachine;
 
     #[test]
     fn a_machine_with_room_has_it_for_a_few_threads() {
@@ -103,6 +107,7 @@ mod tests {
         let check = |codes: &[i32], tries: usize, ended: Option<i32>| {
             let (mut left, mut made) = (codes.iter(), 0);
             let done = patiently(
+                &OwnMachine,
                 "a test",
                 |error: &Error| Some(error),
                 || {

@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
             ("checkpoint", "Restore it from a backup, or take the newest one that a witness or mirror has"),
             ("cosigned", "Delete it: witnesses are asked again"),
         ] {
-            let note = match CheckpointFile::new(self.folder.join(name)).read() {
+            let note = match CheckpointFile::new(&self.folder.join(name)).read() {
                 Ok(Some(note)) if !note.is_empty() => note,
                 Ok(_) if name == "checkpoint" && self.log.size() > 1 => {
                     let problem = "it is missing: nobody can tell whether acknowledged entries are";

@@ -26,7 +26,7 @@ impl Cosigned {
     /// can't be read just now may say more than the checkpoint does.
     pub(super) fn read(folder: &Path, node: &Node, created: &LedgerCreated) -> Result<Self, OpenError> {
         let path = folder.join("cosigned");
-        let file = CheckpointFile::new(path.clone());
+        let file = CheckpointFile::new(&path);
         let vkey = vkey(&created.origin, created.ledger_key)?;
         let invalid = |source| OpenError::CheckpointInvalid { path: path.clone(), source };
         let note = match file.read() {

@@ -1,7 +1,7 @@
 //! The longest history that was verified, whatever kind of source it was seen in, and how another one is held against it.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -113,7 +113,7 @@ impl KeptHistory {
             None
         };
         let path = folder.join("checkpoint");
-        let note = CheckpointFile::new(path.clone()).read().unwrap_or_else(|error| {
+        let note = CheckpointFile::new(&path).read().unwrap_or_else(|error| {
             left_out(&error);
             None
         });
@@ -261,7 +261,7 @@ impl KeptHistory {
                 .and_then(|()| Ok(atomic_write(&folder.join("pin"), genesis.to_text().as_bytes(), 0o600)?));
         let written = written.and_then(|()| {
             self.remember_pin(memory, &genesis, auditor.pin);
-            Ok(CheckpointFile::new(folder.join("checkpoint")).write(note)?)
+            Ok(CheckpointFile::new(&folder.join("checkpoint")).write(note)?)
         });
         if let Err(error) = written {
             let (folder, problem) = (folder.display(), with_causes(&error));
@@ -289,26 +289,26 @@ fn keep_tree(
     size: u64,
     (tree, auditor): (&mut TreeFile, &Auditor),
 ) -> Result<(), MemoryFileError> {
-    let mut copy = |from: u64, into: &mut BufWriter<&File>| {
+    let mut copy = |from: u64, mut into: BufWriter<&mut dyn Write>| {
         let mut next = from;
         while next < size {
             auditor.refuse_if_stopped().map_err(io::Error::other)?;
             let end = next.saturating_add(COPIED_ENTRIES).min(size);
-            tree.copy(next..end, into)?;
+            tree.copy(next..end, &mut into)?;
             next = end;
         }
         into.flush()
     };
     if before == 0 {
         let folder = path.parent().unwrap_or(Path::new("."));
-        atomic_write_with(folder, path, 0o600, |file| copy(0, &mut BufWriter::new(file)))?;
+        atomic_write_with(folder, path, 0o600, |file| copy(0, BufWriter::new(file)))?;
         return Ok(());
     }
     let mut file = OpenOptions::new().write(true).open(path)?;
     // What is beyond belongs to no checkpoint: an audit was cut off between the two.
     file.set_len(stored_hash_count(before) * 32)?;
     file.seek(SeekFrom::End(0))?;
-    copy(before, &mut BufWriter::new(&file))?;
+    copy(before, BufWriter::new(&mut file))?;
     Ok(file.sync_data()?)
 }
 

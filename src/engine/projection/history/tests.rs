@@ -5,7 +5,7 @@
     reason = "tests stop at the first surprise"
 )]
 
-use std::{os::unix::fs::FileExt, sync::atomic::Ordering};
+use std::{os::unix::fs::FileExt, path::Path, sync::atomic::Ordering};
 
 use super::{page::PAGE_ROWS_SCANNED_MAX, *};
 use crate::engine::projection::row_file::FixedRow;
@@ -49,7 +49,7 @@ fn minutes(page: &Page) -> Vec<i64> {
 
 /// A history of one account, a row an entry, its minutes the entry's index.
 fn one_account(folder: &Path, account: u32, rows: u64) -> History {
-    let history = History::open(folder).unwrap();
+    let history = History::open(&folder.into()).unwrap();
     let entries: Vec<_> = (0..rows).map(|index| entry(index, &[(account, index.cast_signed())])).collect();
     history.append(&entries).unwrap();
     history
@@ -94,7 +94,7 @@ fn rows_that_come_between_pages_disturb_none() {
 #[test]
 fn a_rare_kind_ends_a_page_early_and_the_next_one_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let history = History::open(folder.path()).unwrap();
+    let history = History::open(&folder.path().into()).unwrap();
     let scanned = u64::from(PAGE_ROWS_SCANNED_MAX);
     let rows = 2 * scanned + 500;
     // Minutes of 0 are of kind 1: the first row, the last one, and one in the middle.
@@ -240,7 +240,7 @@ fn a_link_that_leads_on_is_damage_and_no_endless_walk() {
 #[test]
 fn receipts_have_the_rows_of_their_entry() {
     let folder = tempfile::tempdir().unwrap();
-    let history = History::open(folder.path()).unwrap();
+    let history = History::open(&folder.path().into()).unwrap();
     let mut warned = entry(1, &[(4, 30), (0, -30)]);
     warned.warnings = vec![warning(0), warning(1)];
     history.append(&[entry(0, &[]), warned]).unwrap();
@@ -356,7 +356,7 @@ fn random_histories_agree_with_a_list() {
     let mut random = Random(seed);
     let folder = tempfile::tempdir().unwrap();
     let mut model = Model { accounts: vec![Vec::new(); ACCOUNTS as usize + 1], entries: 0 };
-    let mut history = History::open(folder.path()).unwrap();
+    let mut history = History::open(&folder.path().into()).unwrap();
     for _ in 0..4 {
         model.append(&mut random, &history, 2_000);
         let (saved, entries) = (history.heads(), model.entries);
@@ -366,7 +366,7 @@ fn random_histories_agree_with_a_list() {
         }
         // A restart at the snapshot; other entries follow than the first time.
         drop(history);
-        history = History::open(folder.path()).unwrap();
+        history = History::open(&folder.path().into()).unwrap();
         assert!(history.holds(&saved));
         history.restore(&saved).unwrap();
         assert_eq!(history.heads(), saved);
@@ -394,7 +394,7 @@ fn heads_are_restored_only_to_files_that_hold_as_much() {
 #[test]
 fn readers_beside_the_writer_see_whole_commits() {
     let folder = tempfile::tempdir().unwrap();
-    let history = History::open(folder.path()).unwrap();
+    let history = History::open(&folder.path().into()).unwrap();
     let commits = 300_u64;
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -1,8 +1,7 @@
 //! One run: a file of rows in the order of their names, and its filter beside it.
 
 use std::{
-    fs::File,
-    io::ErrorKind,
+    io::{ErrorKind, Read},
     ops::{Range, RangeInclusive},
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
@@ -13,6 +12,7 @@ use super::{
     filter::{Filter, Of},
 };
 use crate::engine::{
+    machine::{MachinePath, ToTheEnd},
     projection::row_file::{ProjectionError, RowFile, checksum},
     store::{rename_synced, unnamed},
 };
@@ -36,7 +36,7 @@ pub(super) struct Run<R: NamedRow> {
     of: Of,
     filter: Option<Filter>,
     /// Where its filter is kept, if it is.
-    filter_path: Option<PathBuf>,
+    filter_path: Option<MachinePath>,
     synced: AtomicBool,
 }
 
@@ -44,26 +44,24 @@ pub(super) struct Run<R: NamedRow> {
 #[derive(Debug)]
 pub(super) struct Place {
     /// None: in files that have no name.
-    pub(super) folder: Option<PathBuf>,
+    pub(super) folder: Option<MachinePath>,
     /// How their names begin.
     pub(super) name: &'static str,
 }
 
 impl Place {
-    fn path(&self, numbers: &Range<u64>, end: &str) -> Option<PathBuf> {
+    fn path(&self, numbers: &Range<u64>, end: &str) -> Option<MachinePath> {
         let name = format!("{}.{}-{}{end}", self.name, numbers.start, numbers.end);
-        self.folder.as_ref().map(|folder| folder.join(name))
+        self.folder.as_ref().map(|folder| folder.join(&name))
     }
 
     /// The numbers of the rows of those whose files are there.
     pub(super) fn found(&self) -> Result<Vec<Range<u64>>, ProjectionError> {
-        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
-        let io = |source| ProjectionError::Io { path: folder.clone(), source };
+        let Some(MachinePath { machine, path }) = &self.folder else { return Ok(Vec::new()) };
+        let files = machine.files(path).map_err(|source| ProjectionError::Io { path: path.clone(), source })?;
         let mut found = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(io)? {
-            let file = entry.map_err(io)?.file_name();
-            let numbers =
-                file.to_str().and_then(|file| file.strip_prefix(self.name)?.strip_prefix('.')?.split_once('-'));
+        for file in files {
+            let numbers = file.strip_prefix(self.name).and_then(|file| file.strip_prefix('.')?.split_once('-'));
             let numbers = numbers.and_then(|(first, end)| Some(first.parse().ok()?..end.parse().ok()?));
             found.extend(numbers.filter(|numbers| !numbers.is_empty()));
         }
@@ -72,16 +70,14 @@ impl Place {
 
     /// Removes the files of all runs but some, and what isn't finished.
     pub(super) fn remove_others(&self, kept: &[Range<u64>]) -> Result<(), ProjectionError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let io = |source| ProjectionError::Io { path: folder.clone(), source };
-        let kept: Vec<PathBuf> =
-            kept.iter().flat_map(|numbers| ["", FILTER].map(|end| self.path(numbers, end))).flatten().collect();
+        let Some(folder @ MachinePath { machine, path }) = &self.folder else { return Ok(()) };
+        let kept = kept.iter().flat_map(|numbers| ["", FILTER].map(|end| self.path(numbers, end))).flatten();
+        let kept: Vec<PathBuf> = kept.map(|kept| kept.path).collect();
         let begins = format!("{}.", self.name);
-        for entry in std::fs::read_dir(folder).map_err(io)? {
-            let entry = entry.map_err(io)?;
-            let path = entry.path();
-            if entry.file_name().to_string_lossy().starts_with(&begins) && !kept.contains(&path) {
-                std::fs::remove_file(&path).map_err(|source| ProjectionError::Io { path, source })?;
+        for file in machine.files(path).map_err(|source| ProjectionError::Io { path: path.clone(), source })? {
+            let MachinePath { path, .. } = folder.join(&file);
+            if file.starts_with(&begins) && !kept.contains(&path) {
+                machine.remove(&path).map_err(|source| ProjectionError::Io { path, source })?;
             }
         }
         Ok(())
@@ -89,8 +85,9 @@ impl Place {
 
     /// Removes the files of a run, if they are there.
     pub(super) fn remove(&self, numbers: &Range<u64>) -> Result<(), ProjectionError> {
-        for path in [FILTER, UNFINISHED, ""].iter().filter_map(|end| self.path(numbers, end)) {
-            match std::fs::remove_file(&path) {
+        let paths = [FILTER, UNFINISHED, ""].iter().filter_map(|end| self.path(numbers, end));
+        for MachinePath { machine, path } in paths {
+            match machine.remove(&path) {
                 Err(source) if source.kind() != ErrorKind::NotFound => {
                     return Err(ProjectionError::Io { path, source });
                 }
@@ -102,7 +99,7 @@ impl Place {
 
     fn file<R: NamedRow>(&self, numbers: &Range<u64>, end: &str) -> Result<RowFile<R>, ProjectionError> {
         match self.path(numbers, end) {
-            Some(path) => RowFile::open(&path),
+            Some(path) => RowFile::open(path),
             None => match tempfile::tempfile() {
                 Ok(file) => Ok(RowFile::temporary(file)),
                 Err(error) => Err(ProjectionError::Io { path: std::env::temp_dir(), source: unnamed(error) }),
@@ -114,8 +111,9 @@ impl Place {
     /// go.
     fn finish(&self, numbers: &Range<u64>) -> Result<(), ProjectionError> {
         let paths = self.path(numbers, UNFINISHED).zip(self.path(numbers, ""));
-        let Some((unfinished, path)) = paths else { return Ok(()) };
-        rename_synced(&unfinished, &path).map_err(|failed| ProjectionError::not_replaced(path, failed))
+        let Some((MachinePath { machine, path: unfinished }, MachinePath { path, .. })) = paths else { return Ok(()) };
+        let named = rename_synced(machine.as_ref(), &unfinished, &path);
+        named.map_err(|failed| ProjectionError::not_replaced(path, failed))
     }
 }
 
@@ -128,6 +126,12 @@ fn filter_of<R: NamedRow>(numbers: &Range<u64>, first: &R, last: &R) -> Of {
         of[at..at + 4].copy_from_slice(&checksum(row).to_le_bytes());
     }
     of
+}
+
+fn read_whole(MachinePath { machine, path }: &MachinePath) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ToTheEnd::new(machine.open(path)?)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read<R: NamedRow>(rows: &RowFile<R>, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
@@ -193,7 +197,7 @@ impl<R: NamedRow> Run<R> {
         let filter_path = place.path(&numbers, FILTER);
         // Without a sound one it is made again.
         let path = filter_path.as_ref().filter(|_| synced);
-        let filter = path.and_then(|path| Filter::from_bytes(&std::fs::read(path).ok()?, &of));
+        let filter = path.and_then(|path| Filter::from_bytes(&read_whole(path).ok()?, &of));
         let is_kept = filter.is_some();
         let mut run = Self { numbers, rows, names, of, filter, filter_path, synced: AtomicBool::new(is_kept) };
         if !is_kept {
@@ -217,9 +221,13 @@ impl<R: NamedRow> Run<R> {
         }
         self.filter = Filter::of(marks);
         match self.filter.as_ref().zip(self.filter_path.as_ref()) {
-            Some((filter, path)) => {
-                #[allow(clippy::disallowed_methods, reason = "half of one is told by its checksum, and made again")]
-                let kept = std::fs::write(path, filter.to_bytes(&self.of));
+            Some((filter, MachinePath { machine, path })) => {
+                let bytes = filter.to_bytes(&self.of);
+                // Half of one is told by its checksum, and made again.
+                let kept = machine.open_or_create(path).and_then(|file| {
+                    file.set_length(bytes.len() as u64)?;
+                    file.write_all_at(&bytes, 0)
+                });
                 kept.map_err(|source| ProjectionError::Io { path: path.clone(), source })
             }
             None => Ok(()),
@@ -268,9 +276,9 @@ impl<R: NamedRow> Run<R> {
             return Ok(());
         }
         self.rows.sync()?;
-        if let Some(path) = self.filter_path.as_ref().filter(|_| self.filter.is_some()) {
+        if let Some(MachinePath { machine, path }) = self.filter_path.as_ref().filter(|_| self.filter.is_some()) {
             let path = path.clone();
-            match File::open(&path).map(|file| file.sync_all()) {
+            match machine.open(&path).map(|file| file.sync_all()) {
                 Ok(Ok(())) => {}
                 Ok(Err(source)) => return Err(ProjectionError::SyncFailed { path, source }),
                 Err(source) => return Err(ProjectionError::Io { path, source }),

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+use std::path::Path;
+
 use super::*;
 use crate::engine::projection::rows::WarningRow;
 
@@ -55,7 +57,7 @@ fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn rows_are_found_by_name_while_runs_are_merged_and_opened_again() {
     let folder = tempfile::tempdir().unwrap();
-    let runs = Runs::open(folder.path(), "names").unwrap();
+    let runs = Runs::open(&folder.path().into(), "names").unwrap();
     check(&runs, 0);
     keep(&runs, 0..20);
     check(&runs, 20);
@@ -65,7 +67,7 @@ fn rows_are_found_by_name_while_runs_are_merged_and_opened_again() {
     assert_eq!((files(folder.path()).len(), files(folder.path())[0].as_str()), (1 + 12, "names.0-128"));
     runs.sync().unwrap();
     drop(runs);
-    let runs = Runs::open(folder.path(), "names").unwrap();
+    let runs = Runs::open(&folder.path().into(), "names").unwrap();
     check(&runs, 20);
     keep(&runs, 20..64);
     runs.merge(64 * BATCH).unwrap();
@@ -98,7 +100,7 @@ fn a_name_that_was_never_put_away_costs_next_to_no_read() {
 #[test]
 fn what_is_ahead_of_a_snapshot_is_cut_and_written_again() {
     let folder = tempfile::tempdir().unwrap();
-    let runs = Runs::open(folder.path(), "names").unwrap();
+    let runs = Runs::open(&folder.path().into(), "names").unwrap();
     keep(&runs, 0..10);
     runs.truncate(7 * BATCH).unwrap();
     check(&runs, 7);
@@ -111,7 +113,7 @@ fn what_is_ahead_of_a_snapshot_is_cut_and_written_again() {
     std::fs::write(folder.path().join("names.0-128.unfinished"), b"half").unwrap();
     let cut = std::fs::OpenOptions::new().write(true).open(folder.path().join("names.80-96")).unwrap();
     cut.set_len(15 * 16).unwrap();
-    let runs: Runs<WarningRow> = Runs::open(folder.path(), "names").unwrap();
+    let runs: Runs<WarningRow> = Runs::open(&folder.path().into(), "names").unwrap();
     check(&runs, 5);
     runs.truncate(5 * BATCH).unwrap();
     assert_eq!(files(folder.path()).len(), 5);
@@ -120,7 +122,7 @@ fn what_is_ahead_of_a_snapshot_is_cut_and_written_again() {
 #[test]
 fn parts_that_a_kill_left_beside_a_merged_run_are_not_read_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let runs = Runs::open(folder.path(), "names").unwrap();
+    let runs = Runs::open(&folder.path().into(), "names").unwrap();
     keep(&runs, 0..9);
     let parts: Vec<(String, Vec<u8>)> = files(folder.path())
         .into_iter()
@@ -130,7 +132,7 @@ fn parts_that_a_kill_left_beside_a_merged_run_are_not_read_twice() {
     for (name, bytes) in &parts {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
-    let runs: Runs<WarningRow> = Runs::open(folder.path(), "names").unwrap();
+    let runs: Runs<WarningRow> = Runs::open(&folder.path().into(), "names").unwrap();
     check(&runs, 9);
     runs.truncate(9 * BATCH).unwrap();
     assert_eq!(files(folder.path()), ["names.0-128", "names.128-144"]);
@@ -139,41 +141,41 @@ fn parts_that_a_kill_left_beside_a_merged_run_are_not_read_twice() {
 #[test]
 fn a_filter_that_is_damaged_or_gone_is_made_again_and_a_damaged_row_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let runs = Runs::open(folder.path(), "names").unwrap();
+    let runs = Runs::open(&folder.path().into(), "names").unwrap();
     keep(&runs, 0..3);
     drop(runs);
     let path = |name: &str| folder.path().join(name);
     let whole = std::fs::read(path("names.0-16.filter")).unwrap();
     for bytes in [&whole[..whole.len() - 1], b"", &[&whole[..], b"x"].concat()] {
         std::fs::write(path("names.0-16.filter"), bytes).unwrap();
-        check(&Runs::open(folder.path(), "names").unwrap(), 3);
+        check(&Runs::open(&folder.path().into(), "names").unwrap(), 3);
         assert_eq!(std::fs::read(path("names.0-16.filter")).unwrap(), whole);
     }
     // Nor is another run's believed.
     for (from, to) in [("names.16-32.filter", "names.0-16.filter"), ("names.32-48.filter", "names.16-32.filter")] {
         std::fs::copy(path(from), path(to)).unwrap();
-        check(&Runs::open(folder.path(), "names").unwrap(), 3);
+        check(&Runs::open(&folder.path().into(), "names").unwrap(), 3);
     }
     std::fs::remove_file(path("names.16-32.filter")).unwrap();
-    check(&Runs::open(folder.path(), "names").unwrap(), 3);
+    check(&Runs::open(&folder.path().into(), "names").unwrap(), 3);
     let mut rows = std::fs::read(path("names.0-16")).unwrap();
     rows[8 * 16 + 12] = 9;
     std::fs::write(path("names.0-16"), rows).unwrap();
-    let runs: Runs<WarningRow> = Runs::open(folder.path(), "names").unwrap();
+    let runs: Runs<WarningRow> = Runs::open(&folder.path().into(), "names").unwrap();
     assert!(matches!(runs.find(&8), Err(ProjectionError::Corrupt { row: 8, .. })));
     assert_eq!(runs.find(&1_000).unwrap().len(), 1);
     drop(runs);
     // Nobody's name is denied for damage: without a filter to be made of sound rows, or at an end, the run isn't whole.
     std::fs::remove_file(path("names.0-16.filter")).unwrap();
-    assert!(!Runs::<WarningRow>::open(folder.path(), "names").unwrap().holds(BATCH));
+    assert!(!Runs::<WarningRow>::open(&folder.path().into(), "names").unwrap().holds(BATCH));
     // Nor is what is out of order, once that is seen.
     let mut rows = std::fs::read(path("names.16-32")).unwrap();
     rows.rotate_left(5 * 16);
     std::fs::write(path("names.0-16"), &rows).unwrap();
-    assert!(!Runs::<WarningRow>::open(folder.path(), "names").unwrap().holds(BATCH));
+    assert!(!Runs::<WarningRow>::open(&folder.path().into(), "names").unwrap().holds(BATCH));
     let mut rows = std::fs::read(path("names.16-32")).unwrap();
     rows[12] = 9;
     std::fs::write(path("names.0-16"), &rows).unwrap();
     std::fs::copy(path("names.16-32.filter"), path("names.0-16.filter")).unwrap();
-    assert!(!Runs::<WarningRow>::open(folder.path(), "names").unwrap().holds(BATCH));
+    assert!(!Runs::<WarningRow>::open(&folder.path().into(), "names").unwrap().holds(BATCH));
 }

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,7 @@ use super::{super::tests::submission, *};
 use crate::{
     engine::{
         checkpoint_holder::{CheckpointHolder, HolderFault, MemoryHolder},
+        log::MemoryLog,
         store::{CheckpointFile, StoreError},
     },
     merkle::Frontier,
@@ -60,7 +62,11 @@ fn note(history: &Frontier) -> Published {
 
 fn publisher(tree: &Arc<Tree>, history: &Frontier, holder: &Arc<dyn CheckpointHolder>) -> Publisher {
     let replay = Replay { frontier: history.clone(), ..Replay::new(ORIGIN) };
-    Publisher::new(Arc::clone(tree), key(), Hold::start(Arc::clone(holder)).unwrap(), &replay)
+    let hold = Hold::start(Arc::clone(holder)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut node, _) = Node::open(Arc::new(MemoryLog::default()), folder.path(), ORIGIN).unwrap();
+    node.tree = Arc::clone(tree);
+    Publisher::new(&node, key(), hold, &replay)
 }
 
 /// Every checkpoint that anybody was shown, by its size.
@@ -165,7 +171,7 @@ impl CheckpointHolder for InTurn {
 fn of_two_writers_on_one_file_exactly_one_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    let files = [CheckpointFile::new(path.clone()), CheckpointFile::new(path)];
+    let files = [CheckpointFile::new(&path), CheckpointFile::new(&path)];
     let holder: Arc<dyn CheckpointHolder> = Arc::new(InTurn(files, 0.into()));
     races(&holder, |_| {}, RACES_OVER_A_FILE, 0x7ac3_0002);
 }
