@@ -32,6 +32,14 @@ pub trait CheckpointHolder: Send + Sync {
     /// It can't be read.
     fn read(&self) -> Result<Option<String>, StoreError>;
 
+    /// The same at a start, and durably: one that was killed may have put it there and not have brought it to the disk.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; [`StoreError::SyncFailed`].
+    fn read_at_start(&self) -> Result<Option<String>, StoreError> {
+        self.read()
+    }
+
     /// Puts `new` in the place of `old`, and in that of nothing else.
     ///
     /// # Errors
@@ -47,6 +55,13 @@ impl std::fmt::Debug for dyn CheckpointHolder {
 
 impl CheckpointHolder for CheckpointFile {
     fn read(&self) -> Result<Option<String>, StoreError> {
+        Self::read(self)
+    }
+
+    fn read_at_start(&self) -> Result<Option<String>, StoreError> {
+        let MachinePath { machine, path } = self.place();
+        let io = |source| StoreError::Io { path: path.clone(), source };
+        machine.open_folder(folder_of(path)).map_err(io)?.sync().map_err(StoreError::SyncFailed)?;
         Self::read(self)
     }
 
@@ -66,10 +81,15 @@ impl CheckpointHolder for CheckpointFile {
             Err(error) => return Ok(Replaced::NotApplied(error)),
         };
         if held.as_deref() != old {
+            // A try before that nobody knew the outcome of came through: it counts once a power cut leaves it there.
+            if held.as_deref() == Some(new) {
+                lock.sync().map_err(StoreError::SyncFailed)?;
+            }
             return Ok(Replaced::Held(held));
         }
         match self.write_in(lock.as_ref(), new) {
             Ok(()) => Ok(Replaced::Done),
+            Err(NotReplaced::Unknown(error)) => Ok(Replaced::Unknown(io(error))),
             // No room for it, or no descriptor, say. What was held was not touched yet.
             Err(NotReplaced::AsBefore(error)) => Ok(Replaced::NotApplied(io(error))),
             Err(NotReplaced::SyncFailed(error)) => Err(StoreError::SyncFailed(error)),

@@ -386,7 +386,7 @@ pub(super) fn check_checkpoint(
         let path = path.with_file_name("ledger.key");
         return Err(KeyFileError::OtherKey { path }.into());
     }
-    let Some(note) = holder.read()? else {
+    let Some(note) = holder.read_at_start()? else {
         // Nothing is served before the first checkpoint is out: only a first start that was cut off has none.
         let size = node.log.size();
         return if size <= 1 { Ok(None) } else { Err(OpenError::CheckpointMissing { path: path.to_owned(), size }) };

@@ -68,7 +68,7 @@ impl ProjectionError {
     /// Why a file of the projections did not get its name.
     pub(super) fn not_replaced(path: PathBuf, failed: NotReplaced) -> Self {
         match failed {
-            NotReplaced::AsBefore(source) => Self::Io { path, source },
+            NotReplaced::AsBefore(source) | NotReplaced::Unknown(source) => Self::Io { path, source },
             NotReplaced::SyncFailed(source) => Self::SyncFailed { path, source },
         }
     }

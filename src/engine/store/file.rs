@@ -47,6 +47,8 @@ pub fn atomic_write_with(
 pub(crate) enum NotReplaced {
     /// The old one is untouched, and the same may be tried again.
     AsBefore(std::io::Error),
+    /// The new one may have its name, not to be found after a power cut: some file systems say no to what they did.
+    Unknown(std::io::Error),
     /// A sync failed: nobody knows what is on the disk.
     SyncFailed(std::io::Error),
 }
@@ -55,7 +57,7 @@ impl NotReplaced {
     /// The system's error, for those to whom both are the same.
     pub(crate) fn into_io(self) -> std::io::Error {
         match self {
-            Self::AsBefore(error) | Self::SyncFailed(error) => error,
+            Self::AsBefore(error) | Self::Unknown(error) | Self::SyncFailed(error) => error,
         }
     }
 }
@@ -72,7 +74,7 @@ pub(crate) fn replace(
     let (unfinished, file) = made.map_err(NotReplaced::AsBefore)?;
     let written = write(&mut FromTheStart::new(file.as_ref())).map_err(NotReplaced::AsBefore);
     let synced = written.and_then(|()| file.sync_all().map_err(NotReplaced::SyncFailed));
-    let named = synced.and_then(|()| machine.rename(&unfinished, path).map_err(NotReplaced::AsBefore));
+    let named = synced.and_then(|()| machine.rename(&unfinished, path).map_err(NotReplaced::Unknown));
     if named.is_err() {
         // What is left of it is removed by a later start.
         let _left = machine.remove(&unfinished);
@@ -146,7 +148,7 @@ pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// The same, with failed syncs told apart.
 pub(crate) fn rename_synced(machine: &dyn Machine, from: &Path, to: &Path) -> Result<(), NotReplaced> {
-    machine.rename(from, to).map_err(NotReplaced::AsBefore)?;
+    machine.rename(from, to).map_err(NotReplaced::Unknown)?;
     let sync = |folder| machine.open_folder(folder).and_then(|folder| folder.sync()).map_err(NotReplaced::SyncFailed);
     let (left, entered) = (folder_of(from), folder_of(to));
     sync(entered)?;
@@ -193,7 +195,7 @@ impl CheckpointFile {
         let io = |source| StoreError::Io { path: path.clone(), source };
         let folder = machine.open_folder(folder_of(path)).map_err(io)?;
         self.write_in(folder.as_ref(), note).map_err(|failed| match failed {
-            NotReplaced::AsBefore(error) => io(error),
+            NotReplaced::AsBefore(error) | NotReplaced::Unknown(error) => io(error),
             NotReplaced::SyncFailed(error) => StoreError::SyncFailed(error),
         })
     }
