@@ -33,6 +33,7 @@ mod region;
 mod restore;
 mod serve;
 mod service;
+mod simulate;
 mod source;
 mod station;
 mod status;
@@ -112,6 +113,7 @@ enum Command {
     Witness(witness::Arguments),
     Demo(demo::Arguments),
     Bench(bench::Arguments),
+    Simulate(simulate::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
     Man(man::Arguments),
@@ -198,6 +200,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Witness(arguments) => witness::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     }

@@ -7,6 +7,7 @@ pub mod demo;
 mod fsck;
 mod open;
 mod restore;
+pub mod simulation;
 
 pub use self::{
     build::PlaceError,
