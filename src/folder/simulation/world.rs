@@ -208,9 +208,8 @@ impl World {
         let taken = running.steps.take(step);
         (self.told)(format!("{step:?}: {taken:?}"));
         let late = self.arrived > running.arrived;
-        self.follow()?;
-        // What was said before the end counts.
-        self.hear()?;
+        // What was said and shown before the end counts.
+        self.check()?;
         if self.machine.with_weather(|weather| weather.ended.is_some()) {
             self.end(&format!("ended in {step:?}"));
             return Ok(());
@@ -219,7 +218,23 @@ impl World {
         if self.is_calm || !is_excused(&stop, late) {
             return Err(format!("the writer ends at {step:?}: {stop}"));
         }
+        self.go_on_without(step)?;
         self.end(&format!("the writer ends at {step:?}"));
+        Ok(())
+    }
+
+    /// A thread has ended: until the process has, the others may go on.
+    fn go_on_without(&mut self, ended: Step) -> Result<(), String> {
+        for _ in 0..self.random.u8(0..4) {
+            let Some(running) = &mut self.running else { return Ok(()) };
+            let mut ready = running.steps.ready();
+            ready.retain(|step| *step != ended);
+            if let Some(step) = self.random.choice(&ready) {
+                let taken = running.steps.take(*step);
+                (self.told)(format!("still {step:?}: {taken:?}"));
+                self.check()?;
+            }
+        }
         Ok(())
     }
 
