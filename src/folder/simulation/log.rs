@@ -70,10 +70,10 @@ impl Log for SimulatedLog {
             Strike::Before(error) | Strike::After(error) | Strike::Torn(error) => error,
         };
         let (ended, full, chance) = self.machine.with_weather(|weather| {
-            (weather.ended.is_some(), weather.is_full, [2, 2, 3].map(|number| weather.one_in(number)))
+            (weather.ended.is_some(), weather.is_full, [2, 2, 3, 4].map(|number| weather.one_in(number)))
         });
-        let [is_there, knows_nobody, comes_later] = chance;
-        if full && !ended {
+        let [is_there, knows_nobody, comes_later, is_refused] = chance;
+        if (full || is_refused) && !ended {
             return Ok(Appended::NotApplied(StoreError::BackendIo(error)));
         }
         if !ended && knows_nobody && comes_later {
