@@ -122,6 +122,7 @@ fn report(first: u64, seeds: u64, happened: &BTreeMap<String, u64>, as_json: boo
     tell(as_json, &value, || {
         let header = [Text::new("times", "次数"), Text::new("what happened", "发生了什么")];
         let table = table(&header, &[0], happened.iter().map(|(what, times)| vec![times.to_string(), what.clone()]));
-        format!("{table}\n{seeds} seeds from {first} on: nothing acknowledged was lost, doubled or changed")
+        let which = if seeds == 1 { format!("seed {first}") } else { format!("{seeds} seeds from {first} on") };
+        format!("{table}\n{which}: nothing acknowledged was lost, doubled or changed")
     });
 }

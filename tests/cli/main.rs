@@ -11,6 +11,7 @@ mod names;
 mod offline;
 mod outcomes;
 mod sheets;
+mod simulate;
 mod starts;
 #[path = "../support/mod.rs"]
 mod support;
