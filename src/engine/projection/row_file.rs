@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -131,6 +131,8 @@ pub struct RowFile<R> {
     file: Arc<dyn MachineFile>,
     path: PathBuf,
     length: AtomicU64,
+    /// A sync failed: what it was for may be gone, and no later one would say so.
+    sync_failed: AtomicBool,
     /// Reads so far: what tests bound.
     #[cfg(test)]
     pub(super) reads: AtomicU64,
@@ -183,6 +185,7 @@ impl<R: FixedRow> RowFile<R> {
             file,
             path: path.to_owned(),
             length: length.into(),
+            sync_failed: AtomicBool::new(false),
             #[cfg(test)]
             reads: AtomicU64::default(),
             row: PhantomData,
@@ -304,12 +307,19 @@ impl<R: FixedRow> RowFile<R> {
         Ok(())
     }
 
-    /// Brings the rows to the disk.
+    /// Brings the rows to the disk. Once it failed it always does: whoever else syncs them before the process has ended would
+    /// count on rows that are lost.
     ///
     /// # Errors
     /// [`ProjectionError::SyncFailed`].
     pub fn sync(&self) -> Result<(), ProjectionError> {
-        let failed = |source| ProjectionError::SyncFailed { path: self.path.clone(), source };
+        let failed = |source| {
+            self.sync_failed.store(true, Ordering::Release);
+            ProjectionError::SyncFailed { path: self.path.clone(), source }
+        };
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(failed(std::io::Error::other("an earlier sync failed")));
+        }
         self.file.sync_data().map_err(failed)
     }
 }
