@@ -55,6 +55,9 @@ use crate::{
 /// Bits of a mode that let others than the owner in.
 pub(super) const OTHERS: u32 = 0o077;
 
+/// What signs the genesis.
+const OPERATOR_KEY: &str = "operator.key";
+
 /// How long a genesis may take from signing to the disk.
 const GENESIS_VALIDITY_MS: i64 = 3_600_000;
 
@@ -431,12 +434,9 @@ fn check_shown(node: &Node, shown: Vec<Shown>) -> Result<(), OpenError> {
 /// Makes the keys and the genesis. A start that was interrupted goes on with the keys that are there.
 fn create(options: &OpenOptions, log: &dyn Log) -> Result<Creation, OpenError> {
     let folder = &options.folder;
-    let path = folder.join("operator.key");
-    let origin = match (KeyFile::read(&path), &options.origin) {
-        (_, Some(origin)) => origin.clone(),
-        (Ok(file), None) => file.origin,
-        (Err(KeyFileError::Io { source, .. }), None) if source.kind() == ErrorKind::NotFound => random_origin(),
-        (Err(error), None) => return Err(error.into()),
+    let origin = match &options.origin {
+        Some(origin) => origin.clone(),
+        None => origin_begun(folder)?.unwrap_or_else(random_origin),
     };
     if !wire::is_origin(&origin) {
         return Err(OpenError::OriginInvalid { origin });
@@ -446,7 +446,7 @@ fn create(options: &OpenOptions, log: &dyn Log) -> Result<Creation, OpenError> {
         let (wanted, found) = (origin.clone(), file.origin);
         if found == wanted { Ok(file.key) } else { Err(OpenError::OtherOrigin { wanted, found }) }
     };
-    let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key("operator.key")?);
+    let (ledger_key, service_key, operator_key) = (key("ledger.key")?, key("service.key")?, key(OPERATOR_KEY)?);
     let now = Millis(now::wall().as_millisecond());
     let policy = options.policy.clone().unwrap_or_default();
     let numbers = GenesisNumbers { issuance_account: signature::random(), nonce: signature::random() };
@@ -483,7 +483,19 @@ fn create(options: &OpenOptions, log: &dyn Log) -> Result<Creation, OpenError> {
     let pin_file = folder.join("ledger.pin");
     crate::engine::store::atomic_write(&pin_file, pin.to_text().as_bytes(), 0o644)
         .map_err(|source| OpenError::Io { path: pin_file.clone(), source })?;
-    Ok(Creation { operator_key: path, pin_file, pin })
+    Ok(Creation { operator_key: folder.join(OPERATOR_KEY), pin_file, pin })
+}
+
+/// The origin that a start which was interrupted gave the first keys it made.
+fn origin_begun(folder: &Path) -> Result<Option<String>, KeyFileError> {
+    for name in [OPERATOR_KEY, "ledger.key", "service.key"] {
+        match KeyFile::read(&folder.join(name)) {
+            Ok(file) => return Ok(Some(file.origin)),
+            Err(KeyFileError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 fn random_origin() -> String {

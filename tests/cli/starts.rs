@@ -86,6 +86,21 @@ fn a_policy_with_a_field_that_nobody_knows_is_refused_by_its_name() {
     server.wait().unwrap();
 }
 
+#[test]
+fn a_first_start_that_was_cut_off_after_any_of_its_keys_is_gone_on_with() {
+    for made in [&["ledger.key"][..], &["ledger.key", "service.key"], &["service.key"], &["operator.key"]] {
+        let folder = tempfile::tempdir().unwrap();
+        for name in made {
+            KeyFile::generate(ORIGIN).create(&folder.path().join(name)).unwrap();
+        }
+        let (mut server, _url) = start(&mut serve_command(folder.path()));
+        server.kill().unwrap();
+        server.wait().unwrap();
+        let origin = KeyFile::read(&folder.path().join("operator.key")).unwrap().origin;
+        assert_eq!(origin, ORIGIN, "after {made:?}");
+    }
+}
+
 /// A data folder whose only entry was recorded so many days ago.
 fn old_ledger(folder: &Path, days: i64) {
     for (name, seed) in [("ledger.key", 99), ("operator.key", 1), ("service.key", 2)] {
