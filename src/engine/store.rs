@@ -10,7 +10,7 @@ pub use self::file::{
 pub(crate) use self::{
     file::{NotReplaced, folder_of, private_folder, read_text, rename_synced, replace, unnamed},
     shortage::{is_short, patiently, room_for_descriptors, room_for_threads},
-    synced::{SyncedDb, VALUE_BYTES_MAX, backend, snapshots_set_aside},
+    synced::{SyncedDb, VALUE_BYTES_MAX, backend, set_aside},
 };
 
 /// Why the store failed.

@@ -24,7 +24,7 @@ use crate::{
         progress::Progress,
         projection::{empty, is_a_mount},
         replay::Replay,
-        store::{StoreError, atomic_write, rename, snapshots_set_aside},
+        store::{StoreError, atomic_write, rename, set_aside},
     },
     merkle::leaf_hash,
     trust::audit::Pin,
@@ -280,7 +280,7 @@ fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<Arc<dyn Log
         findings.add(Part::Log, "log/db", &format!("it is missing, and a ledger's {left} is there"), BACKUP);
         return Ok(None);
     }
-    let aside_before = snapshots_set_aside(&path);
+    let aside_before = set_aside(&path);
     let opened = match engine_log::open(&path) {
         Ok(log) => Some(log),
         Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
@@ -290,9 +290,10 @@ fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<Arc<dyn Log
             None
         }
     };
-    for name in snapshots_set_aside(&path).difference(&aside_before) {
-        let problem = "the snapshot that the store opens faster with was damaged, and is set aside under this name: the store \
-                       was opened from its log alone, as a start would do. A disk may be failing";
+    for name in set_aside(&path).difference(&aside_before) {
+        let problem = "what the store opens faster with, or its settings, which are always the same, was damaged, and is set \
+                       aside under this name: the store was opened from its log alone, as a start would do. A disk may be \
+                       failing, or the power went out as the store was made";
         findings.push(Problem {
             part: Part::Log,
             place: format!("log/{name}"),

@@ -15,7 +15,7 @@ use sled::{Batch, Db, Mode};
 
 use super::{
     StoreError,
-    file::{numbered, private_folder, rename, sync_folder},
+    file::{folder_of, numbered, private_folder, rename},
     shortage::room_for_threads,
 };
 use crate::engine::now;
@@ -49,22 +49,16 @@ impl SyncedDb {
     /// Opens or creates it.
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io { path: folder.to_owned(), source };
-        let created = !folder.join("db").exists();
         private_folder(folder).map_err(io)?;
         remove_half_written_snapshots(folder).map_err(io)?;
+        set_settings_aside(folder).map_err(io)?;
         room_for_threads(SLED_THREADS).map_err(io)?;
         let db = open_sled(folder)?;
         let path = folder.join("db");
         let file = File::open(&path).map_err(io)?;
-        if created {
-            db.flush().map_err(backend)?;
-            for entry in std::fs::read_dir(folder).map_err(io)? {
-                let path = entry.map_err(io)?.path();
-                File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::SyncFailed)?;
-            }
-            sync_folder(folder).map_err(StoreError::SyncFailed)?;
-            folder.parent().map_or(Ok(()), sync_folder).map_err(StoreError::SyncFailed)?;
-        }
+        // Of an old one too: who made it, or wrote to it last, may have been killed before the sync, and what is in it is shown.
+        db.flush().map_err(backend)?;
+        sync_whole(folder)?;
         let synced = Self { db, file, path, blobs: folder.join("blobs"), commits: 0.into() };
         synced.check_blobs()?;
         Ok(synced)
@@ -98,6 +92,16 @@ impl SyncedDb {
         let empty = std::fs::read_dir(&self.blobs).map_or(true, |mut files| files.next().is_none());
         if empty { Ok(()) } else { Err(StoreError::BlobsNotEmpty { path: self.blobs.clone() }) }
     }
+}
+
+/// Brings a store to the disk: its files, their names, and its own. Snapshots sled syncs itself, and could do without.
+fn sync_whole(folder: &Path) -> Result<(), StoreError> {
+    let files = [SETTINGS, "blobs", "db"].map(|name| folder.join(name));
+    for path in files.iter().map(PathBuf::as_path).chain([folder, folder_of(folder)]) {
+        let file = File::open(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
+        file.sync_all().map_err(StoreError::SyncFailed)?;
+    }
+    Ok(())
 }
 
 fn not_flushed(error: sled::Error) -> StoreError {
@@ -172,11 +176,15 @@ fn is_locked(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("lock"))
 }
 
-/// How the names of snapshots begin that were set aside.
+/// How the names of files begin that were set aside.
 const ASIDE_PREFIX: &str = "damaged-";
+/// sled's settings: what it was made with, which never changes here, and the CRC-32 of that.
+const SETTINGS: &str = "conf";
+/// Bytes up to which sled itself takes its settings for none, and writes them.
+const NO_SETTINGS_BYTES: usize = 8;
 
-/// The names of the snapshots in a store's folder that were set aside as damaged.
-pub(crate) fn snapshots_set_aside(folder: &Path) -> BTreeSet<String> {
+/// The names of the files in a store's folder that were set aside as damaged.
+pub(crate) fn set_aside(folder: &Path) -> BTreeSet<String> {
     let files = std::fs::read_dir(folder).into_iter().flatten();
     let names = files.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()));
     names.filter(|name| name.starts_with(ASIDE_PREFIX)).collect()
@@ -194,4 +202,42 @@ fn set_snapshots_aside(folder: &Path) -> std::io::Result<bool> {
         }
     }
     Ok(any)
+}
+
+/// sled writes its settings without a sync, and opens no store whose settings a power cut left in part.
+fn set_settings_aside(folder: &Path) -> std::io::Result<()> {
+    let path = folder.join(SETTINGS);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let is_whole = |(settings, sum): (&[u8], &[u8; 4])| crc32fast::hash(settings).to_le_bytes() == *sum;
+    if bytes.len() <= NO_SETTINGS_BYTES || bytes.split_last_chunk().is_some_and(is_whole) {
+        return Ok(());
+    }
+    tracing::warn!("the settings of the log's store were damaged and are set aside; they are always the same");
+    rename(&path, &folder.join(format!("{ASIDE_PREFIX}{SETTINGS}")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+
+    #[test]
+    fn a_store_whose_settings_were_cut_off_anywhere_or_are_zeros_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(SyncedDb::open(folder.path()).unwrap());
+        let path = folder.path().join(SETTINGS);
+        let whole = std::fs::read(&path).unwrap();
+        let cut_off = (0..whole.len()).step_by(9).chain([whole.len() - 1]).map(|end| whole[..end].to_vec());
+        for left in cut_off.chain([vec![0; whole.len()]]) {
+            std::fs::write(&path, &left).unwrap();
+            drop(SyncedDb::open(folder.path()).unwrap());
+            assert_eq!(std::fs::read(&path).unwrap(), whole, "after {left:?}");
+        }
+        assert!(set_aside(folder.path()).contains("damaged-conf"));
+    }
 }
