@@ -14,6 +14,7 @@ pub mod progress;
 pub mod projection;
 pub mod replay;
 mod saver;
+pub mod scrub;
 pub(crate) mod seldom;
 pub mod sequencer;
 pub mod store;

@@ -2,7 +2,7 @@
 //!
 //! Row n is the n-th hash that became complete, see [`Frontier`]: at most 64 bytes an entry.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use crate::{
     engine::{
@@ -106,6 +106,14 @@ impl Tree {
     /// [`ProjectionError::Io`]; also where there is none.
     pub fn hash(&self, number: u64) -> Result<Hash, ProjectionError> {
         self.0.read(number)
+    }
+
+    /// The hashes that these entries made complete, in storage order, in one read.
+    ///
+    /// # Errors
+    /// As [`Self::hash`].
+    pub(crate) fn hashes_of(&self, entries: Range<u64>) -> Result<Vec<Hash>, ProjectionError> {
+        self.0.read_range(stored_hash_count(entries.start)..stored_hash_count(entries.end))
     }
 
     /// A hash by its place, as proofs ask for it.
