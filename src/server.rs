@@ -52,7 +52,7 @@ pub use self::{
 };
 use crate::{
     access::{Lane, ReadError, Reads, ReadsParts},
-    engine::sequencer::Sequencer,
+    engine::{scrub::Scrubbing, sequencer::Sequencer},
     folder::Ledger,
     format::proto,
     trust::witnesses::Rounds,
@@ -89,10 +89,12 @@ pub async fn run(
         let (tree, published) = (Arc::clone(&node.tree), sequencer.published());
         tokio::spawn(Rounds::new(witnesses, tree, published, cosigned.file, cosigned_sender).run())
     });
+    let (scrubbing, scrubbed) = Scrubbing::start(node.clone(), sequencer.published())?;
     let reads = Reads::new(ReadsParts {
         node: node.clone(),
         published: sequencer.published(),
         cosigned: cosigned_receiver,
+        scrubbed,
         stopping: stopping.clone(),
         identity,
     });
@@ -128,7 +130,11 @@ pub async fn run(
     sequencer.close();
     drop(sequencer);
     // Every handle is gone now or goes with its last answer; the threads end after what they have.
-    let _joined = tokio::task::spawn_blocking(move || threads.join()).await;
+    let ended = move || {
+        scrubbing.end();
+        threads.join();
+    };
+    let _joined = tokio::task::spawn_blocking(ended).await;
     result
 }
 

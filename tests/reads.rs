@@ -20,6 +20,7 @@ use timebank::{
         clock::{Clock, TimeSource},
         log::{MemoryLog, StoredEntry},
         node::Node,
+        scrub::Scrubbed,
         sequencer::{self, Sequencer, SequencerParts, Threads},
     },
     format::proto::{self, event::Kind},
@@ -88,7 +89,8 @@ impl Written {
         let identity =
             Identity { ledger_vkey: String::new(), genesis_leaf_hash: [0; 32], predecessor: None, cursor_key };
         let (published, cosigned) = (sequencer.published(), watch::channel(String::new()).1);
-        let reads = Reads::new(ReadsParts { node, published, cosigned, stopping, identity });
+        let scrubbed = watch::channel(Scrubbed::default()).1;
+        let reads = Reads::new(ReadsParts { node, published, cosigned, scrubbed, stopping, identity });
         for entry in ledger.entries.clone() {
             let StoredEntry { header, signatures, events, .. } = entry;
             sequencer.submit(proto::Sheet { header, events, signatures }, true).await.unwrap();

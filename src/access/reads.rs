@@ -15,7 +15,7 @@ use super::{
     reader::{Permission, Reader},
 };
 use crate::{
-    engine::{node::Node, sequencer::Published},
+    engine::{node::Node, scrub::Scrubbed, sequencer::Published},
     ledger::{AccountId, AccountNumber, Version},
 };
 
@@ -30,6 +30,8 @@ pub struct ReadsParts {
     pub published: watch::Receiver<Published>,
     /// The newest one that enough witnesses have cosigned; empty where there is none.
     pub cosigned: watch::Receiver<String>,
+    /// How far the log was read again.
+    pub scrubbed: watch::Receiver<Scrubbed>,
     /// Whether the service goes down: then nobody waits any longer.
     pub stopping: watch::Receiver<bool>,
     /// What the ledger is known by.
@@ -47,6 +49,7 @@ pub struct Reads {
     pub(super) size: watch::Receiver<u64>,
     pub(super) published: watch::Receiver<Published>,
     pub(super) cosigned: watch::Receiver<String>,
+    pub(super) scrubbed: watch::Receiver<Scrubbed>,
     stopping: watch::Receiver<bool>,
     pub(super) identity: Arc<Identity>,
     pub(super) lanes: Lanes,
@@ -62,10 +65,10 @@ impl Reads {
     /// Reads of a ledger. One for all who read it, as the limits are its own.
     #[must_use]
     pub fn new(parts: ReadsParts) -> Self {
-        let ReadsParts { node, published, cosigned, stopping, identity } = parts;
+        let ReadsParts { node, published, cosigned, scrubbed, stopping, identity } = parts;
         let (identity, lanes) = (Arc::new(identity), Lanes::default());
         let size = node.projection.durable();
-        Self { node, size, published, cosigned, stopping, identity, lanes }
+        Self { node, size, published, cosigned, scrubbed, stopping, identity, lanes }
     }
 
     /// The same for all who wait in one runtime, and what tells them of each commit: a future to be spawned there, which ends

@@ -6,6 +6,7 @@ use super::{
     reads::Reads,
 };
 use crate::{
+    engine::scrub::Scrubbed,
     ledger::{AccountId, AccountNumber, Millis, Policy, Predecessor},
     merkle::Hash,
 };
@@ -41,6 +42,8 @@ pub struct Status {
     pub checkpoint_size: u64,
     /// The ledger that this one carries on.
     pub predecessor: Option<Predecessor>,
+    /// How far the log was read again while it is served, and what was found.
+    pub scrubbed: Scrubbed,
 }
 
 /// The newest checkpoint.
@@ -77,6 +80,7 @@ impl Reads {
             policy: shown.policy().clone(),
             checkpoint_size,
             predecessor: self.identity.predecessor.clone(),
+            scrubbed: self.scrubbed.borrow().clone(),
         })
     }
 

@@ -21,7 +21,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// Run a ledger.
 ///
 /// The first start creates the data folder, three keys and the ledger's genesis, and prints what an auditor pins. Every
-/// other start checks the log against its own rules and its signed checkpoint before it answers anybody.
+/// other start replays what the snapshot doesn't have, and holds the log against its signed checkpoint, before it answers
+/// anybody. Older entries are read again, slowly, while it serves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

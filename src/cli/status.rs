@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut client = arguments.client.connect().await?;
     let status = client::status(&mut client).await?;
+    // The proto's empty values: no whole pass yet, nothing found.
+    let whole = Some(status.scrubbed_at_ms).filter(|ms| *ms != 0);
+    let problem = Some(status.scrub_problem.as_str()).filter(|problem| !problem.is_empty());
     let value = json!({
         "origin": status.origin,
         "size": status.size,
@@ -40,15 +43,22 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             "size": old.size,
             "root": hex::encode(&old.root),
         })),
+        "scrubbed_to": status.scrubbed_to,
+        "scrubbed_at": whole.map(time),
+        "scrub_problem": problem,
     });
     let carried_on = status.predecessor.as_ref().map_or_else(String::new, |old| {
         format!("\ncarries on     {}, after {} entries with root {}", old.origin, old.size, hex::encode(&old.root))
     });
+    let scrubbed = whole
+        .map_or_else(|| "not yet since the service started".to_owned(), |ms| format!("last at {}", zone::local(ms)));
+    let damaged = problem.map_or_else(String::new, |problem| format!("\ndamaged        {problem}"));
     emit(arguments.client.json, &value, || {
         format!(
             "origin         {}\nentries        {} (newest recorded at {}; {} under a signed checkpoint)\n\
              root           {}\naccounts       {}\nopen holds     {}\npostings       {}\n\
-             balance sum    {}\nledger key     {}\ngenesis leaf   {}\nissuance       {}{carried_on}",
+             balance sum    {}\nledger key     {}\ngenesis leaf   {}\nissuance       {}\n\
+             scrubbed       {} of {} entries in this pass; the whole log {scrubbed}{damaged}{carried_on}",
             status.origin,
             status.size,
             zone::local(status.recorded_at_ms),
@@ -61,6 +71,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             status.ledger_vkey,
             hex::encode(&status.genesis_leaf_hash),
             hex::encode(&status.issuance_account),
+            status.scrubbed_to,
+            status.size,
         )
     })
 }

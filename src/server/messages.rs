@@ -97,6 +97,9 @@ pub(super) fn status_message(status: access::Status) -> proto::GetStatusResponse
         policy: Some(wire::policy_message(&status.policy)),
         checkpoint_size: status.checkpoint_size,
         predecessor: status.predecessor.as_ref().map(wire::predecessor_message),
+        scrubbed_to: status.scrubbed.size,
+        scrubbed_at_ms: status.scrubbed.passed_at.map_or(0, |Millis(ms)| ms),
+        scrub_problem: status.scrubbed.problem.map_or_else(String::new, |problem| problem.with_remedy()),
     }
 }
 

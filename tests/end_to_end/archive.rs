@@ -105,7 +105,7 @@ async fn an_archive_restores_a_ledger_that_exports_the_very_same_archive_and_goe
     let first = export(&ledger, &folder, "first");
     let again = export(&ledger, &folder, "again");
     assert_eq!(fs::read(&first).unwrap(), fs::read(&again).unwrap());
-    let before = ledger.status().await;
+    let (before, lasting) = (ledger.status().await, ledger.lasting_status().await);
     stop(&mut ledger);
 
     let offline = folder.path().join("offline");
@@ -126,7 +126,8 @@ async fn an_archive_restores_a_ledger_that_exports_the_very_same_archive_and_goe
     done(&["fsck", "--data", text(&restored)]);
 
     (ledger.server, ledger.client, ledger.url) = serve(&restored).await;
-    assert_eq!(ledger.status().await, before);
+    assert_eq!(ledger.lasting_status().await, lasting);
+    assert_eq!(ledger.status().await.checkpoint_size, before.checkpoint_size);
     record(&mut ledger, 5).await;
     assert_eq!(ledger.status().await.size, 8);
 }

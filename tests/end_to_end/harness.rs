@@ -148,6 +148,11 @@ impl Ledger {
         self.client.get_status(proto::GetStatusRequest {}).await.unwrap().into_inner()
     }
 
+    /// The status without what goes on by itself: what was recorded is published a moment later, and read again.
+    pub(crate) async fn lasting_status(&mut self) -> proto::GetStatusResponse {
+        proto::GetStatusResponse { checkpoint_size: 0, scrubbed_to: 0, scrubbed_at_ms: 0, ..self.status().await }
+    }
+
     pub(crate) async fn restart(&mut self) {
         // It may be dead already.
         let _dead = self.server.kill();

@@ -1,11 +1,15 @@
 //! What the scrub finds of a log that is served, and that it passes one that is sound.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+mod served;
 mod store;
 mod world;
 
 #[path = "../support/mod.rs"]
 mod support;
+
+#[path = "../support/server.rs"]
+mod server;
 
 use std::fs;
 

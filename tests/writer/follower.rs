@@ -22,6 +22,7 @@ use timebank::{
         log::{Appended, Commit, Log, MemoryLog, StoredEntry},
         node::Node,
         progress::Unwatched,
+        scrub::Scrubbed,
         sequencer::Published,
     },
     format::{checkpoint::Checkpoint, proto},
@@ -97,7 +98,8 @@ fn reads(node: &Node, published: watch::Receiver<Published>) -> Reads {
         cursor_key: [7; 32],
     };
     let (cosigned, stopping) = (watch::channel(String::new()).1, watch::channel(false).1);
-    Reads::new(ReadsParts { node: node.clone(), published, cosigned, stopping, identity })
+    let scrubbed = watch::channel(Scrubbed::default()).1;
+    Reads::new(ReadsParts { node: node.clone(), published, cosigned, scrubbed, stopping, identity })
 }
 
 /// Waits until a node shows so many entries, while nobody adds more.

@@ -924,6 +924,17 @@ pub struct GetStatusResponse {
     /// The ledger that this one carries on, as its genesis names it.
     #[prost(message, optional, tag = "14")]
     pub predecessor: ::core::option::Option<Predecessor>,
+    /// Entries that the scrub has read in its current pass: it reads the log again while it is served, from entry 0 on, and holds
+    /// it against the tree and the roots. As many as `size`, or nearly, where a pass has ended.
+    #[prost(uint64, tag = "15")]
+    pub scrubbed_to: u64,
+    /// When a pass last had read the whole log, by the machine's clock, in ms. 0 where none has since the service started.
+    #[prost(int64, tag = "16")]
+    pub scrubbed_at_ms: i64,
+    /// The first thing that was not as it was recorded since the service started: an English sentence that names the entry, and
+    /// one that says what to do. Empty where nothing was found.
+    #[prost(string, tag = "17")]
+    pub scrub_problem: ::prost::alloc::string::String,
 }
 /// Nothing to say.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
