@@ -92,18 +92,28 @@ pub(super) fn start(
     for number in 0..cores {
         let (connections, accepted) = mpsc::channel(CONNECTIONS_WAITING_MAX);
         let (service, health) = (service.clone(), health.clone());
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(BLOCKING_THREADS_MAX)
-            .thread_keep_alive(BLOCKING_THREAD_WAIT)
-            .on_thread_start(pipeline::stand_back)
-            .build()?;
+        let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
         let run = move || {
-            // Behind a pointer, as in `cli::main`.
-            let serving: Pin<Box<dyn Future<Output = ()>>> = Box::pin(serve(service, health, accepted));
-            runtime.block_on(serving);
+            // Made where it ends: one may not be dropped by a task, as it would be where this thread can't be started.
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(BLOCKING_THREADS_MAX)
+                .thread_keep_alive(BLOCKING_THREAD_WAIT)
+                .on_thread_start(pipeline::stand_back)
+                .build();
+            let (runtime, made) = match runtime {
+                Ok(runtime) => (Some(runtime), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            let is_waited_for = ready.send(made).is_ok();
+            if let Some(runtime) = runtime.filter(|_| is_waited_for) {
+                // Behind a pointer, as in `cli::main`.
+                let serving: Pin<Box<dyn Future<Output = ()>>> = Box::pin(serve(service, health, accepted));
+                runtime.block_on(serving);
+            }
         };
         workers.threads.push(std::thread::Builder::new().name(format!("serve-{number}")).spawn(run)?);
+        is_ready.recv().map_err(std::io::Error::other)??;
         workers.connections.push(connections);
     }
     Ok(workers)
