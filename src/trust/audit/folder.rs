@@ -68,12 +68,13 @@ impl FolderLog<'_> {
     }
 
     /// A hash that the folder keeps of the tree under its checkpoint, all of which was synced before that was signed. Nothing
-    /// where it keeps none: a start that was cut off leaves fewer, and the next one makes them again.
+    /// where it keeps none: a start that was cut off leaves fewer, or zeros where a power cut took what it was writing again, and
+    /// the next one makes them again.
     fn kept(&self, number: u64) -> Option<Hash> {
         let signed = Checkpoint::unverified(self.note.as_bytes())?.size;
         let tree = self.tree.as_ref()?;
         let kept = stored_hash_count(signed.min(tree.size()));
-        if number < kept { tree.hash(number).ok() } else { None }
+        if number < kept { tree.hash(number).ok().filter(|hash| *hash != Hash::default()) } else { None }
     }
 
     /// The state that the folder's log continues, or one at the beginning.
