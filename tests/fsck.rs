@@ -1,11 +1,12 @@
 //! What `timebank fsck` finds in a data folder that is damaged in every part, and what it makes again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
-#[path = "support/mod.rs"]
-mod support;
-
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/store.rs"]
+mod store;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::{
     collections::BTreeMap,
@@ -89,7 +90,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Every key of the log with its value.
 fn log(folder: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
-    let db = support::opened_store(folder.join("log"));
+    let db = store::opened_store(folder.join("log"));
     db.iter().map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())).unwrap()).collect()
 }
 
@@ -102,7 +103,7 @@ fn flip(path: &Path, at: usize) {
 
 /// Changes the value of a key of the log's store.
 fn change(folder: &Path, prefix: u8, nth: usize, change: impl FnOnce(&mut Vec<u8>)) {
-    let db = support::opened_store(folder.join("log"));
+    let db = store::opened_store(folder.join("log"));
     let (key, value) = db.scan_prefix([prefix]).nth(nth).unwrap().unwrap();
     let mut value = value.to_vec();
     change(&mut value);
@@ -132,7 +133,7 @@ const DAMAGES: [(Damage, &str, &str); 32] = [
     (|folder| change(folder, b'c', 1, |root| root[0] ^= 4), "log", "the root after 2 entries"),
     (
         |folder| {
-            let db = support::opened_store(folder.join("log"));
+            let db = store::opened_store(folder.join("log"));
             db.insert(b"b\0\0\0\0\0\0\0\x99\0\0", b"stray").unwrap();
             db.flush().unwrap();
         },
@@ -142,7 +143,7 @@ const DAMAGES: [(Damage, &str, &str); 32] = [
     (
         |folder| {
             // The newest commit gone: the log is shorter than what was signed.
-            let db = support::opened_store(folder.join("log"));
+            let db = store::opened_store(folder.join("log"));
             let (key, _) = db.scan_prefix([b'c']).next_back().unwrap().unwrap();
             db.remove(key).unwrap();
             db.flush().unwrap();
@@ -218,7 +219,7 @@ const DAMAGES: [(Damage, &str, &str); 32] = [
     (
         |folder| {
             let inner = fs::read_dir(folder.join("directory")).unwrap().next().unwrap().unwrap().path();
-            let db = support::opened_store(inner);
+            let db = store::opened_store(inner);
             let (key, value) = db.scan_prefix([b'r']).next().unwrap().unwrap();
             let mut value = value.to_vec();
             // The link's first number is the index of its entry.

@@ -171,7 +171,7 @@ async fn a_data_folder_is_audited_on_from_what_was_verified_before() {
 
     // A byte of an entry, and a hash of the tree, from before what is remembered.
     let entry = |damaged: &Path| {
-        let db = crate::support::opened_store(damaged.join("log"));
+        let db = crate::store::opened_store(damaged.join("log"));
         let (key, value) = db.scan_prefix(b"b").nth(2).unwrap().unwrap();
         let mut value = value.to_vec();
         value[60] ^= 4;

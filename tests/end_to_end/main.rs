@@ -17,6 +17,8 @@ mod proof;
 mod retries;
 mod shortage;
 mod sources;
+#[path = "../support/store.rs"]
+mod store;
 #[path = "../support/mod.rs"]
 mod support;
 

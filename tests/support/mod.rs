@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use timebank::{
     engine::{
         clock::ClockImplausible,
-        replay::{Judged, NotRecorded, Past, Replay, Shell, TrialPast, resolve_facts},
+        replay::{Judged, NotRecorded, Past, Replay, Shell, SignatureVerdict, TrialPast, resolve_facts},
     },
     format::{
         proto::{self, event::Kind},
@@ -27,22 +27,6 @@ use timebank::{
         ServedTime, Sheet, SheetId, SheetOutcome, SheetTrial,
     },
 };
-
-/// A log's store, as soon as its lock is free: sled's threads let go of it a moment after it was closed, and a process that
-/// another test is starting holds what it inherited until it runs its program.
-pub fn opened_store(folder: impl AsRef<std::path::Path>) -> sled::Db {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
-        match sled::open(&folder) {
-            Err(sled::Error::Io(error))
-                if error.to_string().contains("lock") && std::time::Instant::now() < deadline =>
-            {
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-            opened => return opened.unwrap(),
-        }
-    }
-}
 
 pub const ORIGIN: &str = "timebank.example/test";
 /// 2026-03-01T00:00:00Z, when the ledgers of tests begin.
@@ -359,18 +343,28 @@ impl Ledger {
     pub fn submit(&mut self, sheet: &proto::Sheet) -> Result<SheetOutcome, Refusal> {
         let decoded = wire::decode(sheet)?;
         let verdict = self.replay.verdict(&decoded);
-        self.past.now = self.now;
-        let outcome = match self.replay.accept(&decoded, verdict, &mut self.past, |_| ()) {
-            Ok(Judged::Passed(recorded_at, outcome)) => {
-                self.entries.push(stored(self.entries.len() as u64, recorded_at.0, sheet));
-                outcome
-            }
+        match self.judge(sheet, decoded, verdict) {
+            Ok(Judged::Passed(_, outcome)) => Ok(outcome),
             Ok(Judged::Repeated(index)) => panic!("the sheet of entry {index} again"),
-            Err(NotRecorded::Refused(refusal)) => return Err(refusal),
+            Err(NotRecorded::Refused(refusal)) => Err(refusal),
             Err(NotRecorded::Clock(implausible)) => panic!("{implausible}"),
-        };
-        self.past.sheets.push(decoded);
-        Ok(outcome)
+        }
+    }
+
+    /// The same, given a verdict on the signatures.
+    pub fn judge(
+        &mut self,
+        sheet: &proto::Sheet,
+        decoded: Decoded,
+        verdict: SignatureVerdict,
+    ) -> Result<Judged, NotRecorded<std::convert::Infallible>> {
+        self.past.now = self.now;
+        let judged = self.replay.accept(&decoded, verdict, &mut self.past, |_| ())?;
+        if let Judged::Passed(recorded_at, _) = judged {
+            self.entries.push(stored(self.entries.len() as u64, recorded_at.0, sheet));
+            self.past.sheets.push(decoded);
+        }
+        Ok(judged)
     }
 
     /// What the rules need for a sheet and the state doesn't hold.
