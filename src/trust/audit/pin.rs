@@ -51,12 +51,18 @@ impl Pin {
     /// The file can't be read, or is none.
     pub fn read(path: &Path) -> Result<Self, PinError> {
         let text = read_text(path).map_err(|source| PinError::Io { path: path.to_owned(), source })?;
-        let malformed = |problem: String| PinError::Malformed { path: path.to_owned(), problem };
-        let file: PinFile = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-        let ledger_key = file.ledger_key.parse().map_err(|error| malformed(format!("ledger_key: {error}")))?;
+        Self::parse(&text).map_err(|problem| PinError::Malformed { path: path.to_owned(), problem })
+    }
+
+    /// Reads the text of a pin.
+    ///
+    /// # Errors
+    /// What is wrong with it, as [`PinError::Malformed`] has it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let file: PinFile = toml::from_str(text).map_err(|error| error.to_string())?;
+        let ledger_key = file.ledger_key.parse().map_err(|error| format!("ledger_key: {error}"))?;
         let hash = hex::decode(&file.genesis_leaf_hash).ok().and_then(|hash| hash.try_into().ok());
-        let genesis_leaf_hash =
-            hash.ok_or_else(|| malformed("genesis_leaf_hash: expected 64 hex digits".to_owned()))?;
+        let genesis_leaf_hash = hash.ok_or("genesis_leaf_hash: expected 64 hex digits")?;
         Ok(Self { ledger_key, genesis_leaf_hash })
     }
 
@@ -83,5 +89,37 @@ impl Pin {
         }
         let (pinned, found) = (self.genesis_leaf_hash, found.genesis_leaf_hash);
         (pinned != found).then(|| ("genesis leaf hash", hex::encode(pinned), hex::encode(found)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+    use crate::format::signature::PrivateKey;
+
+    fn pin() -> Pin {
+        let ledger_key = VerifierKey::new("timebank.example", PrivateKey::from_seed([1; 32]).public_key()).unwrap();
+        Pin { ledger_key, genesis_leaf_hash: [7; 32] }
+    }
+
+    fn check(text: &str, expected: &str) {
+        let problem = Pin::parse(text).unwrap_err();
+        assert!(problem.contains(expected), "{problem}");
+    }
+
+    #[test]
+    fn a_pin_reads_back_as_it_was_written() {
+        assert_eq!(Pin::parse(&pin().to_text()), Ok(pin()));
+    }
+
+    #[test]
+    fn a_text_that_lacks_something_or_has_more_is_no_pin() {
+        let text = pin().to_text();
+        check("", "missing field `ledger_key`");
+        check(&text.replace("= \"0707", "= \"07"), "genesis_leaf_hash: expected 64 hex digits");
+        check(&text.replace("= \"timebank", "= \"another"), "ledger_key: the key hash");
+        check(&(text + "more = 1\n"), "unknown field `more`");
     }
 }
