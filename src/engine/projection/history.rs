@@ -421,10 +421,15 @@ impl History {
         };
         let postings = entry.first_posting..postings_end;
         let warnings = entry.first_warning..warnings_end;
-        if postings.start > postings.end || warnings.start > warnings.end {
+        let fits = |range: &Range<u64>, all: u64| range.start <= range.end && range.end <= all;
+        if !fits(&postings, all_postings) || !fits(&warnings, all_warnings) {
             return Err(self.entries.corrupt(index));
         }
-        let numbered = postings.clone().zip(self.postings.read_range(postings)?).collect();
+        let numbered: Vec<_> = postings.clone().zip(self.postings.read_range(postings)?).collect();
+        let is_of_it = |row: &PostingRow| row.index == index && row.recorded_at_ms == entry.recorded_at_ms;
+        if !numbered.iter().all(|(_, row)| is_of_it(row)) {
+            return Err(self.entries.corrupt(index));
+        }
         Ok(Some((entry, entry.events, numbered, self.warnings.read_range(warnings)?)))
     }
 }

@@ -10,6 +10,9 @@ use std::{os::unix::fs::FileExt, path::Path, sync::atomic::Ordering};
 use super::{page::PAGE_ROWS_SCANNED_MAX, *};
 use crate::engine::projection::row_file::FixedRow;
 
+/// Bytes of a row of `entries`.
+const ENTRY_BYTES: u64 = 32;
+
 /// Entries come in pairs of the same time.
 fn time(index: u64) -> i64 {
     1_000 + 10 * (index / 2).cast_signed()
@@ -418,4 +421,23 @@ fn readers_beside_the_writer_see_whole_commits() {
             });
         }
     });
+}
+
+#[test]
+fn a_flipped_bit_in_where_an_entrys_rows_are_or_when_it_was_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = one_account(folder.path(), 0, 8);
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(folder.path().join("entries")).unwrap();
+    let row = ENTRY_BYTES * 4;
+    for bit in 0..ENTRY_BYTES * 8 {
+        let (at, mask) = (row + bit / 8, 1 << (bit % 8));
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ mask], at).unwrap();
+        let found = [3, 4].map(|index| history.receipt_rows(index));
+        // Of the number of events the log says more, and what is not used says nothing.
+        let is_found = found.iter().any(|rows| matches!(rows, Err(ProjectionError::Corrupt { row: 3 | 4, .. })));
+        assert_eq!(is_found, bit < 3 * 64, "bit {bit}: {found:?}");
+        file.write_all_at(&byte, at).unwrap();
+    }
 }
