@@ -3,6 +3,7 @@
 mod file;
 mod shortage;
 mod synced;
+mod waker;
 
 pub use self::file::{
     CheckpointFile, atomic_write, atomic_write_from, atomic_write_with, remove_temporary, rename, sync_folder,

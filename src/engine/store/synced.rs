@@ -17,6 +17,7 @@ use super::{
     StoreError,
     file::{folder_of, numbered, private_folder, rename},
     shortage::room_for_threads,
+    waker::Waker,
 };
 use crate::engine::now;
 
@@ -39,6 +40,7 @@ const BLOBS_CHECK_COMMITS: u64 = 1_000;
 #[derive(Debug)]
 pub(crate) struct SyncedDb {
     pub(crate) db: Db,
+    waker: Waker,
     file: File,
     path: PathBuf,
     blobs: PathBuf,
@@ -59,7 +61,8 @@ impl SyncedDb {
         // Of an old one too: who made it, or wrote to it last, may have been killed before the sync, and what is in it is shown.
         db.flush().map_err(backend)?;
         sync_whole(folder)?;
-        let synced = Self { db, file, path, blobs: folder.join("blobs"), commits: 0.into() };
+        let waker = Waker::start(db.clone()).map_err(io)?;
+        let synced = Self { db, waker, file, path, blobs: folder.join("blobs"), commits: 0.into() };
         synced.check_blobs()?;
         Ok(synced)
     }
@@ -68,7 +71,7 @@ impl SyncedDb {
     pub(crate) fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.db.apply_batch(batch).map_err(backend)?;
         // Both, in this order: flush hands sled's buffers to the kernel, sync_data takes them to the disk.
-        self.db.flush().map_err(not_flushed)?;
+        self.waker.during(|| self.db.flush()).map_err(not_flushed)?;
         self.file.sync_data().map_err(StoreError::SyncFailed)?;
         self.check_place()?;
         if self.commits.fetch_add(1, Ordering::Relaxed).is_multiple_of(BLOBS_CHECK_COMMITS) {
