@@ -5,6 +5,9 @@ mod served;
 mod store;
 mod world;
 
+#[path = "../support/store.rs"]
+mod opened;
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{server, support};
+use crate::{opened, server};
 
 /// Waits until the status of a server is so.
 fn status(ledger: &server::Ledger, done: impl Fn(&Value) -> bool) -> Value {
@@ -44,7 +44,7 @@ fn a_server_shows_how_far_it_has_read_its_log_again_and_finds_what_a_start_does_
     assert!(!shown.contains("damaged"), "{shown}");
 
     let folder = ended(ledger);
-    let db = support::opened_store(folder.path().join("log"));
+    let db = opened::opened_store(folder.path().join("log"));
     let (key, value) = db.scan_prefix(b"b").nth(4).unwrap().unwrap();
     let mut value = value.to_vec();
     value[60] ^= 4;

@@ -89,7 +89,7 @@ mod tests {
             scope.spawn(move || {
                 watch(&ended, flushes, || {
                     woken.fetch_add(1, Ordering::Relaxed);
-                })
+                });
             });
             for _ in 0..8 {
                 // Each is another one.
