@@ -32,7 +32,7 @@ const RETRY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1 } el
 /// How long those who wait for publication go on waiting where it fails, and how long a start and an end try: an engine that
 /// loses its leader has another one by then. Beyond it they hear that their sheet is recorded and not published. In a build for tests,
 /// which have holders that never answer, both are short.
-const PATIENCE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 10_000 });
+const PATIENCE: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 10_000 });
 
 /// A checkpoint that is out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
