@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Bytes of entries that are read a second at most: 22 GB a day, which is what a city of 100,000 people who each give or take an
-/// hour twice a week leaves in five years, in sheets of one (400 bytes). One hundredth of what a slow disk reads, and of what
-/// one core decodes and hashes (25 MB a second and more).
+/// hour twice a week leaves in seven years, in sheets of one (some 300 bytes). One hundredth of what a slow disk reads, and less
+/// than that of what one core decodes, hashes and compares (more than 50 MB a second).
 const BYTES_A_SECOND: u32 = 256 * 1_024;
 /// How many times as long as a step took it rests after it: so it takes no more than a hundredth of a core and of a disk, however
 /// slow and busy they are.
