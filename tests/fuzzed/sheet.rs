@@ -8,7 +8,7 @@ use std::{slice, sync::OnceLock};
 use bytes::Bytes;
 use prost::{
     Message,
-    encoding::{decode_varint, encode_varint},
+    encoding::{decode_varint, encode_varint, encoded_len_varint},
 };
 use timebank::{
     engine::replay::{Judged, NotRecorded, SignatureVerdict},
@@ -88,13 +88,14 @@ fn stretched(message: &[u8], place: usize) -> Option<Vec<u8>> {
     (left > place).then_some(message)
 }
 
-/// What can be read as a message is taken for one. `left`: varints before the one that is stretched.
+/// What can be read as a message, without anything that is longer than it need be already, is taken for one. `left`: varints
+/// before the one that is stretched.
 fn encoded_anew(mut rest: &[u8], left: &mut usize) -> Option<Vec<u8>> {
     let mut message = Vec::new();
     while !rest.is_empty() {
-        let tag = decode_varint(&mut rest).ok()?;
+        let tag = shortest(&mut rest)?;
         put(tag, left, &mut message);
-        let value = decode_varint(&mut rest).ok()?;
+        let value = shortest(&mut rest)?;
         match tag & 7 {
             0 => put(value, left, &mut message),
             2 => {
@@ -115,6 +116,13 @@ fn encoded_anew(mut rest: &[u8], left: &mut usize) -> Option<Vec<u8>> {
         }
     }
     Some(message)
+}
+
+/// A varint that is no longer than it need be.
+fn shortest(rest: &mut &[u8]) -> Option<u64> {
+    let before = rest.len();
+    let value = decode_varint(rest).ok()?;
+    (before - rest.len() == encoded_len_varint(value)).then_some(value)
 }
 
 fn put(value: u64, left: &mut usize, message: &mut Vec<u8>) {
