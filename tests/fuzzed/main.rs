@@ -10,7 +10,11 @@ mod sheet;
 mod support;
 mod tile;
 
-use std::{fs, panic, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, panic,
+    path::{Path, PathBuf},
+};
 
 /// A target, by its name.
 struct Target {
@@ -79,4 +83,29 @@ fn every_input_that_was_kept_leaves_everything_in_order() {
         bytes += kept.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
     }
     assert!(bytes <= CORPUS_BYTES_MAX, "{bytes} bytes are kept, more than {CORPUS_BYTES_MAX}");
+}
+
+/// Crates of a lock file, by name, with their versions.
+fn locked(file: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let mut crates = BTreeMap::<String, BTreeSet<String>>::new();
+    for package in text.split("[[package]]").skip(1) {
+        let field = |name: &str| package.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = ")).unwrap();
+        let [name, version] = ["name", "version"].map(|name| field(name).trim_matches('"').to_owned());
+        crates.entry(name).or_default().insert(version);
+    }
+    crates
+}
+
+/// After a change of `Cargo.lock`: `cp Cargo.lock fuzz/ && cargo metadata --manifest-path fuzz/Cargo.toml >/dev/null`.
+#[test]
+fn what_is_fuzzed_is_made_of_the_crates_that_are_shipped() {
+    let (shipped, fuzzed) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let own: Vec<&String> = fuzzed.keys().filter(|name| !shipped.contains_key(*name)).collect();
+    assert_eq!(own, ["arbitrary", "jobserver", "libfuzzer-sys", "timebank-fuzz"], "what only the fuzzer needs");
+    for (name, versions) in &fuzzed {
+        let others: Vec<&String> =
+            versions.iter().filter(|version| !shipped.get(name).is_none_or(|own| own.contains(*version))).collect();
+        assert!(others.is_empty(), "{name} is tried as {others:?}");
+    }
 }
