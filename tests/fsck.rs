@@ -320,6 +320,46 @@ fn a_tree_that_is_missing_or_damaged_at_its_edge_costs_a_start_nothing() {
     }
 }
 
+/// What `fsck` names, by part and place.
+fn named(folder: &Path) -> Vec<(String, String)> {
+    let (_, report) = fsck(folder, &[]);
+    let problems = report["problems"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    problems.map(|problem| (text(&problem["part"]), text(&problem["place"]))).collect()
+}
+
+fn audited(folder: &Path) -> (Option<i32>, Value, String) {
+    let audited = timebank(&["audit", "--json", "--memory"])
+        .arg(tempfile::tempdir().unwrap().path())
+        .arg("--data")
+        .arg(folder)
+        .output()
+        .unwrap();
+    let report = serde_json::from_slice(&audited.stdout).unwrap();
+    (audited.status.code(), report, String::from_utf8(audited.stderr).unwrap())
+}
+
+#[test]
+fn a_wrong_hash_beyond_the_snapshot_is_told_and_one_that_is_not_written_yet_is_not() {
+    let mut ledger = Ledger::on(folder());
+    for number in 0..4 {
+        ledger.json(&["region", "define", &format!("r{number}")]);
+    }
+    let size = ledger.json(&["status"])["size"].as_u64().unwrap();
+    ledger.kill();
+    let at = ::timebank::merkle::stored_hash_number(0, size - 2);
+    let path = ledger.folder.path().join("projections/tree");
+    let tree = fs::read(&path).unwrap();
+    flip(&path, usize::try_from(at).unwrap() * 32);
+    let place = format!("tree hash {at}, of entry {}", size - 2);
+    assert_eq!(named(ledger.folder.path()), [("tree".to_owned(), place)]);
+    assert_eq!(audited(ledger.folder.path()).0, Some(1));
+    // As a power cut leaves what a start was making again.
+    let from = usize::try_from(at).unwrap() * 32;
+    fs::write(&path, [&tree[..from], &vec![0; tree.len() - from]].concat()).unwrap();
+    assert_eq!((named(ledger.folder.path()), audited(ledger.folder.path()).0), (vec![], Some(0)));
+}
+
 #[test]
 fn damage_under_an_older_checkpoint_is_not_laid_to_the_log() {
     let mut ledger = Ledger::new();

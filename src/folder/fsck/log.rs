@@ -27,8 +27,6 @@ use crate::{
 /// A folder's derived state, read from a copy: reading cuts rows that a crash left, and nothing is to change here.
 struct Kept {
     projection: Projection,
-    /// That of the folder itself, if it has one: it is only read.
-    tree: Option<Tree>,
     replay: Replay,
 }
 
@@ -39,6 +37,8 @@ pub(super) struct Walk<'a> {
     own: Node,
     replay: Replay,
     kept: Option<Kept>,
+    /// The folder's own tree, if it has one: it is only read. A start makes one that is missing.
+    tree: Option<Tree>,
     /// There is a snapshot, and it can't be used.
     snapshot_damaged: bool,
     /// Hashes of the tree since what was last kept of the replay.
@@ -65,16 +65,17 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), FsckError> {
     Ok(())
 }
 
-impl Kept {
-    /// What is wrong with a kept hash of the tree. Where hashes are missing, it is told of the first one.
-    fn problem_of(&self, number: u64, hash: Hash) -> Option<&'static str> {
-        // A start makes one.
-        let tree = self.tree.as_ref()?;
-        match number.cmp(&tree.hashes()) {
-            Ordering::Less => (tree.hash(number).ok() != Some(hash)).then_some("it is not that of the entries"),
-            Ordering::Equal => Some("it is missing, with all that follow"),
-            Ordering::Greater => None,
+/// What is wrong with a kept hash of the tree. Where hashes are missing, it is told of the first one. Beyond the snapshot nothing
+/// is missing: a start makes those again, and may have been cut off with fewer of them, or zeros for what a power cut took.
+fn problem_of(tree: &Tree, (number, hash): (u64, Hash), is_saved: bool) -> Option<&'static str> {
+    match number.cmp(&tree.hashes()) {
+        Ordering::Less => {
+            let kept = tree.hash(number).ok();
+            let is_unwritten = !is_saved && kept == Some(Hash::default());
+            (kept != Some(hash) && !is_unwritten).then_some("it is not that of the entries")
         }
+        Ordering::Equal => is_saved.then_some("it is missing, with all that follow"),
+        Ordering::Greater => None,
     }
 }
 
@@ -89,11 +90,12 @@ impl<'a> Walk<'a> {
         if has_snapshot {
             copy_files(&there, &copy)?;
             let (projection, replay) = Projection::open(&copy, origin, log.size()).map_err(OpenError::from)?;
-            let tree = Tree::read(&there).map_err(OpenError::from)?;
-            kept = (replay.state.size() > 0).then_some(Kept { projection, tree, replay });
+            kept = (replay.state.size() > 0).then_some(Kept { projection, replay });
         }
+        let tree = Tree::read(&there).map_err(OpenError::from)?;
         let snapshot_damaged = has_snapshot && kept.is_none();
-        Ok(Self { log, folder, own, replay, kept, snapshot_damaged, hashes: Vec::new(), roots: BTreeMap::new() })
+        let (hashes, roots) = (Vec::new(), BTreeMap::new());
+        Ok(Self { log, folder, own, replay, kept, tree, snapshot_damaged, hashes, roots })
     }
 
     /// Replays the log, and gives the projections that it comes to.
@@ -111,8 +113,8 @@ impl<'a> Walk<'a> {
                 Vec::new()
             };
             // A chunk ends where the snapshot stands.
-            if let Some(snapshot) = snapshot.filter(|snapshot| (next..next + entries.len() as u64).contains(snapshot)) {
-                entries.truncate(usize::try_from(snapshot - next).unwrap_or(usize::MAX));
+            if let Some(until) = snapshot.and_then(|snapshot| snapshot.checked_sub(next)).filter(|until| *until > 0) {
+                entries.truncate(usize::try_from(until).unwrap_or(usize::MAX));
             }
             next += entries.len() as u64;
             Ok(entries)
@@ -142,6 +144,9 @@ impl<'a> Walk<'a> {
             self.look_at_the_rest(first + 1, findings, progress)?;
         }
         let whole = self.replay.state.size() == size;
+        if !whole && findings.is_sound(Part::Log) {
+            findings.add(Part::Log, format!("entry {}", self.replay.state.size()), &"it is missing", BACKUP);
+        }
         if whole && log.root(size).ok().flatten() != Some(self.replay.frontier.root()) {
             findings.add(Part::Log, format!("the root after {size} entries"), &"it is not that of the entries", BACKUP);
         }
@@ -158,18 +163,23 @@ impl<'a> Walk<'a> {
         Ok((self.own, self.replay))
     }
 
+    /// Entries under the folder's snapshot.
+    fn saved(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.replay.state.size())
+    }
+
     /// One entry through the rules, its tree hashes and its commit's root compared.
     fn entry(&mut self, prepared: pipeline::Prepared, findings: &mut Findings) -> Result<Replayed, OpenError> {
-        let (log, hashes) = (self.log.as_ref(), &mut self.hashes);
         let index = prepared.entry.index;
-        let kept = self.kept.as_ref().filter(|kept| index < kept.replay.state.size());
+        let is_saved = index < self.saved();
+        let (log, tree, hashes) = (self.log.as_ref(), self.tree.as_ref(), &mut self.hashes);
         let mut number = stored_hash_count(index);
         let replayed = pipeline::replay(
             &mut self.replay,
             prepared,
             &mut LogPast { log, put_away: self.own.projection.put_away() },
             |hash| {
-                let problem = kept.and_then(|kept| kept.problem_of(number, hash));
+                let problem = tree.and_then(|tree| problem_of(tree, (number, hash), is_saved));
                 if let Some(problem) = problem {
                     findings.add_derived(Part::Tree, format!("tree hash {number}, of entry {index}"), &problem);
                 }
@@ -220,10 +230,10 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Whether the kept tree has another leaf for an entry that the snapshot reflects.
+    /// Whether the folder's tree has another leaf for an entry.
     fn leaf_differs(&self, index: u64, leaf: Hash) -> bool {
-        let kept = self.kept.as_ref().filter(|kept| index < kept.replay.state.size());
-        kept.is_some_and(|kept| kept.problem_of(stored_hash_number(0, index), leaf).is_some())
+        let (at, is_saved) = (stored_hash_number(0, index), index < self.saved());
+        self.tree.as_ref().is_some_and(|tree| problem_of(tree, (at, leaf), is_saved).is_some())
     }
 
     /// What the snapshot and its rows hold, against the replay up to there.
