@@ -361,6 +361,26 @@ fn a_wrong_hash_beyond_the_snapshot_is_told_and_one_that_is_not_written_yet_is_n
 }
 
 #[test]
+fn a_damaged_cosigned_checkpoint_is_named_by_all_and_accuses_nobody() {
+    let folder = folder();
+    let path = folder.path().join("cosigned");
+    let note = fs::read(folder.path().join("checkpoint")).unwrap();
+    fs::write(&path, &note).unwrap();
+    assert_eq!(audited(folder.path()).1["left_out"], Value::Null);
+    for at in [0, note.len() / 2, note.len() - 2] {
+        let mut damaged = note.clone();
+        damaged[at] ^= 128;
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(named(folder.path()), [("checkpoint".to_owned(), "cosigned".to_owned())], "byte {at}");
+        let (code, report, words) = audited(folder.path());
+        assert_eq!((code, &report["verdict"]), (Some(0), &"verified".into()), "byte {at}: {report}");
+        assert!(words.contains("cosigned is left out") && report["left_out"].is_string(), "byte {at}: {words}");
+    }
+    let ledger = Ledger::on(folder);
+    assert!(ledger.json(&["status"])["size"].as_u64().unwrap() > 2);
+}
+
+#[test]
 fn damage_under_an_older_checkpoint_is_not_laid_to_the_log() {
     let mut ledger = Ledger::new();
     let checkpoint = ledger.folder.path().join("checkpoint");

@@ -4,7 +4,7 @@ mod connection;
 mod memory_folder;
 mod report;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs, io::ErrorKind, path::PathBuf, time::Duration};
 
 use clap::ArgGroup;
 use tokio::{
@@ -23,10 +23,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    engine::{
-        store::{CheckpointFile, StoreError},
-        tree::Tree,
-    },
+    engine::{store::StoreError, tree::Tree},
     trust::audit::{
         AuditReport, Auditor, MemoryError, Pin, Unjudged,
         archive::{self, NotOpened},
@@ -136,8 +133,13 @@ fn audit(subject: &Subject, auditor: &Auditor) -> anyhow::Result<AuditReport> {
             let unread = |error: StoreError| unreadable(error.into());
             let (source, note) = Source::folder(data).map_err(unreadable)?;
             let Source::Folder(log) = source else { return Err(usage("--data: not a folder")) };
-            let cosigned = CheckpointFile::new(&data.join("cosigned")).read().map_err(unread)?;
-            let cosigned = cosigned.filter(|cosigned| !cosigned.is_empty());
+            let cosigned = match fs::read(data.join("cosigned")) {
+                Ok(cosigned) => Some(cosigned).filter(|cosigned| !cosigned.is_empty()),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => {
+                    return Err(Failure::Unreachable(format!("{}: {error}", data.join("cosigned").display())).into());
+                }
+            };
             let tree =
                 Tree::read(&data.join("projections")).map_err(|error| Failure::Unreachable(error.to_string()))?;
             folder::audit(&FolderLog { log: log.as_ref(), tree, note, cosigned }, auditor)

@@ -95,6 +95,7 @@ fn report_json(report: &AuditReport) -> Value {
         "checkpoint_size": verified.map(|(size, _)| size),
         "root": verified.map(|(_, root)| hex::encode(root)),
         "older_than": report.older.as_ref().map(older_json),
+        "left_out": report.left_out,
         "remembered": report.memory.is_kept,
         "memory_problem": report.memory.problem(),
         "finding": found.map(|found| finding_json(report, found)),
@@ -106,6 +107,9 @@ pub(super) fn print(report: &AuditReport, as_json: bool) -> anyhow::Result<()> {
     if let Some(problem) = report.memory.problem() {
         let lost = if report.memory.is_kept { "" } else { ", and this audit will not be remembered" };
         note(&format!("memory: {problem}{lost}"));
+    }
+    if let Some(left_out) = report.left_out {
+        note(left_out);
     }
     tell(as_json, &report_json(report), || in_local_time(&text(report)));
     match (&report.verdict, &report.older) {

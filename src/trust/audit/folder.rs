@@ -4,7 +4,7 @@
 use super::{
     Audit, AuditReport, Auditor, Discrepancy, MemoryFolder, Pin, Unjudged,
     judge::{outcome, remember, until_judged, witnessed},
-    kept::KeptHistory,
+    kept::{KeptHistory, signed},
     memory::{Begin, Memory, SourceKind, StateSlot},
     state::{Remembered, Resumed},
     stop::Stop,
@@ -23,15 +23,20 @@ pub struct FolderLog<'a> {
     pub tree: Option<Tree>,
     /// The newest signed checkpoint.
     pub note: String,
-    /// The newest one that witnesses cosigned, if there is any.
-    pub cosigned: Option<String>,
+    /// What is kept as the newest one that witnesses cosigned. Where the ledger didn't sign it, it was damaged and is left out:
+    /// it accuses nobody, and witnesses can be asked again.
+    pub cosigned: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for FolderLog<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FolderLog").field("note", &self.note).field("cosigned", &self.cosigned).finish_non_exhaustive()
+        f.debug_struct("FolderLog").field("note", &self.note).finish_non_exhaustive()
     }
 }
+
+/// Told where the file is of no use, as `fsck` and a start tell it.
+const COSIGNED_DAMAGED: &str = "the file cosigned is left out: this ledger did not sign what it holds, so it is damaged. Delete \
+                                it: witnesses are asked again";
 
 type Unaudited = Unjudged<StoreError>;
 
@@ -56,15 +61,24 @@ impl FolderLog<'_> {
         let mut kept = KeptHistory::open(&mut memory, &origin, auditor.pin)?;
         let expected = kept.expected(auditor.pin);
         let remembered = self.begin_with((&mut memory, begin), &origin, expected.as_ref(), auditor)?;
-        let notes = [Some(&self.note), self.cosigned.as_ref()];
-        let sizes = notes.into_iter().flatten().filter_map(|note| Some(Checkpoint::unverified(note.as_bytes())?.size));
+        let notes = [Some(self.note.as_bytes()), self.cosigned.as_deref()];
+        let sizes = notes.into_iter().flatten().filter_map(|note| Some(Checkpoint::unverified(note)?.size));
         let resumed = remembered.resume(expected, sizes.chain(kept.size())).map_err(Unjudged::own_files)?;
         let is_pinned = auditor.pin.is_some() || kept.is_pinned;
         let (mut audit, own, report) = self.replay(&memory, resumed, is_pinned, auditor)?;
+        let cosigned = self.cosigned(&audit);
+        let left_out = (self.cosigned.is_some() && cosigned.is_none()).then_some(COSIGNED_DAMAGED);
         let report = remember(auditor, &memory, (&mut kept, &own), (&self.note, &mut audit), report)?;
         memory.discard();
-        let shown = self.cosigned.as_ref().filter(|_| auditor.policy.is_some()).unwrap_or(&self.note);
+        let shown = cosigned.filter(|_| auditor.policy.is_some()).unwrap_or(&self.note);
+        let report = report.map(|report| report.leaving_out(left_out));
         Ok(report.map(|report| witnessed(auditor, shown, report).remembered(memory.condition())))
+    }
+
+    /// The cosigned checkpoint, if the ledger that was audited signed it.
+    fn cosigned(&self, audit: &Audit) -> Option<&str> {
+        let note = std::str::from_utf8(self.cosigned.as_deref()?).ok()?;
+        signed(note, audit.genesis()?).map(|_whole| note)
     }
 
     /// A hash that the folder keeps of the tree under its checkpoint, all of which was synced before that was signed. Nothing
@@ -140,7 +154,7 @@ impl FolderLog<'_> {
         auditor.progress.ended();
         let Resumed { audit, own, start, .. } = resumed;
         let ended = ended.and_then(|()| {
-            if let Some(cosigned) = &self.cosigned {
+            if let Some(cosigned) = self.cosigned(&audit) {
                 audit.finish(cosigned)?;
             }
             Ok(audit.finish(&self.note)?)

@@ -33,6 +33,8 @@ pub struct AuditReport {
     pub resumed_at: u64,
     /// Where the source is older than what was verified before: how much.
     pub older: Option<OlderSource>,
+    /// What of the source is damaged and says nothing, so that it was left out.
+    pub left_out: Option<&'static str>,
     /// How it stands with what the auditor remembers.
     pub memory: MemoryCondition,
     /// Size and root that were verified, or what is wrong.
@@ -57,6 +59,7 @@ impl AuditReport {
             is_pinned,
             resumed_at,
             older: None,
+            left_out: None,
             memory: MemoryCondition::default(),
             verdict,
         }
@@ -73,6 +76,7 @@ impl AuditReport {
             is_pinned,
             resumed_at: entries,
             older: None,
+            left_out: None,
             memory: MemoryCondition::default(),
             verdict: Err(found),
         }
@@ -99,6 +103,12 @@ impl AuditReport {
     /// checkpoints, that may be what is wrong.
     pub(super) fn may_be_my_fault(&self) -> bool {
         self.resumed_at > 0 && self.entries > 0 && self.verdict.as_ref().is_err_and(Discrepancy::is_by_replay)
+    }
+
+    /// Something of the source was left out.
+    pub(super) const fn leaving_out(mut self, left_out: Option<&'static str>) -> Self {
+        self.left_out = left_out;
+        self
     }
 
     /// The first entry that isn't the one that was signed, where it was found.
