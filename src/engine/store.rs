@@ -57,6 +57,28 @@ pub enum StoreError {
         /// The folder `blobs` of the store.
         path: std::path::PathBuf,
     },
+    /// A store opens with fewer commits than were noted beside it.
+    #[error(
+        "{path} is damaged: it had {noted} commits and opens with {found}, so links of imports are lost. Restore it from a \
+         backup of the same day as the log's; without one, move it away and import with `--adopt`"
+    )]
+    CommitsLost {
+        /// The folder of the store.
+        path: std::path::PathBuf,
+        /// How many there were.
+        noted: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// How many commits a store had is noted no more, or not to be read.
+    #[error(
+        "{path} is missing or damaged: nobody can tell whether links of imports are lost. Restore its folder from a backup of \
+         the same day as the log's; without one, move it away and import with `--adopt`"
+    )]
+    CommitsUnknown {
+        /// The file beside the store.
+        path: std::path::PathBuf,
+    },
     /// Bytes that no commit wrote.
     #[error("the log is damaged at {at}: {problem}")]
     Corrupt {

@@ -5,11 +5,14 @@
 //! **Invariant**: a sheet is in the outbox, synced, before it is sent; its links become final with its receipt. So after
 //! a crash at any step the same bytes are sent again, and the ledger answers with the first receipt.
 
+mod commits;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sled::Batch;
 
+use self::commits::Commits;
 use crate::{
     engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend, private_folder},
     ledger::{AccountId, EventRef, LogIndex},
@@ -77,6 +80,7 @@ pub struct Pending {
 #[derive(Debug)]
 pub struct Directory {
     synced: SyncedDb,
+    commits: Commits,
     source: String,
 }
 
@@ -106,13 +110,15 @@ impl Accounts {
     /// Opens the directory of a ledger; none where no import has been.
     ///
     /// # Errors
-    /// The store can't be opened, for example because an import is running.
+    /// The store can't be opened, for example because an import is running; it lost commits.
     pub fn open(folder: &Path, ledger: &[u8]) -> Result<Option<Self>, StoreError> {
         let folder = ledger_folder(folder, ledger);
         if !folder.join("db").exists() {
             return Ok(None);
         }
-        Ok(Some(Self { synced: SyncedDb::open(&folder)? }))
+        let synced = SyncedDb::open(&folder)?;
+        commits::check(&synced, &folder)?;
+        Ok(Some(Self { synced }))
     }
 
     /// The accounts that any source calls so.
@@ -183,11 +189,21 @@ impl Directory {
     /// ledgers may have the same origin.
     ///
     /// # Errors
-    /// The store can't be opened.
+    /// The store can't be opened, or lost commits.
     pub fn open(folder: &Path, ledger: &[u8], source: &str) -> Result<Self, StoreError> {
         let folder = ledger_folder(folder, ledger);
         private_folder(&folder).map_err(|source| StoreError::Io { path: folder.clone(), source })?;
-        Ok(Self { synced: SyncedDb::open(&folder)?, source: source.to_owned() })
+        Self::of(&folder, source.to_owned())
+    }
+
+    fn of(folder: &Path, source: String) -> Result<Self, StoreError> {
+        let synced = SyncedDb::open(folder)?;
+        Ok(Self { commits: Commits::open(&synced, folder)?, synced, source })
+    }
+
+    /// Changes the store, so that it is known to have had this.
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commits.commit(&self.synced, batch)
     }
 
     /// Prefix, source, zero byte, outside id. A source's name holds no zero byte.
@@ -239,7 +255,7 @@ impl Directory {
     pub fn set_zone(&self, zone: &str) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.insert(self.key(ZONE, &[]), encode(&zone, "a zone")?);
-        self.synced.commit(batch)
+        self.commit(batch)
     }
 
     /// The time zone that the source's dates were read in, where nobody named one: a date is the same day on any machine near.
@@ -257,7 +273,7 @@ impl Directory {
     pub fn set_zone_of_days(&self, zone: &str) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.insert(self.key(DAYS, &[]), encode(&zone, "a zone")?);
-        self.synced.commit(batch)
+        self.commit(batch)
     }
 
     /// The columns whose cells together name the source's records.
@@ -275,7 +291,7 @@ impl Directory {
     pub fn set_key_columns(&self, columns: &[String]) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.insert(self.key(KEY, &[]), encode(&columns, "the columns of a key")?);
-        self.synced.commit(batch)
+        self.commit(batch)
     }
 
     /// The account that another source of the same ledger links with an outside id.
@@ -339,7 +355,7 @@ impl Directory {
             batch.remove(self.key(RECORD, record.as_bytes()));
         }
         self.insert(&mut batch, links, 0)?;
-        self.synced.commit(batch)
+        self.commit(batch)
     }
 
     /// All records of the source, in the order of their outside ids.
@@ -372,7 +388,7 @@ impl Directory {
         for (part, chunk) in (0_u32..).zip(bytes.chunks(VALUE_BYTES_MAX)) {
             batch.insert(self.pending_key(pending.number, part), chunk);
         }
-        self.synced.commit(batch)?;
+        self.commit(batch)?;
         Ok(pending)
     }
 
@@ -398,11 +414,11 @@ impl Directory {
     /// Goes through all rows of the directory in a folder, whatever their source.
     ///
     /// # Errors
-    /// The store can't be opened or read.
+    /// The store can't be opened or read, or lost commits.
     pub fn each(folder: &Path, row: &mut dyn FnMut(DirectoryRowResult)) -> Result<(), StoreError> {
-        let synced = SyncedDb::open(folder)?;
+        let mut directory = Self::of(folder, String::new())?;
         let mut sources: Vec<String> = Vec::new();
-        for pair in synced.db.iter() {
+        for pair in directory.synced.db.iter() {
             let (key, value) = pair.map_err(backend)?;
             let Some((prefix, (source, outside))) = parts(&key) else {
                 row(Err((format!("key {}", hex::encode(&key)), damaged("a key"))));
@@ -422,7 +438,6 @@ impl Directory {
                 _ => {}
             }
         }
-        let mut directory = Self { synced, source: String::new() };
         for source in sources {
             directory.source = source;
             match directory.pending() {
@@ -487,6 +502,7 @@ impl Directory {
         self.remove(pending, Batch::default())
     }
 
+    /// Takes a sheet out of the outbox. Not counted: where it is lost, the sheet is sent again, and answered as before.
     fn remove(&self, pending: &Pending, mut batch: Batch) -> Result<(), StoreError> {
         for (_, key) in self.pending_keys()?.into_iter().filter(|(number, _)| *number == pending.number) {
             batch.remove(key);
@@ -501,7 +517,7 @@ fn parts(key: &[u8]) -> Option<(u8, (String, String))> {
     let zero = rest.iter().position(|byte| *byte == 0)?;
     let (source, outside) = (rest.get(..zero)?, rest.get(zero + 1..)?);
     let source = std::str::from_utf8(source).ok()?.to_owned();
-    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING | ZONE | KEY | DAYS);
+    let known = matches!(*prefix, ACCOUNT | RECORD | APPLIED | PENDING | ZONE | KEY | DAYS | commits::KEY);
     known.then(|| (*prefix, (source, String::from_utf8_lossy(outside).into_owned())))
 }
 
@@ -551,6 +567,56 @@ mod tests {
         assert!(directory.applied(&[1; 32]).unwrap() && !directory.applied(&[2; 32]).unwrap());
         assert_eq!(directory.pending().unwrap(), []);
         assert_eq!(directory.records().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn links_that_are_lost_are_told_and_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let account = Link::Account { outside: "alice".into(), account: AccountId([7; 16]) };
+        let directory = Directory::open(folder.path(), b"ledger", "source").unwrap();
+        directory.finish(&directory.put_pending(vec![1], vec![account]).unwrap(), 1).unwrap();
+        drop(directory);
+        let own = ledger_folder(folder.path(), b"ledger");
+        let noted = std::fs::read(own.join("commits")).unwrap();
+        let older = tempfile::tempdir().unwrap();
+        drop(Directory::open(older.path(), b"ledger", "source").unwrap());
+        // As if the disk had changed the first bit of the store.
+        std::fs::copy(ledger_folder(older.path(), b"ledger").join("db"), own.join("db")).unwrap();
+        let lost = |opened: Result<(), StoreError>| {
+            assert!(matches!(opened, Err(StoreError::CommitsLost { noted: 1, found: 0, .. })));
+        };
+        lost(Directory::open(folder.path(), b"ledger", "source").map(|_| ()));
+        lost(Accounts::open(folder.path(), b"ledger").map(|_| ()));
+        lost(Directory::each(&own, &mut |_| ()));
+        // Nor is anything taken for sound while nobody can tell.
+        for byte in 0..noted.len() {
+            let mut changed = noted.clone();
+            changed[byte] ^= 1;
+            std::fs::write(own.join("commits"), changed).unwrap();
+            let opened = Directory::open(folder.path(), b"ledger", "source");
+            assert!(matches!(opened, Err(StoreError::CommitsUnknown { .. })), "byte {byte}");
+        }
+    }
+
+    #[test]
+    fn a_store_of_before_commits_were_counted_opens_and_is_counted_from_then_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = ledger_folder(folder.path(), b"ledger");
+        let before = SyncedDb::open(&own).unwrap();
+        let mut batch = Batch::default();
+        batch.insert(
+            [&[ACCOUNT], b"source".as_slice(), &[0], b"alice"].concat(),
+            encode(&AccountId([7; 16]), "").unwrap(),
+        );
+        before.commit(batch).unwrap();
+        drop(before);
+        let directory = Directory::open(folder.path(), b"ledger", "source").unwrap();
+        assert_eq!(directory.account("alice").unwrap(), Some(AccountId([7; 16])));
+        directory.set_zone("Asia/Shanghai").unwrap();
+        drop(directory);
+        std::fs::remove_file(own.join("commits")).unwrap();
+        let opened = Directory::open(folder.path(), b"ledger", "source");
+        assert!(matches!(opened, Err(StoreError::CommitsUnknown { .. })), "{opened:?}");
     }
 
     #[test]

@@ -222,6 +222,8 @@ fn of_log(error: StoreError) -> Result<String, Short> {
         | StoreError::BackendIo(_)
         | StoreError::SyncFailed(_)
         | StoreError::NotInPlace { .. }
+        | StoreError::CommitsLost { .. }
+        | StoreError::CommitsUnknown { .. }
         | StoreError::InUse { .. }
         | StoreError::Backend(_)
         | StoreError::BlobsNotEmpty { .. }
