@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use self::history::{History, HistoryHeads, NewEntry, NewPosting};
 pub use self::row_file::ProjectionError;
-use self::rows::WarningRow;
+use self::rows::{U40, WarningRow};
 use self::snapshot::{Found, Saved};
 pub use self::{put_away::PutAwayFiles, shown::Shown};
 use crate::{
@@ -245,7 +245,7 @@ impl Projection {
             }
         }
         for row in &warnings {
-            let similar = proto::EventRef { index: row.similar_index, event: u32::from(row.similar_event) };
+            let similar = proto::EventRef { index: row.similar_index.get(), event: u32::from(row.similar_event) };
             if let Some((event, code)) = receipt.events.get_mut(usize::from(row.event)).zip(warning_code(row.code)) {
                 event.warnings.push(wire::warning_message(code, similar));
             }
@@ -310,10 +310,9 @@ fn new_entry(committed: &Committed<'_>) -> NewEntry {
         .map(|(event, warning)| WarningRow {
             event: *event,
             code: warning_number(warning.code),
-            similar_index: warning.similar.index.0,
+            similar_index: U40::of(warning.similar.index.0),
             similar_event: warning.similar.event,
             reserved: 0,
-            reserved_too: 0,
         })
         .collect();
     let events = u16::try_from(committed.sheet.events.len()).unwrap_or(u16::MAX);

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{
-    row_file::{ProjectionError, checksum},
+    row_file::ProjectionError,
     rows::{NoteRow, SheetRow},
     runs::{NamedRow, Runs},
     times::TimesFile,
@@ -139,8 +139,7 @@ impl PutAwayFiles {
 
 fn sheet_row(older: &OlderSheet) -> SheetRow {
     let (id, author) = (u128::from_be_bytes(older.id.0), u128::from_be_bytes(older.author.0));
-    let row = SheetRow { id, author, index: older.index.0, checksum: 0 };
-    SheetRow { checksum: checksum(&row), ..row }
+    SheetRow { id, author, index: older.index.0 }
 }
 
 /// By id first: ids begin with the time, so that runs follow each other.
@@ -156,17 +155,13 @@ impl NamedRow for SheetRow {
         let hash = Sha256::new().chain_update(id.to_be_bytes()).chain_update(author.to_be_bytes()).finalize();
         hash.first_chunk().map_or(0, |mark| u64::from_be_bytes(*mark))
     }
-
-    fn is_sound(&self) -> bool {
-        checksum(&Self { checksum: 0, ..*self }) == self.checksum
-    }
 }
 
 fn note_row(older: &OlderNote) -> NoteRow {
     let OlderNote { record, note } = older;
     let (pool, overflow) = note.overflow.map_or((0, 0), |(pool, minutes)| (pool.0, minutes.get()));
     let owed = note.owed.map_or((0, 0, 0), |owed| (owed.station.0, owed.volunteer.0, owed.minutes.get()));
-    let row = NoteRow {
+    NoteRow {
         record_index: record.index.0,
         latest_index: note.latest.index.0,
         noted_at: note.noted_at.0,
@@ -180,9 +175,7 @@ fn note_row(older: &OlderNote) -> NoteRow {
         reversed: u8::from(note.reversed),
         reserved: 0,
         reserved_too: 0,
-        checksum: 0,
-    };
-    NoteRow { checksum: checksum(&row), ..row }
+    }
 }
 
 fn note(row: &NoteRow) -> RecordNote {
@@ -207,10 +200,6 @@ impl NamedRow for NoteRow {
     /// A log has fewer than 2^40 entries.
     fn mark((index, event): &Self::Name) -> u64 {
         (index << 16) | u64::from(*event)
-    }
-
-    fn is_sound(&self) -> bool {
-        checksum(&Self { checksum: 0, ..*self }) == self.checksum
     }
 }
 
@@ -248,23 +237,5 @@ mod tests {
         assert!(files.holds(counts(1)) && !files.holds(counts(2)) && files.holds(counts(3)) && !files.holds(counts(4)));
         files.truncate(counts(1)).unwrap();
         assert_eq!(seen(u64::MAX), Some(first.note));
-    }
-
-    fn check_every_bit<R: NamedRow>(row: &R) {
-        assert!(row.is_sound());
-        let mut bytes = row.to_bytes();
-        for bit in 0..bytes.as_ref().len() * 8 {
-            bytes.as_mut()[bit / 8] ^= 1 << (bit % 8);
-            assert!(!R::from_bytes(&bytes).is_sound(), "bit {bit}");
-            bytes.as_mut()[bit / 8] ^= 1 << (bit % 8);
-        }
-    }
-
-    #[test]
-    fn a_damaged_row_is_never_believed() {
-        let (note, id) = (note_row(&older(5, 10, false)), SheetId([7; 16]));
-        let sheet = sheet_row(&OlderSheet { author: KeyId([8; 16]), id, index: LogIndex(9) });
-        check_every_bit(&note);
-        check_every_bit(&sheet);
     }
 }

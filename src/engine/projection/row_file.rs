@@ -54,7 +54,7 @@ pub enum ProjectionError {
     /// Only of a [`Glance`]: what it would need is not in memory, or it is more than it may read.
     #[error("the rows are not all in memory")]
     NotAtHand,
-    /// A row doesn't fit to those that it links to. What is derived comes back from the log.
+    /// A row isn't as it was written, or doesn't fit to those that it links to. What is derived comes back from the log.
     #[error("{path}: row {row} is damaged; stop the service, delete this file's folder, and start it again")]
     Corrupt {
         /// The file with the row, in the folder to delete.
@@ -116,13 +116,8 @@ pub trait FixedRow: Sized {
     type Bytes: AsRef<[u8]> + AsMut<[u8]> + Default;
     /// The fields in their order, with no padding between them.
     fn to_bytes(&self) -> Self::Bytes;
-    /// The way back. Any bytes are some row: damage shows elsewhere, in links or a checksum.
-    fn from_bytes(bytes: &Self::Bytes) -> Self;
-}
-
-/// The CRC-32 of a row: of one that has it itself, with a zero in its place.
-pub(super) fn checksum(row: &impl FixedRow) -> u32 {
-    crc32fast::hash(row.to_bytes().as_ref())
+    /// The way back; nothing where the bytes are seen not to be those of a row.
+    fn from_bytes(bytes: &Self::Bytes) -> Option<Self>;
 }
 
 /// A file of rows. One writer, any number of readers: rows below [`RowFile::len`] never change.
@@ -192,7 +187,7 @@ impl<R: FixedRow> RowFile<R> {
         }
     }
 
-    /// The error of a row that doesn't fit to those that it links to.
+    /// The error of a row that is damaged.
     pub(in crate::engine) fn corrupt(&self, row: u64) -> ProjectionError {
         ProjectionError::Corrupt { path: self.path.clone(), row }
     }
@@ -250,16 +245,21 @@ impl<R: FixedRow> RowFile<R> {
         Ok(None)
     }
 
+    /// A row that was read.
+    fn row(&self, number: u64, bytes: &R::Bytes) -> Result<R, ProjectionError> {
+        R::from_bytes(bytes).ok_or_else(|| self.corrupt(number))
+    }
+
     /// A row.
     ///
     /// # Errors
-    /// [`ProjectionError::Io`]; also where there is no such row.
+    /// [`ProjectionError::Io`], also where there is no such row; [`ProjectionError::Corrupt`].
     pub fn read(&self, number: u64) -> Result<R, ProjectionError> {
         #[cfg(test)]
         self.reads.fetch_add(1, Ordering::Relaxed);
         let mut bytes = R::Bytes::default();
         self.file.read_exact_at(bytes.as_mut(), number * Self::row_length()).map_err(|source| self.io(source))?;
-        Ok(R::from_bytes(&bytes))
+        self.row(number, &bytes)
     }
 
     /// A row, by a glance where there is one.
@@ -274,13 +274,14 @@ impl<R: FixedRow> RowFile<R> {
         let offset = number * Self::row_length();
         let is_at_hand = self.file.read_at_hand(bytes.as_mut(), offset);
         // Also where a file system can't tell: whoever may wait reads the same in the ordinary way, and hears of errors.
-        if is_at_hand { Ok(R::from_bytes(&bytes)) } else { Err(ProjectionError::NotAtHand) }
+        if is_at_hand { self.row(number, &bytes) } else { Err(ProjectionError::NotAtHand) }
     }
 
     /// Rows that stand side by side, in one read.
     ///
     /// # Errors
-    /// [`ProjectionError::Io`]; also where there is one of them no more.
+    /// [`ProjectionError::Io`], also where there is one of them no more; [`ProjectionError::Corrupt`] of the first that is
+    /// damaged.
     pub fn read_range(&self, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
         #[cfg(test)]
         self.reads.fetch_add(1, Ordering::Relaxed);
@@ -290,11 +291,11 @@ impl<R: FixedRow> RowFile<R> {
         let mut bytes = vec![0; count * size_of::<R::Bytes>()];
         self.file.read_exact_at(&mut bytes, numbers.start * Self::row_length()).map_err(io)?;
         let mut row = R::Bytes::default();
-        let rows = bytes.chunks_exact(size_of::<R::Bytes>()).map(|chunk| {
+        let rows = bytes.chunks_exact(size_of::<R::Bytes>()).zip(numbers.start..).map(|(chunk, number)| {
             row.as_mut().copy_from_slice(chunk);
-            R::from_bytes(&row)
+            self.row(number, &row)
         });
-        Ok(rows.collect())
+        rows.collect()
     }
 
     /// Forgets rows from `length` on.

@@ -1,7 +1,11 @@
-//! What stands in the rows of the projections' files, byte by byte: `docs/formats.md` has it in words.
+//! What stands in the rows of the projections' files, byte by byte: `docs/formats.md` has it in words. Each ends with the CRC-32
+//! of what is before it, so that a row that the disk changed is never taken for another one.
 
 use super::row_file::FixedRow;
 use crate::ledger::{EventRef, LogIndex};
+
+/// Bytes of the checksum that ends a row.
+const CHECKSUM: usize = size_of::<u32>();
 
 /// Cuts little-endian integers off a row, or puts them on it.
 macro_rules! row {
@@ -24,11 +28,17 @@ macro_rules! row {
                     bytes.0[at..at + field.len()].copy_from_slice(&field);
                     at += field.len();
                 })*
-                debug_assert_eq!(at, $length);
+                debug_assert_eq!(at, $length - CHECKSUM);
+                let checksum = crc32fast::hash(&bytes.0[..at]);
+                bytes.0[at..].copy_from_slice(&checksum.to_le_bytes());
                 bytes
             }
 
-            fn from_bytes(bytes: &Self::Bytes) -> Self {
+            fn from_bytes(bytes: &Self::Bytes) -> Option<Self> {
+                let (fields, checksum) = bytes.0.split_last_chunk()?;
+                if crc32fast::hash(fields) != u32::from_le_bytes(*checksum) {
+                    return None;
+                }
                 let mut at = 0;
                 $(let $field = {
                     let mut field = [0; size_of::<$type>()];
@@ -36,8 +46,8 @@ macro_rules! row {
                     at += size_of::<$type>();
                     <$type>::from_le_bytes(field)
                 };)*
-                debug_assert_eq!(at, $length);
-                Self { $($field,)* }
+                debug_assert_eq!(at, $length - CHECKSUM);
+                Some(Self { $($field,)* })
             }
         }
     };
@@ -106,7 +116,7 @@ impl<const LENGTH: usize> AsMut<[u8]> for RowBytes<LENGTH> {
 
 row! {
     /// One change of one account. It holds all that a page of history shows.
-    PostingRow, 96, {
+    PostingRow, 100, {
         /// Minutes posted; 0 where only a reservation changed.
         minutes: i64,
         /// Balance after it.
@@ -155,10 +165,8 @@ row! {
         first_warning: u64,
         /// Events of its sheet.
         events: u16,
-        /// 0: with the next field makes the row 32 bytes, a multiple of 8.
+        /// 0: makes the row 32 bytes, a multiple of 8.
         reserved: u16,
-        /// 0, as the field before.
-        reserved_too: u32,
     }
 }
 
@@ -166,17 +174,15 @@ row! {
     /// One warning of one event.
     WarningRow, 16, {
         /// Log index of the similar event.
-        similar_index: u64,
+        similar_index: U40,
         /// Number of the similar event.
         similar_event: u16,
         /// Number of the event in its sheet.
         event: u16,
         /// What it warns of: 1 for `NearDuplicate`, the only one so far.
         code: u8,
-        /// 0: with the next field makes the row 16 bytes, a multiple of 8.
-        reserved: u8,
-        /// 0, as the field before.
-        reserved_too: u16,
+        /// 0: makes the row 16 bytes, a multiple of 8.
+        reserved: u16,
     }
 }
 
@@ -209,8 +215,6 @@ row! {
         kind: u8,
         /// 1: the record's time before counts no more.
         ended: u8,
-        /// CRC-32 of the row with a zero here.
-        checksum: u32,
     }
 }
 
@@ -223,8 +227,6 @@ row! {
         author: u128,
         /// Log index of the sheet.
         index: u64,
-        /// CRC-32 of the row with a zero here.
-        checksum: u32,
     }
 }
 
@@ -257,8 +259,6 @@ row! {
         reserved: u8,
         /// 0, as the field before.
         reserved_too: u16,
-        /// CRC-32 of the row with a zero here.
-        checksum: u32,
     }
 }
 
@@ -271,24 +271,29 @@ mod tests {
 
     fn warning(number: u16) -> WarningRow {
         WarningRow {
-            similar_index: 100 + u64::from(number),
+            similar_index: U40::of(100 + u64::from(number)),
             similar_event: number,
             event: 0,
             code: 1,
             reserved: 0,
-            reserved_too: 0,
         }
     }
 
-    /// A row's bytes, and back.
+    /// A row's bytes, and back; with any bit of them changed they are none.
     fn check<R: FixedRow + PartialEq + std::fmt::Debug>(row: &R, expected: &str) {
-        let bytes = row.to_bytes();
+        let mut bytes = row.to_bytes();
         assert_eq!(hex::encode(bytes.as_ref()), expected);
-        assert_eq!(R::from_bytes(&bytes), *row);
+        assert_eq!(R::from_bytes(&bytes).as_ref(), Some(row));
+        for bit in 0..bytes.as_ref().len() * 8 {
+            bytes.as_mut()[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(R::from_bytes(&bytes), None, "bit {bit}");
+            bytes.as_mut()[bit / 8] ^= 1 << (bit % 8);
+        }
+        assert_eq!(R::from_bytes(&R::Bytes::default()), None, "zeros are no row");
     }
 
     #[test]
-    fn rows_keep_their_bytes() {
+    fn rows_keep_their_bytes_or_are_none() {
         let posting = PostingRow {
             minutes: -90,
             balance_after: 1_000,
@@ -331,6 +336,7 @@ mod tests {
                 "e703",
                 "0d0c",
                 "04",
+                "b9e8fc5c",
             ),
         );
         let entry = EntryRow {
@@ -339,10 +345,9 @@ mod tests {
             first_warning: 3,
             events: 1_000,
             reserved: 0,
-            reserved_too: 0,
         };
-        check(&entry, "0068e5cf8b01000002010000000000000300000000000000e803000000000000");
-        check(&WarningRow { event: 5, ..warning(2) }, "66000000000000000200050001000000");
+        check(&entry, "0068e5cf8b01000002010000000000000300000000000000e8030000d7cf415b");
+        check(&WarningRow { event: 5, ..warning(2) }, "660000000002000500010000e9fb07e2");
     }
 
     #[test]

@@ -37,9 +37,6 @@ pub(super) trait NamedRow: FixedRow + Copy {
 
     /// What a filter keeps of a name.
     fn mark(name: &Self::Name) -> u64;
-
-    /// Whether it is as it was written: the rules read it again.
-    fn is_sound(&self) -> bool;
 }
 
 /// Rows by name, numbered in the order in which they were put away.

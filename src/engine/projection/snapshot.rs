@@ -1,6 +1,6 @@
 //! A saved state with the index it stands at, so that a start replays only the rest.
 //!
-//! `snapshot` = "timebank snapshot 6\n", then frames: a tag, the length of its bytes (u32, little endian), the CRC-32 of all
+//! `snapshot` = "timebank snapshot 7\n", then frames: a tag, the length of its bytes (u32, little endian), the CRC-32 of all
 //! three, the bytes. Tables come page by page, in order; last of all the rest, encoded by postcard. It is derived: whatever is
 //! wrong with it, the log is replayed from the beginning.
 
@@ -23,7 +23,7 @@ use crate::{
 };
 
 const NAME: &str = "snapshot";
-const MAGIC: &[u8] = b"timebank snapshot 6\n";
+const MAGIC: &[u8] = b"timebank snapshot 7\n";
 
 /// Bytes that are read or written at once: eight of the largest pages, those of 4,096 accounts.
 const BUFFER_BYTES: usize = 1_024 * 1_024;

@@ -51,7 +51,6 @@ impl Growth {
                 first_warning: heads.warnings + growth.warnings.len() as u64,
                 events: entry.events,
                 reserved: 0,
-                reserved_too: 0,
             });
             for new in &entry.postings {
                 let row = growth.row(heads, entry, new);

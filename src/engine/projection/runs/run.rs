@@ -13,7 +13,7 @@ use super::{
 };
 use crate::engine::{
     machine::{MachinePath, ToTheEnd},
-    projection::row_file::{ProjectionError, RowFile, checksum},
+    projection::row_file::{ProjectionError, RowFile},
     store::{rename_synced, unnamed},
 };
 
@@ -117,13 +117,13 @@ impl Place {
     }
 }
 
-/// The numbers of a run's rows, and a checksum of its first and its last.
+/// The numbers of a run's rows, and the checksums that its first and its last end with.
 fn filter_of<R: NamedRow>(numbers: &Range<u64>, first: &R, last: &R) -> Of {
     let mut of = Of::default();
     of[..8].copy_from_slice(&numbers.start.to_le_bytes());
     of[8..16].copy_from_slice(&numbers.end.to_le_bytes());
     for (at, row) in [(16, first), (20, last)] {
-        of[at..at + 4].copy_from_slice(&checksum(row).to_le_bytes());
+        of[at..at + 4].copy_from_slice(row.to_bytes().as_ref().last_chunk::<4>().unwrap_or(&[0; 4]));
     }
     of
 }
@@ -132,15 +132,6 @@ fn read_whole(MachinePath { machine, path }: &MachinePath) -> std::io::Result<Ve
     let mut bytes = Vec::new();
     ToTheEnd::new(machine.open(path)?)?.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn read<R: NamedRow>(rows: &RowFile<R>, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
-    let first = numbers.start;
-    let read = rows.read_range(numbers)?;
-    match (first..).zip(&read).find(|(_, row)| !row.is_sound()) {
-        Some((damaged, _)) => Err(rows.corrupt(damaged)),
-        None => Ok(read),
-    }
 }
 
 impl<R: NamedRow> Run<R> {
@@ -190,9 +181,8 @@ impl<R: NamedRow> Run<R> {
 
     fn over(place: &Place, numbers: Range<u64>, rows: RowFile<R>, synced: bool) -> Result<Self, ProjectionError> {
         // A name that a damaged row takes out of these, or of the filter, would be denied.
-        let row = |number| Ok(read(&rows, number..number + 1)?.pop());
-        let ends = row(0)?.zip(row(rows.len() - 1)?);
-        let (first, last) = ends.ok_or_else(|| rows.corrupt(0))?;
+        let last = rows.len().checked_sub(1).ok_or_else(|| rows.corrupt(0))?;
+        let (first, last) = (rows.read(0)?, rows.read(last)?);
         let (names, of) = (first.name()..=last.name(), filter_of(&numbers, &first, &last));
         let filter_path = place.path(&numbers, FILTER);
         // Without a sound one it is made again.
@@ -242,7 +232,7 @@ impl<R: NamedRow> Run<R> {
 
     /// Rows side by side, each as it was written.
     pub(super) fn read(&self, numbers: Range<u64>) -> Result<Vec<R>, ProjectionError> {
-        read(&self.rows, numbers)
+        self.rows.read_range(numbers)
     }
 
     /// Adds the rows of a name.
@@ -254,17 +244,14 @@ impl<R: NamedRow> Run<R> {
         let Range { mut start, mut end } = 0..self.rows.len();
         while start < end {
             let middle = start + (end - start) / 2;
-            let row = self.read(middle..middle + 1)?;
-            if row.iter().all(|row| row.name() < *name) { start = middle + 1 } else { end = middle }
+            if self.rows.read(middle)?.name() < *name { start = middle + 1 } else { end = middle }
         }
         while start < self.rows.len() {
-            let rows = self.read(start..start + 1)?;
-            let own = rows.into_iter().filter(|row| row.name() == *name);
-            let before = found.len();
-            found.extend(own);
-            if found.len() == before {
+            let row = self.rows.read(start)?;
+            if row.name() != *name {
                 break;
             }
+            found.push(row);
             start += 1;
         }
         Ok(())

@@ -3,29 +3,25 @@
 use std::path::Path;
 
 use super::*;
-use crate::engine::projection::rows::WarningRow;
+use crate::engine::projection::rows::{U40, WarningRow};
 
 /// Any row of fixed length will do: its name is what an event is similar to, its event what tells it from others.
 impl NamedRow for WarningRow {
     type Name = u64;
 
     fn name(&self) -> u64 {
-        self.similar_index
+        self.similar_index.get()
     }
 
     fn mark(name: &u64) -> u64 {
         *name
-    }
-
-    fn is_sound(&self) -> bool {
-        self.code == 1
     }
 }
 
 const BATCH: u64 = 16;
 
 fn row(name: u64, event: u16) -> WarningRow {
-    WarningRow { similar_index: name, similar_event: 0, event, code: 1, reserved: 0, reserved_too: 0 }
+    WarningRow { similar_index: U40::of(name), similar_event: 0, event, code: 1, reserved: 0 }
 }
 
 /// Names go up and down, and each comes again seven batches later.
@@ -42,7 +38,7 @@ fn keep(runs: &Runs<WarningRow>, batches: std::ops::Range<u64>) {
 fn check(runs: &Runs<WarningRow>, batches: u64) {
     assert!(runs.holds(batches * BATCH) && !runs.holds((batches + 1) * BATCH));
     for name in (0..8).flat_map(|group| (0..=BATCH).map(move |number| group * 1_000 + number)) {
-        let all = (0..batches).flat_map(batch).filter(|row| row.similar_index == name);
+        let all = (0..batches).flat_map(batch).filter(|row| row.similar_index.get() == name);
         assert_eq!(runs.find(&name).unwrap(), all.collect::<Vec<_>>(), "{name}");
     }
 }
@@ -159,7 +155,7 @@ fn a_filter_that_is_damaged_or_gone_is_made_again_and_a_damaged_row_is_told() {
     std::fs::remove_file(path("names.16-32.filter")).unwrap();
     check(&Runs::open(&folder.path().into(), "names").unwrap(), 3);
     let mut rows = std::fs::read(path("names.0-16")).unwrap();
-    rows[8 * 16 + 12] = 9;
+    rows[8 * 16 + 12] ^= 1;
     std::fs::write(path("names.0-16"), rows).unwrap();
     let runs: Runs<WarningRow> = Runs::open(&folder.path().into(), "names").unwrap();
     assert!(matches!(runs.find(&8), Err(ProjectionError::Corrupt { row: 8, .. })));
@@ -174,7 +170,7 @@ fn a_filter_that_is_damaged_or_gone_is_made_again_and_a_damaged_row_is_told() {
     std::fs::write(path("names.0-16"), &rows).unwrap();
     assert!(!Runs::<WarningRow>::open(&folder.path().into(), "names").unwrap().holds(BATCH));
     let mut rows = std::fs::read(path("names.16-32")).unwrap();
-    rows[12] = 9;
+    rows[12] ^= 1;
     std::fs::write(path("names.0-16"), &rows).unwrap();
     std::fs::copy(path("names.16-32.filter"), path("names.0-16.filter")).unwrap();
     assert!(!Runs::<WarningRow>::open(&folder.path().into(), "names").unwrap().holds(BATCH));
