@@ -17,7 +17,16 @@ use std::{
     process::Command,
 };
 
-use ::timebank::folder::FsckError;
+use ::timebank::{
+    engine::key_file::KeyFile,
+    folder::FsckError,
+    format::{
+        proto::{self, event::Kind},
+        wire,
+    },
+    ledger::{Millis, SheetId},
+};
+use prost::Message as _;
 use serde_json::Value;
 use server::{Ledger, timebank};
 use tempfile::TempDir;
@@ -122,8 +131,18 @@ fn cut(path: &Path, bytes: u64) {
 
 type Damage = fn(&Path);
 
+/// A sheet of the operator's that nobody sent.
+fn region(folder: &Path) -> proto::Sheet {
+    let operator = KeyFile::read(&folder.join("operator.key")).unwrap();
+    let now = jiff::Timestamp::now().as_millisecond();
+    let events = vec![Kind::RegionDefined(proto::RegionDefined { code: "later".to_owned(), parent: String::new() })];
+    let (issued_at, valid_until) = (Millis(now), Millis(now + 86_400_000));
+    let draft = wire::Draft { origin: &operator.origin, sheet_id: SheetId([9; 16]), issued_at, valid_until, events };
+    wire::sign(draft, &[&operator.key]).unwrap()
+}
+
 /// What is damaged, the part that is named, and words of place and problem.
-const DAMAGES: [(Damage, &str, &str); 32] = [
+const DAMAGES: [(Damage, &str, &str); 33] = [
     (|folder| change(folder, b'b', 1, |block| block[60] ^= 4), "log", "entry 1"),
     (|folder| change(folder, b'b', 2, |block| block.truncate(40)), "log", "block 2"),
     (|folder| flip(&folder.join("projections/tree"), 35), "tree", "of entry 1"),
@@ -218,6 +237,17 @@ const DAMAGES: [(Damage, &str, &str); 32] = [
     ),
     (
         |folder| {
+            // Still a sheet, and not the one that was signed.
+            let mut sheet = region(folder);
+            sheet.signatures[0] = vec![7; 64].into();
+            fs::create_dir_all(folder.join("unsent")).unwrap();
+            fs::write(folder.join("unsent/b.sheet"), sheet.encode_to_vec()).unwrap();
+        },
+        "unsent",
+        "unsent/b.sheet",
+    ),
+    (
+        |folder| {
             let inner = fs::read_dir(folder.join("directory")).unwrap().next().unwrap().unwrap().path();
             let db = store::opened_store(inner);
             let (key, value) = db.scan_prefix([b'r']).next().unwrap().unwrap();
@@ -235,6 +265,8 @@ const DAMAGES: [(Damage, &str, &str); 32] = [
 #[test]
 fn a_sound_folder_is_sound_and_left_as_it_is() {
     let folder = folder();
+    fs::create_dir(folder.path().join("unsent")).unwrap();
+    fs::write(folder.path().join("unsent/a.sheet"), region(folder.path()).encode_to_vec()).unwrap();
     let (before, log_before) = (contents(folder.path()), log(folder.path()));
     let (code, report) = fsck(folder.path(), &[]);
     assert_eq!((code, &report["verdict"], &report["problems"]), (Some(0), &"sound".into(), &Value::Array(vec![])));

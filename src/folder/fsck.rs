@@ -256,7 +256,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
     } else {
         findings.leave_out([Part::Directory]);
     }
-    beside::check_unsent(folder, &mut findings);
+    beside::check_unsent(folder, Some(&replay), &mut findings);
     findings.in_order();
     if repair && FOUNDATIONS.into_iter().all(|part| findings.is_sound(part)) {
         make_again(folder, work.path(), &pin, (&own, &mut replay), &mut findings)?;
@@ -266,7 +266,7 @@ pub fn fsck(folder: &Path, repair: bool, progress: &dyn Progress) -> Result<Find
 
 /// What is still looked at where the log can't be read.
 fn without_log(folder: &Path, findings: &mut Findings) {
-    beside::check_unsent(folder, findings);
+    beside::check_unsent(folder, None, findings);
     let looked_at = [Part::Log, Part::Unsent, Part::Folder];
     findings.leave_out(Part::ALL.into_iter().filter(|part| !looked_at.contains(part)));
     findings.in_order();

@@ -6,7 +6,10 @@ use prost::Message;
 
 use super::{super::open::OTHERS, BACKUP, Findings, Part};
 use crate::{
-    engine::key_file::{KeyFile, KeyFileError},
+    engine::{
+        key_file::{KeyFile, KeyFileError},
+        replay::{Replay, SignatureVerdict},
+    },
     format::{proto, wire},
     ledger::LedgerCreated,
     trust::audit::Pin,
@@ -128,8 +131,9 @@ fn others(metadata: &fs::Metadata) -> Option<u32> {
     (mode & OTHERS != 0 && !metadata.is_symlink()).then_some(mode)
 }
 
-/// Sheets that commands kept to be sent again.
-pub(super) fn check_unsent(folder: &Path, findings: &mut Findings) {
+/// Sheets that commands kept to be sent again: that they can be read, and were signed as they are by keys that the ledger knows.
+/// Those of other keys are left alone: a sheet that enrols them may be on its way.
+pub(super) fn check_unsent(folder: &Path, replay: Option<&Replay>, findings: &mut Findings) {
     let Ok(files) = fs::read_dir(folder.join("unsent")) else { return };
     let mut paths: Vec<_> = files.filter_map(|file| file.ok().map(|file| file.path())).collect();
     paths.sort();
@@ -137,7 +141,11 @@ pub(super) fn check_unsent(folder: &Path, findings: &mut Findings) {
         let sheet = fs::read(&path).map_err(|error| error.to_string());
         let decoded = sheet.and_then(|bytes| {
             let sheet = proto::Sheet::decode(bytes.as_slice()).map_err(|error| error.to_string())?;
-            wire::decode(&sheet).map(|_sound| ()).map_err(|refusal| refusal.to_string())
+            let decoded = wire::decode(&sheet).map_err(|refusal| refusal.to_string())?;
+            match replay.map(|replay| replay.verdict(&decoded)) {
+                Some(SignatureVerdict::Invalid(refusal)) => Err(refusal.to_string()),
+                Some(SignatureVerdict::Valid | SignatureVerdict::SignerUnknown(_)) | None => Ok(()),
+            }
         });
         if let Err(problem) = decoded {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
