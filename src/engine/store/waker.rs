@@ -13,11 +13,14 @@ use std::{
     time::Duration,
 };
 
-use sled::{Batch, Db};
+use sled::Db;
 
 /// Between two looks. A flush that is the same at two of them has taken as long as a disk seldom does, and is woken in vain
 /// where the disk is only slow: that writes some 30 bytes.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// No commit writes it.
+const NOBODYS_KEY: &[u8] = b"wake";
 
 /// The thread, for as long as it is held.
 #[derive(Debug)]
@@ -38,10 +41,9 @@ impl Waker {
         let (held, ended) = mpsc::channel();
         let flushes = Arc::<AtomicU64>::default();
         let seen = Arc::clone(&flushes);
-        // It does nothing else by itself: what is said of the error is said to whoever wakes up.
-        let write_nothing = move || drop(db.apply_batch(Batch::default()));
-        let thread =
-            thread::Builder::new().name("wake".to_owned()).spawn(move || watch(&ended, &seen, write_nothing))?;
+        let thread = thread::Builder::new()
+            .name("wake".to_owned())
+            .spawn(move || watch(&ended, &seen, || write_nothing(&db)))?;
         Ok(Self { flushes, held: Some(held), thread: Some(thread) })
     }
 
@@ -63,6 +65,13 @@ impl Drop for Waker {
     }
 }
 
+/// Writes that a key which nobody has is removed. A batch, even one of nothing, would wait for the very flush that is to be woken, and
+/// keep all who read away meanwhile: it takes sled's lock for itself, which a flush has with those who read.
+fn write_nothing(db: &Db) {
+    // What is said of the error is said to whoever wakes up.
+    drop(db.compare_and_swap(NOBODYS_KEY, None::<&[u8]>, None::<&[u8]>));
+}
+
 fn watch(ended: &Receiver<Infallible>, flushes: &AtomicU64, wake: impl Fn()) {
     let mut before = 0;
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
@@ -78,6 +87,8 @@ fn watch(ended: &Receiver<Infallible>, flushes: &AtomicU64, wake: impl Fn()) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -86,6 +97,7 @@ mod tests {
         let (flushes, woken) = (AtomicU64::new(0), AtomicU64::new(0));
         thread::scope(|scope| {
             let (flushes, woken) = (&flushes, &woken);
+            flushes.store(1, Ordering::Relaxed);
             scope.spawn(move || {
                 watch(&ended, flushes, || {
                     woken.fetch_add(1, Ordering::Relaxed);
@@ -97,12 +109,43 @@ mod tests {
                 thread::sleep(LOOK / 4);
             }
             assert_eq!(woken.load(Ordering::Relaxed), 0);
-            flushes.fetch_add(1, Ordering::Relaxed);
             while woken.load(Ordering::Relaxed) == 0 {
                 thread::sleep(LOOK / 4);
             }
             drop::<Sender<Infallible>>(held);
         });
+    }
+
+    /// A flush has sled's lock for as long as it waits, with others who only read. So has a merge while its operator works.
+    #[test]
+    fn whoever_wakes_waits_for_no_flush_and_keeps_nobody_from_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = sled::Config::default().path(folder.path()).flush_every_ms(None).open().unwrap();
+        // As in every commit: from here on sled takes locks.
+        db.apply_batch(sled::Batch::default()).unwrap();
+        let (entered, is_in) = mpsc::channel();
+        let (release, released) = mpsc::channel::<Infallible>();
+        let (entered, released) = (Mutex::new(entered), Mutex::new(released));
+        db.set_merge_operator(move |_: &[u8], _: Option<&[u8]>, new: &[u8]| {
+            // Hung up where it is asked once more.
+            entered.lock().unwrap().send(()).unwrap();
+            assert!(released.lock().unwrap().recv().is_err());
+            Some(new.to_vec())
+        });
+        thread::scope(|scope| {
+            scope.spawn(|| db.merge(b"key", b"value").unwrap());
+            is_in.recv().unwrap();
+            let (woke, has_woken) = mpsc::channel();
+            let db = &db;
+            scope.spawn(move || {
+                write_nothing(db);
+                woke.send(db.get(b"other").unwrap()).unwrap();
+            });
+            let woken = has_woken.recv_timeout(Duration::from_secs(10));
+            drop(release);
+            assert_eq!(woken, Ok(None));
+        });
+        assert_eq!(db.iter().count(), 1);
     }
 
     #[test]
