@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender};
 
 use super::{
-    Accepted, Source, Submission,
+    Accepted, Source, Submission, SubmitError,
     answer::Answers,
     publish::{Told, Waiter},
     sources::{Sources, Waits},
@@ -55,8 +55,15 @@ pub(super) fn answer(
     waiting.take(GROUP_COST_MAX, &mut group);
     let (mut answers, mut waiters) = (Answers::default(), Vec::new());
     for Repeated { index, submission } in group {
-        let receipt = projection.receipt(index)?;
-        let receipt = receipt.ok_or(Stop::Broken("an entry that is durable has no receipt"))?;
+        let receipt = match projection.receipt(index) {
+            Ok(receipt) => receipt.ok_or(Stop::Broken("an entry that is durable has no receipt"))?,
+            // A damaged row takes no entry back, and is no reason to serve nobody.
+            Err(error) => {
+                tracing::error!("a receipt was not made: {error}");
+                answers.add(submission, Err(SubmitError::NotPublished { index }));
+                continue;
+            }
+        };
         if submission.published {
             waiters.push(Waiter { receipt, submission });
         } else {
