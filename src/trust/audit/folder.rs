@@ -67,7 +67,10 @@ impl FolderLog<'_> {
         let is_pinned = auditor.pin.is_some() || kept.is_pinned;
         let (mut audit, own, report) = self.replay(&memory, resumed, is_pinned, auditor)?;
         let cosigned = self.cosigned(&audit);
-        let left_out = (self.cosigned.is_some() && cosigned.is_none()).then_some(COSIGNED_DAMAGED);
+        // Where the checkpoint isn't this ledger's either, it may be the log that was swapped.
+        let is_its_folder = audit.genesis().is_some_and(|genesis| signed(&self.note, genesis).is_some());
+        let is_damaged = is_its_folder && self.cosigned.is_some() && cosigned.is_none();
+        let left_out = is_damaged.then_some(COSIGNED_DAMAGED);
         let report = remember(auditor, &memory, (&mut kept, &own), (&self.note, &mut audit), report)?;
         memory.discard();
         let shown = cosigned.filter(|_| auditor.policy.is_some()).unwrap_or(&self.note);
