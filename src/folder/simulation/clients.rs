@@ -1,5 +1,7 @@
 //! Those who send sheets: they remember what they were told, send again, race, contradict themselves, and go away.
 
+use std::collections::HashSet;
+
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::{
@@ -224,9 +226,18 @@ impl Clients {
     }
 
     /// At the end nobody is without an answer, and what was refused isn't there.
-    pub(super) fn check_end(&self) -> Result<(), String> {
+    pub(super) fn check_end(&self, log: &MemoryLog) -> Result<(), String> {
         let unanswered = self.sent.iter().position(|sent| sent.receipt.is_none() && !sent.refused);
-        unanswered.map_or(Ok(()), |number| Err(format!("sheet {number} was never answered")))
+        if let Some(number) = unanswered {
+            return Err(format!("sheet {number} was never answered"));
+        }
+        let entries = log.entries(0, usize::MAX).map_err(|error| error.to_string())?;
+        let recorded: HashSet<&[u8]> = entries.iter().map(|entry| entry.header.as_ref()).collect();
+        let mut refused = self.sent.iter().filter(|sent| sent.refused && sent.receipt.is_none());
+        match refused.position(|sent| recorded.contains(sent.sheet.header.as_ref())) {
+            Some(number) => Err(format!("the {number}th sheet that was refused is recorded")),
+            None => Ok(()),
+        }
     }
 }
 

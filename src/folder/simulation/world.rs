@@ -444,7 +444,7 @@ impl World {
             }
             self.settle()?;
         }
-        self.clients.check_end()?;
+        self.clients.check_end(self.log.itself())?;
         self.stop_in_order()?;
         self.start()?;
         self.check()?;
