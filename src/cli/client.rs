@@ -19,7 +19,11 @@ use super::{
 };
 use crate::{
     access::words,
-    engine::{key_file::KeyFile, now, store::private_folder},
+    engine::{
+        key_file::KeyFile,
+        now,
+        store::{private_folder, sync_folder},
+    },
     folder::defaults,
     format::{
         proto::{self, event::Kind, ledger_service_client::LedgerServiceClient},
@@ -185,7 +189,8 @@ impl ClientArguments {
     /// Keeps a sheet in a file of the data folder.
     fn keep(&self, sheet: &proto::Sheet) -> anyhow::Result<PathBuf> {
         let folder = self.folder().join("unsent");
-        private_folder(&folder).with_context(|| folder.display().to_string())?;
+        let made = private_folder(&folder).and_then(|()| sync_folder(&self.folder()));
+        made.with_context(|| folder.display().to_string())?;
         let path = folder.join(format!("{}.sheet", uuid::Uuid::now_v7()));
         write_sheet(&path, sheet)?;
         Ok(path)

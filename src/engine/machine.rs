@@ -12,6 +12,7 @@ use std::{
 };
 
 pub use self::own::OwnMachine;
+pub(crate) use self::own::make_folders;
 
 /// Files, and time that passes. Paths are those of the machine.
 pub trait Machine: Debug + Send + Sync {

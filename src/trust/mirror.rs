@@ -23,7 +23,10 @@ pub use content::content;
 use look::{Found, look, others};
 
 use crate::{
-    engine::store::{atomic_write_from, remove_temporary, sync_folder},
+    engine::{
+        machine::make_folders,
+        store::{atomic_write_from, remove_temporary},
+    },
     format::{
         checkpoint::{self, Checkpoint, CheckpointError, VerifierKey},
         proof::CheckpointPair,
@@ -171,7 +174,7 @@ pub fn update<E>(
     mut done: impl FnMut(u64),
 ) -> Result<Update, MirrorError<E>> {
     let io = |path: &Path, source| MirrorError::Io { path: path.to_owned(), source };
-    make_folder(folder).map_err(|source| io(folder, source))?;
+    make_folders(folder, 0o777).map_err(|source| io(folder, source))?;
     let _lock = lock(folder)?;
     remove_temporary(folder).map_err(|source| io(folder, source))?;
     let new = checkpoint::open(note, key, key.name()).map_err(MirrorError::Checkpoint)?;
@@ -372,19 +375,8 @@ where
 }
 
 fn write(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    path.parent().map_or(Ok(()), make_folder)?;
+    path.parent().map_or(Ok(()), |folder| make_folders(folder, 0o777))?;
     atomic_write_from(folder, path, bytes, 0o644)
-}
-
-/// Makes a folder and those above it; the name of each is on the disk before anything is put into it.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make_folder(above)?;
-    fs::create_dir(folder)?;
-    sync_folder(above)
 }
 
 /// Reads what a folder holds as any reader of the public log would, every tile and every entry, and looks at every other

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions},
-    io::{IoSliceMut, Result},
+    io::{ErrorKind, IoSliceMut, Result},
     os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
@@ -12,6 +12,24 @@ use std::{
 
 use super::{Machine, MachineFile, MachineFolder};
 use crate::engine::now;
+
+/// Makes a folder and those above it that aren't there; the name of each is on the disk before anything is put into it.
+///
+/// # Errors
+/// Those of the file system.
+pub(crate) fn make_folders(folder: &Path, mode: u32) -> Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folders(above, mode)?;
+    match DirBuilder::new().mode(mode).create(folder) {
+        // Somebody else was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    File::open(above)?.sync_all()
+}
 
 /// The machine that this program runs on.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +66,7 @@ impl Machine for OwnMachine {
     }
 
     fn make_folder(&self, folder: &Path) -> Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)
+        make_folders(folder, 0o700)
     }
 
     fn files(&self, folder: &Path) -> Result<Vec<String>> {

@@ -76,7 +76,7 @@ pub(crate) fn replace(
     let synced = written.and_then(|()| file.sync_all().map_err(NotReplaced::SyncFailed));
     let named = synced.and_then(|()| machine.rename(&unfinished, path).map_err(NotReplaced::Unknown));
     if named.is_err() {
-        // What is left of it is removed by a later start.
+        // Nothing more can be done of it here.
         let _left = machine.remove(&unfinished);
     }
     named?;
