@@ -236,11 +236,12 @@ fn open_directory(
 ) -> anyhow::Result<(Directory, Option<tempfile::TempDir>)> {
     let folder = arguments.directory.clone().unwrap_or_else(|| arguments.client.folder().join("directory"));
     // A dry run writes nothing at all: where there is no directory, it has an empty one for as long as it runs.
-    let apart = arguments.dry_run && Accounts::open(&folder, &status.genesis_leaf_hash)?.is_none();
+    let in_folder = || format!("the directory in {}", folder.display());
+    let apart =
+        arguments.dry_run && Accounts::open(&folder, &status.genesis_leaf_hash).with_context(in_folder)?.is_none();
     let apart = apart.then(tempfile::tempdir).transpose().context("a folder for the time of a dry run")?;
     let opened = apart.as_ref().map_or(folder.as_path(), tempfile::TempDir::path);
-    let directory = Directory::open(opened, &status.genesis_leaf_hash, &mapping.source)
-        .with_context(|| format!("the directory in {}", folder.display()))?;
+    let directory = Directory::open(opened, &status.genesis_leaf_hash, &mapping.source).with_context(in_folder)?;
     Ok((directory, apart))
 }
 

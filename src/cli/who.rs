@@ -112,7 +112,7 @@ impl Who {
         if let Some(problem) = self.problem.as_ref().filter(|_| name.id().is_none()) {
             // What an import calls so can't be looked up: the digits of an id alone could be somebody else's.
             return Err(usage(format!(
-                "{option} {name}: the names of imports can't be read now ({problem}). Say the whole id, or try again"
+                "{option} {name}: the names of imports can't be read now. Say the whole id. {problem}"
             )));
         }
         let mut fits = self.called(name).map_err(|error| usage(format!("{option} {name}: {error}")))?;

@@ -59,8 +59,8 @@ pub enum StoreError {
     },
     /// A store opens with fewer commits than were noted beside it.
     #[error(
-        "{path} is damaged: it had {noted} commits and opens with {found}, so links of imports are lost. Restore it from a \
-         backup of the same day as the log's; without one, move it away and import with `--adopt`"
+        "{path} is damaged: it had {noted} commits and opens with {found}, so links of imports are lost. Move it away, and \
+         put that of a backup of the same day as the log's in its place, or import with `--adopt`"
     )]
     CommitsLost {
         /// The folder of the store.
@@ -72,8 +72,8 @@ pub enum StoreError {
     },
     /// How many commits a store had is noted no more, or not to be read.
     #[error(
-        "{path} is missing or damaged: nobody can tell whether links of imports are lost. Restore its folder from a backup of \
-         the same day as the log's; without one, move it away and import with `--adopt`"
+        "{path} is missing or damaged: nobody can tell whether links of imports are lost. Move its folder away, and put that \
+         of a backup of the same day as the log's in its place, or import with `--adopt`"
     )]
     CommitsUnknown {
         /// The file beside the store.
@@ -97,7 +97,8 @@ pub enum StoreError {
     },
     /// The log goes on without this writer. What the writer had acknowledged before is in it.
     #[error(
-        "the log has {found} entries where {expected} were expected: somebody else writes to it, or has taken over. Only one          may; see that no other service runs for this ledger, then start again"
+        "the log has {found} entries where {expected} were expected: somebody else writes to it, or has taken over. Only one \
+         may; see that no other service runs for this ledger, then start again"
     )]
     Fenced {
         /// Entries that this writer knew of.

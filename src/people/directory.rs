@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sled::Batch;
 
-use self::commits::Commits;
 use crate::{
-    engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend, private_folder},
+    engine::store::{StoreError, SyncedDb, VALUE_BYTES_MAX, backend, folder_of, private_folder, sync_folder},
     ledger::{AccountId, EventRef, LogIndex},
 };
 
@@ -80,7 +79,7 @@ pub struct Pending {
 #[derive(Debug)]
 pub struct Directory {
     synced: SyncedDb,
-    commits: Commits,
+    folder: PathBuf,
     source: String,
 }
 
@@ -114,6 +113,7 @@ impl Accounts {
     pub fn open(folder: &Path, ledger: &[u8]) -> Result<Option<Self>, StoreError> {
         let folder = ledger_folder(folder, ledger);
         if !folder.join("db").exists() {
+            commits::check_none(&folder)?;
             return Ok(None);
         }
         let synced = SyncedDb::open(&folder)?;
@@ -191,19 +191,22 @@ impl Directory {
     /// # Errors
     /// The store can't be opened, or lost commits.
     pub fn open(folder: &Path, ledger: &[u8], source: &str) -> Result<Self, StoreError> {
-        let folder = ledger_folder(folder, ledger);
-        private_folder(&folder).map_err(|source| StoreError::Io { path: folder.clone(), source })?;
-        Self::of(&folder, source.to_owned())
+        let own = ledger_folder(folder, ledger);
+        private_folder(&own).map_err(|source| StoreError::Io { path: own.clone(), source })?;
+        // Who made the folder may have been killed before its name was on the disk.
+        sync_folder(folder_of(folder)).map_err(StoreError::SyncFailed)?;
+        Self::of(&own, source.to_owned())
     }
 
     fn of(folder: &Path, source: String) -> Result<Self, StoreError> {
         let synced = SyncedDb::open(folder)?;
-        Ok(Self { commits: Commits::open(&synced, folder)?, synced, source })
+        commits::check(&synced, folder)?;
+        Ok(Self { synced, folder: folder.to_owned(), source })
     }
 
     /// Changes the store, so that it is known to have had this.
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.commits.commit(&self.synced, batch)
+        commits::commit(&self.synced, &self.folder, batch)
     }
 
     /// Prefix, source, zero byte, outside id. A source's name holds no zero byte.
@@ -502,7 +505,8 @@ impl Directory {
         self.remove(pending, Batch::default())
     }
 
-    /// Takes a sheet out of the outbox. Not counted: where it is lost, the sheet is sent again, and answered as before.
+    /// Takes a sheet out of the outbox, and makes its links final where it was recorded. Not counted: where it is lost, the sheet is
+    /// sent again, and answered with its receipt, or refused or recorded for the first time.
     fn remove(&self, pending: &Pending, mut batch: Batch) -> Result<(), StoreError> {
         for (_, key) in self.pending_keys()?.into_iter().filter(|(number, _)| *number == pending.number) {
             batch.remove(key);
@@ -580,6 +584,7 @@ mod tests {
         let noted = std::fs::read(own.join("commits")).unwrap();
         let older = tempfile::tempdir().unwrap();
         drop(Directory::open(older.path(), b"ledger", "source").unwrap());
+        assert!(!ledger_folder(older.path(), b"ledger").join("commits").exists(), "nothing is written by looking");
         // As if the disk had changed the first bit of the store.
         std::fs::copy(ledger_folder(older.path(), b"ledger").join("db"), own.join("db")).unwrap();
         let lost = |opened: Result<(), StoreError>| {
@@ -588,6 +593,10 @@ mod tests {
         lost(Directory::open(folder.path(), b"ledger", "source").map(|_| ()));
         lost(Accounts::open(folder.path(), b"ledger").map(|_| ()));
         lost(Directory::each(&own, &mut |_| ()));
+        // Nor is a store that is gone taken for one that never was.
+        std::fs::remove_file(own.join("db")).unwrap();
+        lost(Accounts::open(folder.path(), b"ledger").map(|_| ()));
+        assert!(!own.join("db").exists());
         // Nor is anything taken for sound while nobody can tell.
         for byte in 0..noted.len() {
             let mut changed = noted.clone();

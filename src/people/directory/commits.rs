@@ -1,28 +1,16 @@
 //! How many commits a directory's store has had, noted beside it. A store of which the disk changed one bit opens with what came
 //! before that bit, and says nothing: an import would bring again what it brought before.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::ErrorKind,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-};
+use std::{fs::OpenOptions, io::ErrorKind, os::unix::fs::FileExt, path::Path};
 
 use sled::Batch;
 
 use crate::engine::store::{StoreError, SyncedDb, atomic_write, backend, read_text};
 
-/// The file beside the store.
+/// The file beside the store, which is never ahead of it.
 const FILE: &str = "commits";
 /// The store's own count; a key as all others are, of no source.
 pub(super) const KEY: u8 = b'n';
-
-/// The file, which is never ahead of the store.
-#[derive(Debug)]
-pub(super) struct Commits {
-    file: File,
-    path: PathBuf,
-}
 
 /// Number and checksum, of one length: written in one sector, in place.
 fn line(number: u64) -> String {
@@ -41,53 +29,53 @@ fn of_store(synced: &SyncedDb) -> Result<u64, StoreError> {
     Ok(count.and_then(|count| count.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes))
 }
 
-/// Whether a store has all the commits that are noted beside it; none where nothing was noted yet.
-///
-/// # Errors
-/// [`StoreError::CommitsLost`], [`StoreError::CommitsUnknown`], [`StoreError::Io`].
-pub(super) fn check(synced: &SyncedDb, folder: &Path) -> Result<Option<u64>, StoreError> {
+/// Holds what a store opened with to what is noted beside it. A store that has none, and of which none are noted, was made before
+/// they were counted, or just now.
+fn compare(folder: &Path, found: u64) -> Result<(), StoreError> {
     let path = folder.join(FILE);
-    let found = of_store(synced)?;
     let text = match read_text(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && found == 0 => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound && found == 0 => return Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
             return Err(StoreError::CommitsUnknown { path });
         }
         Err(source) => return Err(StoreError::Io { path, source }),
     };
     let noted = number(&text).ok_or(StoreError::CommitsUnknown { path })?;
-    if noted > found {
-        return Err(StoreError::CommitsLost { path: folder.to_owned(), noted, found });
-    }
-    Ok(Some(noted))
+    if noted > found { Err(StoreError::CommitsLost { path: folder.to_owned(), noted, found }) } else { Ok(()) }
 }
 
-impl Commits {
-    /// Those of a store that has all that are noted.
-    ///
-    /// # Errors
-    /// As [`check`].
-    pub(super) fn open(synced: &SyncedDb, folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join(FILE);
-        let io = |source| StoreError::Io { path: path.clone(), source };
-        if check(synced, folder)?.is_none() {
-            atomic_write(&path, line(0).as_bytes(), 0o600).map_err(io)?;
-        }
-        let file = OpenOptions::new().write(true).open(&path).map_err(io)?;
-        Ok(Self { file, path })
-    }
+/// Whether a store has all the commits that are noted beside it.
+///
+/// # Errors
+/// [`StoreError::CommitsLost`], [`StoreError::CommitsUnknown`], [`StoreError::Io`].
+pub(super) fn check(synced: &SyncedDb, folder: &Path) -> Result<(), StoreError> {
+    compare(folder, of_store(synced)?)
+}
 
-    /// Applies a batch, and then notes that it was; both on the disk when this returns.
-    ///
-    /// # Errors
-    /// The store can't be written.
-    pub(super) fn commit(&self, synced: &SyncedDb, mut batch: Batch) -> Result<(), StoreError> {
-        let number = of_store(synced)? + 1;
-        batch.insert(&[KEY, 0], &number.to_be_bytes());
-        synced.commit(batch)?;
-        let written = self.file.write_all_at(line(number).as_bytes(), 0);
-        written.map_err(|source| StoreError::Io { path: self.path.clone(), source })?;
-        self.file.sync_data().map_err(StoreError::SyncFailed)
+/// Whether there never was a store where there is none.
+///
+/// # Errors
+/// As of [`check`].
+pub(super) fn check_none(folder: &Path) -> Result<(), StoreError> {
+    compare(folder, 0)
+}
+
+/// Applies a batch, and then notes that it was; both on the disk when this returns.
+///
+/// # Errors
+/// The store can't be written.
+pub(super) fn commit(synced: &SyncedDb, folder: &Path, mut batch: Batch) -> Result<(), StoreError> {
+    let path = folder.join(FILE);
+    let io = |source| StoreError::Io { path: path.clone(), source };
+    let number = of_store(synced)? + 1;
+    if number == 1 {
+        // There before the store counts: from then on it is missed.
+        atomic_write(&path, line(0).as_bytes(), 0o600).map_err(io)?;
     }
+    let file = OpenOptions::new().write(true).open(&path).map_err(io)?;
+    batch.insert(&[KEY, 0], &number.to_be_bytes());
+    synced.commit(batch)?;
+    file.write_all_at(line(number).as_bytes(), 0).map_err(io)?;
+    file.sync_data().map_err(StoreError::SyncFailed)
 }
