@@ -8,6 +8,7 @@ mod directory;
 mod log;
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -280,30 +281,41 @@ fn open_log(folder: &Path, findings: &mut Findings) -> Result<Option<Arc<dyn Log
         findings.add(Part::Log, "log/db", &format!("it is missing, and a ledger's {left} is there"), BACKUP);
         return Ok(None);
     }
-    let aside_before = set_aside(&path);
+    let before = set_aside(&path);
     let opened = match engine_log::open(&path) {
         Ok(log) => Some(log),
         Err(StoreError::InUse { .. }) => return Err(FsckError::InUse { path: folder.to_owned() }),
         Err(StoreError::Io { path, source }) => return Err(FsckError::Io { path, source }),
+        Err(StoreError::SyncFailed(source)) => return Err(FsckError::Io { path, source }),
         Err(error) => {
             findings.add(Part::Log, "log/", &error, BACKUP);
             None
         }
     };
-    for name in set_aside(&path).difference(&aside_before) {
+    tell_set_aside((&path, &before), (Part::Log, "log"), opened.is_some(), findings);
+    Ok(opened)
+}
+
+/// Tells what opening a store has set aside, beside what was there before.
+fn tell_set_aside(
+    (folder, before): (&Path, &BTreeSet<(String, u64)>),
+    (part, at): (Part, &str),
+    is_open: bool,
+    findings: &mut Findings,
+) {
+    for (name, _) in set_aside(folder).difference(before) {
         let problem = "what the store opens faster with, or its settings, which are always the same, was damaged, and is set \
                        aside under this name: the store was opened from its log alone, as a start would do. A disk may be \
                        failing, or the power went out as the store was made";
         findings.push(Problem {
-            part: Part::Log,
-            place: format!("log/{name}"),
+            part,
+            place: format!("{at}/{name}"),
             problem: problem.to_owned(),
             remedy: "Look at the disk, and have a backup; the file may be deleted",
             derived: true,
-            repaired: opened.is_some(),
+            repaired: is_open,
         });
     }
-    Ok(opened)
 }
 
 /// Clears away what a kill left behind.

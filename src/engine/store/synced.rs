@@ -166,7 +166,10 @@ fn open_sled(folder: &Path) -> Result<Db, StoreError> {
             if !set_snapshots_aside(folder).map_err(io)? {
                 return Err(backend(error));
             }
-            tracing::warn!("the log's snapshot was damaged and is set aside; recovering from the log itself");
+            tracing::warn!(
+                "{}: the store's snapshot was damaged and is set aside; recovering from the store itself",
+                folder.display()
+            );
             config.open().map_err(backend)
         }
         // Whoever may not read it, and a disk that fails: nothing that is said of the log.
@@ -186,11 +189,13 @@ const SETTINGS: &str = "conf";
 /// Bytes up to which sled itself takes its settings for none, and writes them.
 const NO_SETTINGS_BYTES: usize = 8;
 
-/// The names of the files in a store's folder that were set aside as damaged.
-pub(crate) fn set_aside(folder: &Path) -> BTreeSet<String> {
-    let files = std::fs::read_dir(folder).into_iter().flatten();
-    let names = files.filter_map(|file| Some(file.ok()?.file_name().to_string_lossy().into_owned()));
-    names.filter(|name| name.starts_with(ASIDE_PREFIX)).collect()
+/// The files in a store's folder that were set aside as damaged: their names, and which they are, as one may take the place of an
+/// older one.
+pub(crate) fn set_aside(folder: &Path) -> BTreeSet<(String, u64)> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named =
+        files.filter_map(|file| Some((file.file_name().to_string_lossy().into_owned(), file.metadata().ok()?.ino())));
+    named.filter(|(name, _)| name.starts_with(ASIDE_PREFIX)).collect()
 }
 
 /// Renames sled's snapshots; false where there are none.
@@ -219,7 +224,10 @@ fn set_settings_aside(folder: &Path) -> std::io::Result<()> {
     if bytes.len() <= NO_SETTINGS_BYTES || bytes.split_last_chunk().is_some_and(is_whole) {
         return Ok(());
     }
-    tracing::warn!("the settings of the log's store were damaged and are set aside; they are always the same");
+    tracing::warn!(
+        "{}: the store's settings were damaged and are set aside; they are always the same",
+        folder.display()
+    );
     rename(&path, &folder.join(format!("{ASIDE_PREFIX}{SETTINGS}")))
 }
 
@@ -241,6 +249,6 @@ mod tests {
             drop(SyncedDb::open(folder.path()).unwrap());
             assert_eq!(std::fs::read(&path).unwrap(), whole, "after {left:?}");
         }
-        assert!(set_aside(folder.path()).contains("damaged-conf"));
+        assert!(set_aside(folder.path()).iter().any(|(name, _)| name == "damaged-conf"));
     }
 }

@@ -5,17 +5,21 @@ use std::{fs, io, path::Path};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use super::{Findings, Part};
+use super::{Findings, Part, tell_set_aside};
 use crate::{
-    engine::{log::Log, replay::Replay, store::StoreError},
+    engine::{
+        log::Log,
+        replay::Replay,
+        store::{StoreError, set_aside},
+    },
     format::{proto, wire},
     ledger::{AccountId, Event, EventRef},
     merkle::Hash,
     people::directory::{Directory, DirectoryRow, Link},
 };
 
-const REMEDY: &str = "Restore directory/ from a backup of the same day as the log's, and import again. Without it the import \
-                      would not know what it brought before";
+const REMEDY: &str = "Move it away, put that of a backup of the same day as the log's in its place, and import again; without one, \
+                      import with `--adopt`. Otherwise an import would not know what was brought before";
 
 pub(super) fn check(
     folder: &Path,
@@ -44,6 +48,7 @@ pub(super) fn check(
             findings.add(Part::Directory, place, &"its store is missing, and with it every link", REMEDY);
             continue;
         }
+        let before = set_aside(&root.join(&name));
         let each = Directory::each(&root.join(&name), &mut |row| {
             let problem = match row {
                 Ok(row) => fault(&row, log, replay),
@@ -53,9 +58,18 @@ pub(super) fn check(
                 findings.add(Part::Directory, format!("{place}, {at}"), &problem, REMEDY);
             }
         });
+        tell_set_aside((&root.join(&name), &before), (Part::Directory, &place), each.is_ok(), findings);
         match each {
             Err(StoreError::InUse { .. }) => {
                 findings.add(Part::Directory, place, &"an import is under way", "Let it finish, and look again");
+            }
+            Err(StoreError::CommitsLost { noted, found, .. }) => {
+                let problem = format!("it had {noted} commits and opens with {found}: links are lost");
+                findings.add(Part::Directory, place, &problem, REMEDY);
+            }
+            Err(StoreError::CommitsUnknown { .. }) => {
+                let problem = "commits is missing or damaged: nobody can tell whether links are lost";
+                findings.add(Part::Directory, place, &problem, REMEDY);
             }
             Err(error) => findings.add(Part::Directory, place, &error, REMEDY),
             Ok(()) => {}
