@@ -351,6 +351,50 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_what_was_put_away_keep_their_bytes_or_are_none() {
+        let time = TimeRow {
+            record_index: 0x0102,
+            first: -3,
+            second: 4,
+            credited: 5,
+            previous: 6,
+            since: -7,
+            until: 8,
+            account: 9,
+            payer: 10,
+            utc_offset_seconds: -3_600,
+            record_event: 11,
+            kind: 1,
+            ended: 1,
+        };
+        check(
+            &time,
+            "0201000000000000fdffffffffffffff040000000000000005000000000000000600000000000000f9ffffffffffffff0800000000000000090000000a000000f0f1ffff0b000101ad22e891",
+        );
+        let sheet = SheetRow { id: 0x0102, author: 0x0304, index: 5 };
+        check(&sheet, "02010000000000000000000000000000040300000000000000000000000000000500000000000000d1bd9e75");
+        let note = NoteRow {
+            record_index: 1,
+            latest_index: 2,
+            noted_at: 3,
+            overflow: -4,
+            owed: 5,
+            pool: 6,
+            station: 7,
+            volunteer: 8,
+            record_event: 9,
+            latest_event: 10,
+            reversed: 1,
+            reserved: 0,
+            reserved_too: 0,
+        };
+        check(
+            &note,
+            "010000000000000002000000000000000300000000000000fcffffffffffffff050000000000000006000000070000000800000009000a0001000000a26ea00a",
+        );
+    }
+
+    #[test]
     fn a_row_that_was_cut_off_is_cut_away() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
