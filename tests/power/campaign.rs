@@ -14,9 +14,6 @@ use super::{
     tools,
 };
 
-/// Of so many states one is also read by all others who read a data folder: they take ten times as long as a start.
-const READ_BY_ALL_EVERY: usize = 16;
-
 /// How many states are wanted, of how many lives of how many sheets a run, and by which seed. It chooses sheets, kills, moments
 /// and fates; when threads run is the machine's choice, so that no two runs record the same.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +22,8 @@ pub struct Options {
     pub lives: usize,
     pub sheets: usize,
     pub seed: u64,
+    /// Of so many states one is also read by all others who read a data folder, who take ten times as long as a start.
+    pub read_by_all_every: usize,
 }
 
 /// One state: of which life, after which line of its trace, of which kind.
@@ -53,7 +52,7 @@ pub fn run(options: Options) -> Result<Found, String> {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 while let Some(state) = { next.lock().unwrap().next() } {
-                    let opened = runtime.block_on(open(&lives[state.life], &state));
+                    let opened = runtime.block_on(open(&lives[state.life], &state, options.read_by_all_every));
                     let mut found = found.lock().unwrap();
                     match opened {
                         Ok((outcome, verdict)) => found.add((state.kind, state.moment, outcome), verdict),
@@ -175,13 +174,17 @@ fn choose(lives: &[Life], options: Options, found: &mut Found) -> Vec<State> {
     states
 }
 
-async fn open(life: &Life, state: &State) -> Result<(Outcome, Option<tools::Verdict>), String> {
+async fn open(
+    life: &Life,
+    state: &State,
+    read_by_all_every: usize,
+) -> Result<(Outcome, Option<tools::Verdict>), String> {
     let (folder, image) = (tempfile::tempdir().unwrap(), image(life, state.line, state.kind, state.seed));
     image.write(folder.path()).unwrap();
     let told: Vec<&Told> = told(life, state.line).collect();
     let is_told = !told.is_empty();
     let outcome = check(folder.path(), &Expected { told, sheets: &life.sheets }).await?;
-    let is_read_by_all = state.number.is_multiple_of(READ_BY_ALL_EVERY);
+    let is_read_by_all = state.number.is_multiple_of(read_by_all_every);
     let verdict = is_read_by_all.then(|| tools::agree(&image, is_told)).transpose()?;
     Ok((outcome, verdict))
 }

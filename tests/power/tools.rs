@@ -69,6 +69,11 @@ fn fsck(root: &Path, folder: &str) -> Result<Vec<String>, String> {
     let problems = report["problems"].as_array().cloned().unwrap_or_default();
     let beyond_repair = problems.iter().find(|problem| problem["derived"] != Value::Bool(true));
     beyond_repair.map_or(Ok(()), |problem| Err(problem.to_string()))?;
+    // Where nothing is damaged, everything was looked at.
+    let mut unchecked = report["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == "not checked");
+    if let (true, Some(check)) = (problems.is_empty(), unchecked.next()) {
+        return Err(format!("sound, and {} was not looked at", check["part"]));
+    }
     Ok(problems.iter().map(|problem| problem["part"].as_str().unwrap().to_owned()).collect())
 }
 
