@@ -8,7 +8,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    engine::projection::Projection,
+    engine::projection::{Projection, ProjectionError},
     format::{archive::ArchiveError, checkpoint::Note},
 };
 
@@ -20,9 +20,13 @@ pub(super) fn until_judged<E: std::error::Error>(
     auditor: &Auditor,
     mut attempt: impl FnMut(&MemoryFolder, Begin) -> Result<Option<AuditReport>, Unjudged<E>>,
 ) -> Result<AuditReport, Unjudged<E>> {
-    let mut audit = |folder: &MemoryFolder| match attempt(folder, Begin::Remembered)? {
-        Some(report) if !report.may_be_my_fault() => Ok(report),
-        Some(_) | None => attempt(folder, Begin::Genesis)?.ok_or(Unjudged::Unfit),
+    let mut audit = |folder: &MemoryFolder| match attempt(folder, Begin::Remembered) {
+        Ok(Some(report)) if !report.may_be_my_fault() => Ok(report),
+        // Rows of its own that are damaged are made again as well.
+        Ok(Some(_) | None) | Err(Unjudged::Projection(ProjectionError::Corrupt { .. })) => {
+            attempt(folder, Begin::Genesis)?.ok_or(Unjudged::Unfit)
+        }
+        Err(error) => Err(error),
     };
     match audit(auditor.memory) {
         Err(error @ Unjudged::OwnFiles(_)) => match auditor.memory.left_alone(&error) {
