@@ -153,7 +153,7 @@ impl<'a> Walk<'a> {
         match compared {
             Some(Some((place, problem))) => findings.add_derived(Part::Projections, place, &problem),
             None if self.snapshot_damaged => {
-                let problem = "it is damaged, of another ledger, or ahead of the log";
+                let problem = "it is damaged, of another version or ledger, or ahead of the log";
                 findings.add_derived(Part::Projections, "projections/snapshot", &problem);
             }
             None if self.kept.is_some() => findings.leave_out([Part::Projections]),
