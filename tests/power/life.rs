@@ -27,8 +27,8 @@ use super::{
     trace,
 };
 
-/// The data folder in the folder that is recorded.
-pub const DATA: &str = "ledger";
+/// The data folder in the folder that is recorded: a start makes those above it too.
+pub const DATA: &str = "srv/of/ledger";
 /// Callers at the same time.
 const CALLERS: usize = 4;
 /// Events of a sheet: one, some, more than a block takes, and as many as a sheet may have.
