@@ -121,3 +121,24 @@ async fn a_hold_that_ran_out_is_expired_by_the_service_itself() {
     let after = ledger.client.get_balance(request).await.unwrap().into_inner();
     assert_eq!((after.balance_minutes, after.available_minutes), (30, Some(30)));
 }
+
+#[tokio::test]
+async fn a_sheet_whose_receipts_rows_are_damaged_is_told_so_and_ends_no_service() {
+    let mut ledger = Ledger::new().await;
+    let sheet = ledger.sheet(vec![ledger.half_hour(0, 1)]);
+    ledger.submit(sheet.clone(), proto::Until::Published).await.unwrap();
+    let rows = ledger.folder.path().join("projections/postings");
+    let sound = std::fs::read(&rows).unwrap();
+    let mut damaged = sound.clone();
+    damaged[0] ^= 1;
+    std::fs::write(&rows, damaged).unwrap();
+    for until in [proto::Until::Durable, proto::Until::Published] {
+        assert_eq!(reason(&ledger.submit(sheet.clone(), until).await.unwrap_err()), "NotPublished");
+    }
+    // It is recorded, once, and others are served.
+    let again = ledger.half_hour(1, 1);
+    assert_eq!(ledger.accept(vec![again]).await.index, 3);
+    std::fs::write(&rows, sound).unwrap();
+    let receipt = ledger.submit(sheet, proto::Until::Durable).await.unwrap().receipt.unwrap();
+    assert_eq!(receipt.index, 2);
+}
