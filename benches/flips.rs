@@ -19,6 +19,8 @@
 mod begun;
 #[path = "../tests/flips/campaign.rs"]
 mod campaign;
+#[path = "../tests/support/imported.rs"]
+mod imported;
 #[path = "../tests/flips/made.rs"]
 mod made;
 #[path = "../tests/flips/opened.rs"]

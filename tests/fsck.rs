@@ -1,6 +1,8 @@
 //! What `timebank fsck` finds in a data folder that is damaged in every part, and what it makes again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at the first surprise")]
 
+#[path = "support/imported.rs"]
+mod imported;
 #[path = "support/server.rs"]
 mod server;
 #[path = "support/store.rs"]
@@ -26,43 +28,20 @@ use ::timebank::{
     },
     ledger::{Millis, SheetId},
 };
+use imported::{copied, import, stop};
 use prost::Message as _;
 use serde_json::Value;
 use server::{Ledger, timebank};
 use tempfile::TempDir;
 
-const MAPPING: &str = r#"
-source = "small"
-imported = true
-account_kind = "resident"
-[columns]
-record = "id"
-volunteer = "person"
-station = "place"
-date = "day"
-minutes = "minutes"
-"#;
-
 /// A folder with records, an import's links, and a snapshot, that nobody serves any more.
 fn folder() -> TempDir {
     let mut ledger = Ledger::new();
     let home = ledger.folder.path().to_owned();
-    let (mapping, file) = (home.join("mapping.toml"), home.join("file.csv"));
-    fs::write(&mapping, MAPPING).unwrap();
-    let row = |number: usize| format!("{number},p{},s1,2026-01-{:02},{}\n", number % 9, 1 + number % 20, 30 + number);
-    fs::write(&file, format!("id,person,place,day,minutes\n{}", (0..40).map(row).collect::<String>())).unwrap();
-    let import = ["import", file.to_str().unwrap(), "--mapping", mapping.to_str().unwrap(), "--open-accounts"];
-    assert_eq!(ledger.json(&import)["recorded"], 40);
-    // All of them are corrected, so that the state has put notes of them away.
-    let row = |number: usize| format!("{number},p{},s1,2026-01-{:02},{}\n", number % 9, 1 + number % 20, 31 + number);
-    fs::write(&file, format!("id,person,place,day,minutes\n{}", (0..40).map(row).collect::<String>())).unwrap();
-    assert_eq!(ledger.json(&import)["corrected"], 40);
+    import(&ledger);
     ledger.json(&["region", "define", "leeds"]);
     ledger.json(&["station", "open", "--region", "leeds"]);
-    // Stopped as an operator stops it, so that there is a snapshot.
-    let id = ledger.server.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    ledger.server.wait().unwrap();
+    stop(&mut ledger);
     assert!(home.join("projections/snapshot").exists() && home.join("projections/notes.0-16").exists());
     std::mem::replace(&mut ledger.folder, tempfile::tempdir().unwrap())
 }
@@ -73,12 +52,6 @@ fn fsck(folder: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
         panic!("{:?}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     });
     (output.status.code(), report)
-}
-
-fn copied(folder: &Path) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    assert!(Command::new("cp").arg("-a").arg(folder.join(".")).arg(copy.path()).status().unwrap().success());
-    copy
 }
 
 /// Paths and bytes of all files but sled's, which opening may touch.
@@ -460,6 +433,10 @@ fn a_swapped_log_is_not_taken_for_the_ledgers() {
     let problems = report["problems"].as_array().unwrap();
     assert!(problems.iter().any(|problem| problem["problem"].as_str().unwrap().contains("it was swapped")), "{report}");
     assert_eq!(contents(folder.path()), before, "neither the pin nor the projections are made again from it");
+    // What the ledger signed is no damage because the log is another's.
+    fs::copy(folder.path().join("checkpoint"), folder.path().join("cosigned")).unwrap();
+    let (code, report, words) = audited(folder.path());
+    assert_eq!((code, &report["left_out"]), (Some(1), &Value::Null), "{words}");
 }
 
 #[test]
@@ -475,6 +452,21 @@ fn a_damaged_snapshot_of_the_store_is_told() {
     assert_eq!((code, &report["verdict"]), (Some(0), &"repaired".into()), "{report}");
     assert!(report["problems"][0]["place"].as_str().unwrap().starts_with("log/damaged-snap."), "{report}");
     assert_eq!(fsck(folder.path(), &[]).1["verdict"], "sound");
+}
+
+#[test]
+fn damaged_settings_of_each_store_are_told_each_time() {
+    let folder = folder();
+    let directory = fs::read_dir(folder.path().join("directory")).unwrap().next().unwrap().unwrap().path();
+    for (part, store) in [("log", folder.path().join("log")), ("directory", directory)] {
+        for time in 0..2 {
+            flip(&store.join("conf"), 20);
+            let found = named(folder.path());
+            let [(of, place)] = &found[..] else { panic!("{part}, {time}: {found:?}") };
+            assert!(of == part && place.ends_with("/damaged-conf"), "{part}, {time}: {found:?}");
+            assert_eq!(named(folder.path()), []);
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Mutex, thread};
 use fastrand::Rng;
 
 use super::{
-    made::{Made, copied, kinds},
+    imported::copied,
+    made::{Made, kinds},
     opened::{Asked, Served, archive, first, open},
     told::Again,
     verdict::{Verdict, verdict},

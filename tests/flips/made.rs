@@ -4,26 +4,18 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use prost::Message;
 use tempfile::TempDir;
 use timebank::format::proto::{self, Until, ledger_service_client::LedgerServiceClient};
 
-use super::{begun::begin, server::Ledger, town::Town};
-
-const MAPPING: &str = r#"
-source = "small"
-imported = true
-account_kind = "resident"
-[columns]
-record = "id"
-volunteer = "person"
-station = "place"
-date = "day"
-minutes = "minutes"
-"#;
+use super::{
+    begun::begin,
+    imported::{import, stop},
+    server::Ledger,
+    town::Town,
+};
 
 /// Events of sheets: one, some, more than a block takes, as many as a sheet may have.
 const EVENTS: [usize; 5] = [1, 3, 60, 300, 1_000];
@@ -36,14 +28,6 @@ pub struct Made {
     pub folder: TempDir,
     /// What was acknowledged, and can be sent again.
     pub acknowledged: Vec<(proto::Sheet, proto::Receipt)>,
-    /// One that wasn't sent.
-    pub unsent: proto::Sheet,
-}
-
-pub fn copied(folder: &Path) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    assert!(Command::new("cp").arg("-a").arg(folder.join(".")).arg(copy.path()).status().unwrap().success());
-    copy
 }
 
 /// Files of a folder by the kind they are of: numbers and hashes in their names are left out.
@@ -94,10 +78,7 @@ impl Made {
         let minutes: Vec<_> = (0..SHEETS).map(|_| town.minutes(1)).collect();
         submit(&ledger, &mut acknowledged, minutes).await;
         fs::copy(home.join("checkpoint"), home.join("cosigned")).unwrap();
-        // Ended as an operator ends it, so that there is a snapshot.
-        let id = ledger.server.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        ledger.server.wait().unwrap();
+        stop(&mut ledger);
         ledger.restart();
         let minutes: Vec<_> = (0..LATER).map(|_| town.minutes(1)).collect();
         submit(&ledger, &mut acknowledged, minutes).await;
@@ -105,25 +86,8 @@ impl Made {
         let unsent = town.minutes(2);
         fs::create_dir(home.join("unsent")).unwrap();
         fs::write(home.join(format!("unsent/{}.sheet", uuid::Uuid::now_v7())), unsent.encode_to_vec()).unwrap();
-        for part in ["file.csv", "mapping.toml"] {
-            fs::remove_file(home.join(part)).unwrap();
-        }
         let folder = std::mem::replace(&mut ledger.folder, tempfile::tempdir().unwrap());
-        Self { folder, acknowledged, unsent }
-    }
-}
-
-/// Records, then corrects all of them, so that notes of them are put away.
-fn import(ledger: &Ledger) {
-    let home = ledger.folder.path();
-    let (mapping, file) = (home.join("mapping.toml"), home.join("file.csv"));
-    fs::write(&mapping, MAPPING).unwrap();
-    for (more, what) in [(30, "recorded"), (31, "corrected")] {
-        let row =
-            |number: usize| format!("{number},p{},s1,2026-01-{:02},{}\n", number % 9, 1 + number % 20, more + number);
-        fs::write(&file, format!("id,person,place,day,minutes\n{}", (0..40).map(row).collect::<String>())).unwrap();
-        let import = ["import", file.to_str().unwrap(), "--mapping", mapping.to_str().unwrap(), "--open-accounts"];
-        assert_eq!(ledger.json(&import)[what], 40);
+        Self { folder, acknowledged }
     }
 }
 

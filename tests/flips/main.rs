@@ -15,6 +15,8 @@
 
 mod begun;
 mod campaign;
+#[path = "../support/imported.rs"]
+mod imported;
 mod made;
 mod opened;
 #[path = "../support/server.rs"]

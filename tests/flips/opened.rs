@@ -16,7 +16,8 @@ use timebank::{
 };
 
 use super::{
-    made::{Made, copied},
+    imported::copied,
+    made::Made,
     server::timebank,
     told::{self, Again, Told},
 };

@@ -24,8 +24,6 @@ const TREE_DAMAGED: &str = "tree hash";
 /// Places whose damage keeps a server from starting; and an audit and an export too, but for the key, which they don't read.
 const LEDGER_KEY: &str = "ledger.key";
 const CHECKPOINT: &str = "checkpoint";
-/// What witnesses cosigned: a server asks them again.
-const COSIGNED: &str = "cosigned";
 
 /// Holds what all of them say against each other.
 ///
@@ -51,8 +49,7 @@ pub fn verdict(said: &Said) -> Result<Verdict, String> {
         };
     }
     let names_tree = fsck.derived.contains("tree") && audit.as_ref().is_some_and(|words| words.contains(TREE_DAMAGED));
-    // An audit holds the log to both checkpoints, and says no while one of them is none.
-    if audit.is_some() && !names_tree && !is_at(COSIGNED) {
+    if audit.is_some() && !names_tree {
         return disagree("audit");
     }
     let is_key = fsck.damaged.iter().any(|(part, _)| part == "keys");
