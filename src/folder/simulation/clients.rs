@@ -233,11 +233,9 @@ impl Clients {
         }
         let entries = log.entries(0, usize::MAX).map_err(|error| error.to_string())?;
         let recorded: HashSet<&[u8]> = entries.iter().map(|entry| entry.header.as_ref()).collect();
-        let mut refused = self.sent.iter().filter(|sent| sent.refused && sent.receipt.is_none());
-        match refused.position(|sent| recorded.contains(sent.sheet.header.as_ref())) {
-            Some(number) => Err(format!("the {number}th sheet that was refused is recorded")),
-            None => Ok(()),
-        }
+        let is_recorded = |sent: &Sent| recorded.contains(sent.sheet.header.as_ref());
+        let both = self.sent.iter().position(|sent| sent.refused && sent.receipt.is_none() && is_recorded(sent));
+        both.map_or(Ok(()), |number| Err(format!("sheet {number} was refused, and is recorded")))
     }
 }
 
